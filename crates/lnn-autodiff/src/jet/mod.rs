@@ -1,0 +1,28 @@
+//! Batched jets of a multilayer perceptron: value, tangents, second derivatives, and the parameter
+//! gradient of a directional functional.
+//!
+//! For a block of samples and `t` input directions the workspace runs, in this order:
+//!
+//! | call | layer products | gives |
+//! |---|---|---|
+//! | [`JetWorkspace::forward`] | 1 + t | f and D_i f |
+//! | [`JetWorkspace::reverse`] | 1 | Σ_o ȳ_o ∂f_o/∂x |
+//! | [`JetWorkspace::hessian`] | 0 | Σ_o ȳ_o D_i D_j f_o, elementwise |
+//! | [`JetWorkspace::functional_gradient`] | 1 + 3 + 4 | ∂/∂θ Σ_o ȳ_o (D_a − D_u D_w) f_o |
+//!
+//! With t = d + 1 (the d unit velocities and (q̇, 0)) that is d + 11 products for a whole training
+//! step of a Lagrangian network. `docs/derivations/2-adjoint.md` derives the recurrences; the names
+//! here are the symbols there.
+//!
+//! Arrays are row-major and channel-first: `[channels][rows][width]`, so a layer is one matrix product
+//! over channels × rows.
+
+mod elementwise;
+mod forward;
+mod functional;
+mod hessian;
+mod product;
+mod reverse;
+mod workspace;
+
+pub use workspace::{JetInputs, JetWorkspace, Purpose};

@@ -1,0 +1,34 @@
+//! `x = H⁺ b`, and the projection onto the null space.
+
+use super::SymmetricFactors;
+use crate::Real;
+
+impl<T: Real> SymmetricFactors<T> {
+    /// `x = H⁺ b` for matrix `index`; both `[d]`.
+    pub fn solve(&self, index: usize, b: &[T], x: &mut [T]) {
+        self.apply(index, b, x, |inverse| inverse);
+    }
+
+    /// `x = P b` with `P = I − H H⁺`, the orthogonal projection onto the null space of matrix `index`.
+    pub fn project_onto_null_space(&self, index: usize, b: &[T], x: &mut [T]) {
+        self.apply(index, b, x, |inverse| if inverse == T::ZERO { T::ONE } else { T::ZERO });
+    }
+
+    /// `x = V f(Λ⁺) Vᵀ b`.
+    fn apply(&self, index: usize, b: &[T], x: &mut [T], f: impl Fn(T) -> T) {
+        let d = self.dimension;
+        let vectors = &self.vectors[index * d * d..(index + 1) * d * d];
+        let inverses = &self.inverses[index * d..(index + 1) * d];
+        x.fill(T::ZERO);
+        for k in 0..d {
+            let mut projection = T::ZERO;
+            for i in 0..d {
+                projection += vectors[i * d + k] * b[i];
+            }
+            let scaled = projection * f(inverses[k]);
+            for i in 0..d {
+                x[i] += scaled * vectors[i * d + k];
+            }
+        }
+    }
+}

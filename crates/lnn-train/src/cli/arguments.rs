@@ -1,0 +1,84 @@
+//! Command-line arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Learn a Lagrangian from data and obey its Euler–Lagrange equation.
+#[derive(Debug, Parser)]
+#[command(name = "lnn", version, propagate_version = true, arg_required_else_help = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    Experiment(ExperimentArguments),
+}
+
+/// Train the models of a published experiment, judge them by its protocol and write a report.
+#[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct ExperimentArguments {
+    /// Experiment: `dblpend` (double pendulum, chaotic).
+    pub(super) name: String,
+
+    /// Recipe: `fast` (under a minute of training, better than the paper), `best` (minutes, ten times
+    /// better), `paper` (the paper's own recipe, hours), `notebook` (the authors' notebook, days).
+    #[arg(long, default_value = "fast", value_name = "NAME", conflicts_with = "config")]
+    pub(super) preset: String,
+
+    /// Read the recipe from a RON file instead; `config.ron` of any run is such a file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// Seed of weights, training states and held-out states [default: the recipe's, 0 in presets].
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+
+    /// Models to train, separated by commas [default: all of the recipe].
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(super) models: Option<Vec<String>>,
+
+    /// Folder of the run [default: runs/<experiment>/<preset>-<seed>].
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+
+    /// Go on with the unfinished run in the folder, or judge a finished one again.
+    #[arg(long)]
+    pub(super) resume: bool,
+
+    /// What computes: `auto` takes the best that this build has, the processor.
+    #[arg(long, value_enum, default_value_t = Backend::Auto)]
+    pub(super) backend: Backend,
+
+    /// Threads [default: one a core]. Results do not depend on it.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) threads: Option<u16>,
+
+    /// Print the result table only.
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Backend {
+    /// The best that this build has.
+    Auto,
+    /// The processor.
+    Cpu,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  lnn experiment dblpend
+      Learn the double pendulum in under a minute; open runs/dblpend/fast-0/report.html afterwards.
+  lnn experiment dblpend --preset best --seed 3
+  lnn experiment dblpend --models lnn --threads 1
+  lnn experiment dblpend --preset paper --out /data/paper-run
+      Ctrl-C writes a checkpoint; the same command with --resume goes on.
+  lnn experiment dblpend --config runs/dblpend/fast-0/config.ron --out again
+      Repeat a run, or a copy of its recipe that you have edited.
+
+Exit codes: 0 done, 1 failed (standard error says why), 2 wrong usage, 130 interrupted with a checkpoint.";

@@ -1,0 +1,56 @@
+//! A whole experiment as written in files: `config.ron` repeats a run from nothing else.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::evaluation::EvaluationConfig;
+use super::model::ModelConfig;
+use super::presets;
+use super::system::{SamplingConfig, SystemConfig};
+
+/// Everything that a run's result depends on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExperimentConfig {
+    /// Experiment name, one of [`presets::EXPERIMENTS`].
+    pub experiment: String,
+    /// Preset that the configuration started from, or a name of the user's own; part of the folder name.
+    pub preset: String,
+    /// Seed of weights, training states and held-out states.
+    pub seed: u64,
+    /// The physical system.
+    pub system: SystemConfig,
+    /// Ranges of the training and held-out states.
+    pub sampling: SamplingConfig,
+    /// The models by name, trained in the order of their names' appearance in the map (alphabetical).
+    pub models: BTreeMap<String, ModelConfig>,
+    /// How the models are judged.
+    pub evaluation: EvaluationConfig,
+    /// Steps between lines of `metrics.jsonl`.
+    pub log_every: u64,
+    /// Seconds between checkpoints; the only field without influence on results.
+    pub checkpoint_every_seconds: f64,
+}
+
+impl Default for ExperimentConfig {
+    /// Preset `fast` of the double pendulum with seed 0.
+    fn default() -> Self {
+        presets::fast()
+    }
+}
+
+impl ExperimentConfig {
+    /// Name of the run's folder: `<preset>-<seed>`.
+    pub fn run_name(&self) -> String {
+        format!("{}-{}", self.preset, self.seed)
+    }
+
+    /// The same experiment with the fields that do not influence results at their defaults.
+    ///
+    /// Two configurations whose canonical forms are equal produce the same files.
+    #[must_use]
+    pub fn canonical(&self) -> Self {
+        Self { checkpoint_every_seconds: presets::CHECKPOINT_EVERY_SECONDS, ..self.clone() }
+    }
+}

@@ -1,0 +1,185 @@
+//! One model and its training recipe, as written in files.
+
+use lnn_autodiff::Activation;
+use serde::{Deserialize, Serialize};
+
+use super::activation::ActivationText;
+use crate::loss::Loss;
+use crate::optimiser::{ClippingConfig, OptimiserConfig, Schedule};
+
+/// A model and how it is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    /// What the network stands for.
+    pub kind: ModelKind,
+    /// Widths of the hidden layers, first to last.
+    pub hidden: Vec<usize>,
+    /// Activation of the hidden layers.
+    #[serde(with = "ActivationText")]
+    pub activation: Activation,
+    /// Distribution of the first weights.
+    pub initialisation: Initialisation,
+    /// How a state becomes the network's input.
+    pub features: FeaturesConfig,
+    /// Precision of training.
+    pub precision: Precision,
+    /// The training recipe.
+    pub training: TrainingConfig,
+}
+
+impl Default for ModelConfig {
+    /// The Lagrangian network of preset `fast`.
+    fn default() -> Self {
+        Self {
+            kind: ModelKind::default(),
+            hidden: vec![64, 64, 64],
+            activation: Activation::Softplus,
+            initialisation: Initialisation::default(),
+            features: FeaturesConfig::default(),
+            precision: Precision::F32,
+            training: TrainingConfig::default(),
+        }
+    }
+}
+
+impl ModelConfig {
+    /// Layer sizes `[inputs, hidden…, outputs]` for d degrees of freedom and c conditional inputs.
+    pub fn dimensions(&self, degrees_of_freedom: usize, conditionals: usize) -> Vec<usize> {
+        let inputs = self.features.inputs(degrees_of_freedom, conditionals);
+        let outputs = self.kind.outputs(degrees_of_freedom);
+        [inputs].into_iter().chain(self.hidden.iter().copied()).chain([outputs]).collect()
+    }
+}
+
+/// What the network stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum ModelKind {
+    /// L = ½ m |q̇|² + net(features): a Lagrangian, whose Euler–Lagrange equation gives q̈.
+    Lnn {
+        /// Residual mass m of the quadratic term; 0 leaves the network alone.
+        residual_mass: f64,
+        /// Eigenvalues of the mass matrix below this fraction of the largest in magnitude count as zero.
+        pseudoinverse_tolerance: f64,
+    },
+    /// q̈ = s · net(features): a plain second-order network.
+    Baseline {
+        /// Scale s of the network's output, in the units of q̈.
+        output_scale: f64,
+    },
+}
+
+impl ModelKind {
+    /// The network's number of outputs for d degrees of freedom: one Lagrangian or d accelerations.
+    pub fn outputs(&self, degrees_of_freedom: usize) -> usize {
+        match self {
+            Self::Lnn { .. } => 1,
+            Self::Baseline { .. } => degrees_of_freedom,
+        }
+    }
+}
+
+impl Default for ModelKind {
+    /// A Lagrangian network with residual mass 1.
+    fn default() -> Self {
+        Self::Lnn { residual_mass: 1.0, pseudoinverse_tolerance: 1e-6 }
+    }
+}
+
+/// How a state (q, q̇) becomes the network's input.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FeaturesConfig {
+    /// Treatment of the coordinates.
+    pub angles: AngleFeatures,
+    /// Divides the coordinates; must be 1 where they enter as sine and cosine.
+    pub position_scale: f64,
+    /// Divides the velocities.
+    pub velocity_scale: f64,
+}
+
+impl FeaturesConfig {
+    /// The network's number of inputs for d degrees of freedom and c conditional inputs.
+    pub fn inputs(&self, degrees_of_freedom: usize, conditionals: usize) -> usize {
+        let positions = match self.angles {
+            AngleFeatures::SinCos => 2 * degrees_of_freedom,
+            AngleFeatures::Wrap | AngleFeatures::Identity => degrees_of_freedom,
+        };
+        positions + degrees_of_freedom + conditionals
+    }
+}
+
+impl Default for FeaturesConfig {
+    /// [sin q, cos q, q̇ / 5].
+    fn default() -> Self {
+        Self { angles: AngleFeatures::SinCos, position_scale: 1.0, velocity_scale: 5.0 }
+    }
+}
+
+/// Treatment of the coordinates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AngleFeatures {
+    /// Each angle enters as its sine and its cosine.
+    SinCos,
+    /// Each angle is taken modulo 2π into [−π, π), then divided by the position scale.
+    Wrap,
+    /// Each coordinate is divided by the position scale.
+    Identity,
+}
+
+/// Distribution of the first weights.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Initialisation {
+    /// The paper's Eq. 16: zero biases, weights N(0, σ²), σ = (1/√n)·{2.2 first layer; 0.58 i hidden layer i;
+    /// n output layer}, n the larger of a layer's input and output widths.
+    Paper,
+    /// Weights N(0, (gain/√fan_in)²) with a gain by the layer's place.
+    UnitGain {
+        /// Gain of the first layer.
+        first: f64,
+        /// Gain of the layers between the first and the output layer.
+        hidden: f64,
+        /// Gain of the output layer.
+        output: f64,
+        /// Standard deviation of the hidden layers' biases; the output bias is 0.
+        bias: f64,
+    },
+}
+
+impl Default for Initialisation {
+    /// Gains 1.5, 2 and 0.3, biases 0.5: measured for softplus Lagrangian networks.
+    fn default() -> Self {
+        Self::UnitGain { first: 1.5, hidden: 2.0, output: 0.3, bias: 0.5 }
+    }
+}
+
+/// Precision of training; rollouts are in double precision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Precision {
+    /// Single.
+    F32,
+    /// Double.
+    F64,
+}
+
+/// The training recipe of one model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainingConfig {
+    /// Optimiser steps; a schedule with an end must end here.
+    pub steps: u64,
+    /// States a step.
+    pub batch: usize,
+    /// Loss on the acceleration.
+    pub loss: Loss,
+    /// Coefficient c of the penalty c‖θ‖² added to the loss (1e-6 in the authors' notebook).
+    pub l2_penalty: f64,
+    /// Optimiser.
+    pub optimiser: OptimiserConfig,
+    /// Learning rate against the step.
+    pub schedule: Schedule,
+    /// Shortening of unusually long gradients.
+    pub clipping: ClippingConfig,
+}

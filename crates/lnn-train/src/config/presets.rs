@@ -1,0 +1,219 @@
+//! The ready-made configurations of the double-pendulum experiment.
+
+use std::collections::BTreeMap;
+
+use lnn_autodiff::Activation;
+
+use super::error::ConfigError;
+use super::evaluation::EvaluationConfig;
+use super::experiment::ExperimentConfig;
+use super::model::{AngleFeatures, FeaturesConfig, Initialisation, ModelConfig, ModelKind, Precision, TrainingConfig};
+use super::system::{SamplingConfig, SystemConfig};
+use crate::loss::Loss;
+use crate::optimiser::{AdamSettings, ClippingConfig, Schedule, SoapSettings};
+
+/// Experiments that exist.
+pub const EXPERIMENTS: [&str; 1] = ["dblpend"];
+
+/// Presets that exist, the default first.
+pub const PRESETS: [&str; 4] = ["fast", "best", "paper", "notebook"];
+
+/// Name of the Lagrangian network in every preset.
+pub const LNN: &str = "lnn";
+
+/// Name of the plain network in every preset.
+pub const BASELINE: &str = "baseline";
+
+/// Default time between checkpoints: rare enough to cost nothing, often enough to lose little.
+pub(super) const CHECKPOINT_EVERY_SECONDS: f64 = 15.0;
+
+/// The configuration of a preset by name.
+///
+/// # Errors
+/// [`ConfigError::UnknownName`] if there is no such experiment or preset; it names the nearest one.
+pub fn preset(experiment: &str, name: &str) -> Result<ExperimentConfig, ConfigError> {
+    if !EXPERIMENTS.contains(&experiment) {
+        return Err(ConfigError::unknown_name("experiment", experiment, EXPERIMENTS));
+    }
+    match name {
+        "fast" => Ok(fast()),
+        "best" => Ok(best()),
+        "paper" => Ok(paper()),
+        "notebook" => Ok(notebook()),
+        _ => Err(ConfigError::unknown_name("preset", name, PRESETS)),
+    }
+}
+
+/// Under a minute of training on two cores; better than the paper's accuracy.
+pub fn fast() -> ExperimentConfig {
+    experiment(
+        "fast",
+        500,
+        ModelConfig { training: soap_recipe(30_000, 3e-2), ..ModelConfig::default() },
+        ModelConfig { hidden: vec![128; 3], training: soap_recipe(30_000, 1e-2), ..plain() },
+    )
+}
+
+/// About ten minutes of training on two cores; ten times the paper's accuracy.
+pub fn best() -> ExperimentConfig {
+    experiment(
+        "best",
+        1000,
+        ModelConfig { hidden: vec![128; 3], training: soap_recipe(150_000, 1e-2), ..ModelConfig::default() },
+        ModelConfig { hidden: vec![256; 3], training: soap_recipe(150_000, 1e-2), ..plain() },
+    )
+}
+
+/// The paper's text: 4 × 500 softplus, batches of 32, 600 000 states in all, Adam from 1e-3 decaying.
+pub fn paper() -> ExperimentConfig {
+    const BATCH: usize = 32;
+    const STEPS: u64 = 600_000 / BATCH as u64;
+    let training = TrainingConfig {
+        steps: STEPS,
+        batch: BATCH,
+        loss: Loss::L1,
+        l2_penalty: 0.0,
+        optimiser: AdamSettings::default().into(),
+        schedule: Schedule::WarmupCosine { peak: 1e-3, warmup_steps: 0, total_steps: STEPS, final_fraction: 0.0 },
+        clipping: ClippingConfig::Off,
+    };
+    experiment(
+        "paper",
+        100,
+        ModelConfig { hidden: vec![500; 4], training: training.clone(), ..published_lnn() },
+        ModelConfig { hidden: vec![500; 4], training, ..published_baseline(Activation::Softplus) },
+    )
+}
+
+/// The authors' notebook: 3 × 600, batches of 512, 600 000 steps, Adam with a one-cycle schedule and 1e-6‖θ‖².
+pub fn notebook() -> ExperimentConfig {
+    const STEPS: u64 = 600_000;
+    let training = |peak| TrainingConfig {
+        steps: STEPS,
+        batch: 512,
+        loss: Loss::L1,
+        l2_penalty: 1e-6,
+        optimiser: AdamSettings::default().into(),
+        schedule: Schedule::OneCycle {
+            peak,
+            total_steps: STEPS,
+            warmup_fraction: 0.3,
+            start_divisor: 25.0,
+            final_divisor: 1e4,
+        },
+        clipping: ClippingConfig::Off,
+    };
+    experiment(
+        "notebook",
+        1000,
+        ModelConfig { hidden: vec![600; 3], training: training(1e-5), ..published_lnn() },
+        ModelConfig { hidden: vec![600; 3], training: training(4e-5), ..published_baseline(Activation::Relu) },
+    )
+}
+
+fn experiment(preset: &str, log_every: u64, lnn: ModelConfig, baseline: ModelConfig) -> ExperimentConfig {
+    ExperimentConfig {
+        experiment: EXPERIMENTS[0].to_owned(),
+        preset: preset.to_owned(),
+        seed: 0,
+        system: SystemConfig::default(),
+        sampling: SamplingConfig::default(),
+        models: BTreeMap::from([(LNN.to_owned(), lnn), (BASELINE.to_owned(), baseline)]),
+        evaluation: EvaluationConfig::default(),
+        log_every,
+        checkpoint_every_seconds: CHECKPOINT_EVERY_SECONDS,
+    }
+}
+
+/// The recipe measured for this project: SOAP, 300 warm-up steps and a cosine to zero, relative
+/// pseudo-Huber loss, clipping at three times the running mean norm.
+fn soap_recipe(steps: u64, peak: f64) -> TrainingConfig {
+    TrainingConfig {
+        steps,
+        batch: 512,
+        loss: Loss::RelativePseudoHuber { scale: 0.02 },
+        l2_penalty: 0.0,
+        optimiser: SoapSettings::default().into(),
+        schedule: Schedule::WarmupCosine { peak, warmup_steps: 300, total_steps: steps, final_fraction: 0.0 },
+        clipping: ClippingConfig::default(),
+    }
+}
+
+impl Default for TrainingConfig {
+    /// The Lagrangian network's recipe of preset `fast`.
+    fn default() -> Self {
+        soap_recipe(30_000, 3e-2)
+    }
+}
+
+/// A plain network on the same inputs as the Lagrangian one.
+fn plain() -> ModelConfig {
+    ModelConfig {
+        kind: ModelKind::Baseline { output_scale: 10.0 },
+        activation: Activation::Silu,
+        initialisation: Initialisation::UnitGain { first: 1.5, hidden: 1.5, output: 1.0, bias: 0.5 },
+        ..ModelConfig::default()
+    }
+}
+
+/// What both published recipes share for the Lagrangian network.
+fn published_lnn() -> ModelConfig {
+    ModelConfig {
+        kind: ModelKind::Lnn { residual_mass: 0.0, pseudoinverse_tolerance: 1e-6 },
+        hidden: Vec::new(),
+        activation: Activation::Softplus,
+        initialisation: Initialisation::Paper,
+        features: unscaled_wrapped(),
+        precision: Precision::F32,
+        training: TrainingConfig::default(),
+    }
+}
+
+/// What both published recipes share for the plain network; its initialisation is not published, so the
+/// one usual for rectifiers.
+fn published_baseline(activation: Activation) -> ModelConfig {
+    let he = std::f64::consts::SQRT_2;
+    ModelConfig {
+        kind: ModelKind::Baseline { output_scale: 1.0 },
+        activation,
+        initialisation: Initialisation::UnitGain { first: he, hidden: he, output: 1.0, bias: 0.0 },
+        ..published_lnn()
+    }
+}
+
+fn unscaled_wrapped() -> FeaturesConfig {
+    FeaturesConfig { angles: AngleFeatures::Wrap, position_scale: 1.0, velocity_scale: 1.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_listed_preset_exists_under_its_name_and_is_valid() {
+        for name in PRESETS {
+            let config = preset("dblpend", name).expect("listed");
+            assert_eq!(config.preset, name);
+            assert_eq!(config.validate().err(), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_published_recipes_see_the_published_number_of_states() {
+        let states = |config: ExperimentConfig| {
+            let training = &config.models[LNN].training;
+            training.steps * training.batch as u64
+        };
+        assert_eq!(states(paper()), 600_000);
+        assert_eq!(states(notebook()), 600_000 * 512);
+    }
+
+    #[test]
+    fn unknown_names_are_refused_with_the_nearest_valid_one() {
+        let message = preset("dblpendulum", "fast").expect_err("no such experiment").to_string();
+        assert!(message.contains("did you mean `dblpend`?"), "{message}");
+        let message = preset("dblpend", "papr").expect_err("no such preset").to_string();
+        assert!(message.contains("did you mean `paper`?"), "{message}");
+        assert!(message.contains("`notebook`"), "{message}");
+    }
+}

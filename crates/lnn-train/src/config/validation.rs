@@ -1,0 +1,303 @@
+//! The one place where a configuration's values are judged; what is built from it need not ask again.
+
+use std::fmt::Display;
+use std::ops::Deref;
+
+use super::error::Problem;
+use super::evaluation::{EvaluationConfig, IntegratorConfig};
+use super::experiment::ExperimentConfig;
+use super::model::{AngleFeatures, FeaturesConfig, Initialisation, ModelConfig, ModelKind, TrainingConfig};
+use super::nearest::suggestion;
+use super::presets::EXPERIMENTS;
+use super::system::{Interval, SamplingConfig, SystemConfig};
+use crate::optimiser::SettingProblem;
+
+/// Widest layer accepted: its square weight matrix still fits in memory.
+const WIDEST: usize = 16_384;
+/// Most hidden layers accepted.
+const DEEPEST: usize = 64;
+/// Largest batch accepted.
+const LARGEST_BATCH: usize = 1 << 22;
+/// Most frames that a rollout may record.
+const MOST_FRAMES: f64 = 1e7;
+
+/// A configuration whose values have all been judged usable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Validated(ExperimentConfig);
+
+impl Validated {
+    /// Gives the configuration back, for changes; the result must be validated again.
+    pub fn into_inner(self) -> ExperimentConfig {
+        self.0
+    }
+}
+
+impl Deref for Validated {
+    type Target = ExperimentConfig;
+
+    fn deref(&self) -> &ExperimentConfig {
+        &self.0
+    }
+}
+
+impl ExperimentConfig {
+    /// Judges every value.
+    ///
+    /// # Errors
+    /// All problems at once, in the order of the fields.
+    pub fn validate(self) -> Result<Validated, Vec<Problem>> {
+        let mut check = Check::default();
+        check.experiment(&self);
+        if check.problems.is_empty() { Ok(Validated(self)) } else { Err(check.problems) }
+    }
+}
+
+/// Collects problems; each method judges one part and names its fields below `path`.
+#[derive(Default)]
+struct Check {
+    problems: Vec<Problem>,
+}
+
+impl Check {
+    fn require(&mut self, ok: bool, field: impl Into<String>, given: impl Display, expected: &str) {
+        if !ok {
+            self.problems.push(Problem {
+                field: field.into(),
+                given: given.to_string(),
+                expected: expected.to_owned(),
+            });
+        }
+    }
+
+    fn positive(&mut self, field: impl Into<String>, value: f64) {
+        self.require(value.is_finite() && value > 0.0, field, value, "a finite number above 0");
+    }
+
+    fn not_negative(&mut self, field: impl Into<String>, value: f64) {
+        self.require(value.is_finite() && value >= 0.0, field, value, "a finite number, 0 or above");
+    }
+
+    fn fraction(&mut self, field: impl Into<String>, value: f64) {
+        self.require(value > 0.0 && value < 1.0, field, value, "a number strictly between 0 and 1");
+    }
+
+    fn count(&mut self, field: impl Into<String>, value: u64) {
+        self.require(value >= 1, field, value, "a whole number, 1 or above");
+    }
+
+    fn file_name_part(&mut self, field: impl Into<String>, name: &str) {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        self.require(
+            !name.is_empty() && name.len() <= 64 && name.chars().all(plain),
+            field,
+            format_args!("{name:?}"),
+            "1 to 64 of the characters a–z, A–Z, 0–9, `-`, `_`, since it becomes part of file names",
+        );
+    }
+
+    /// Problems that a part found in its own fields, which lie below `path`.
+    fn part(&mut self, path: &str, found: Vec<SettingProblem>) {
+        self.problems.extend(found.into_iter().map(|SettingProblem { field, given, expected }| Problem {
+            field: format!("{path}.{field}"),
+            given,
+            expected: format!("a value {expected}"),
+        }));
+    }
+
+    fn experiment(&mut self, config: &ExperimentConfig) {
+        let ExperimentConfig {
+            experiment,
+            preset,
+            seed: _,
+            system,
+            sampling,
+            models,
+            evaluation,
+            log_every,
+            checkpoint_every_seconds,
+        } = config;
+        self.require(
+            EXPERIMENTS.contains(&experiment.as_str()),
+            "experiment",
+            format_args!("{experiment:?}"),
+            &format!("the name of an experiment; {}", suggestion(experiment, EXPERIMENTS)),
+        );
+        self.file_name_part("preset", preset);
+        self.system(system);
+        self.sampling("sampling", sampling);
+        self.require(!models.is_empty(), "models", "empty", "at least one model");
+        for (name, model) in models {
+            self.file_name_part("a name in models", name);
+            self.model(&format!("models.{name}"), model);
+        }
+        self.evaluation(evaluation);
+        self.count("log_every", *log_every);
+        self.positive("checkpoint_every_seconds", *checkpoint_every_seconds);
+    }
+
+    fn system(&mut self, system: &SystemConfig) {
+        match *system {
+            SystemConfig::DoublePendulum { m1, m2, l1, l2, g } => {
+                self.positive("system.m1", m1);
+                self.positive("system.m2", m2);
+                self.positive("system.l1", l1);
+                self.positive("system.l2", l2);
+                // Energy errors are fractions of the largest potential energy, which g = 0 would make 0.
+                self.positive("system.g", g);
+            }
+        }
+    }
+
+    fn sampling(&mut self, path: &str, sampling: &SamplingConfig) {
+        let mut interval = |name: &str, Interval { low, high }: Interval| {
+            self.require(
+                low.is_finite() && high.is_finite() && low < high && (high - low).is_finite(),
+                format!("{path}.{name}"),
+                format_args!("[{low}, {high})"),
+                "finite bounds with low below high",
+            );
+        };
+        interval("position", sampling.position);
+        interval("velocity", sampling.velocity);
+    }
+
+    fn model(&mut self, path: &str, model: &ModelConfig) {
+        let ModelConfig { kind, hidden, activation, initialisation, features, precision: _, training } = model;
+        match *kind {
+            ModelKind::Lnn { residual_mass, pseudoinverse_tolerance } => {
+                self.not_negative(format!("{path}.kind.residual_mass"), residual_mass);
+                self.fraction(format!("{path}.kind.pseudoinverse_tolerance"), pseudoinverse_tolerance);
+                self.require(
+                    activation.has_second_derivative(),
+                    format!("{path}.activation"),
+                    activation,
+                    "an activation with a second derivative (softplus, tanh, sigmoid, gelu, silu, relu2 or \
+                     relu3), because the mass matrix of a Lagrangian network is made of second derivatives",
+                );
+            }
+            ModelKind::Baseline { output_scale } => {
+                self.positive(format!("{path}.kind.output_scale"), output_scale);
+            }
+        }
+        self.require(
+            (1..=DEEPEST).contains(&hidden.len()),
+            format!("{path}.hidden"),
+            format_args!("a list of {} layers", hidden.len()),
+            &format!("1 to {DEEPEST} hidden layers"),
+        );
+        for (layer, &width) in hidden.iter().enumerate() {
+            self.require(
+                (1..=WIDEST).contains(&width),
+                format!("{path}.hidden[{layer}]"),
+                width,
+                &format!("a width from 1 to {WIDEST}"),
+            );
+        }
+        self.initialisation(&format!("{path}.initialisation"), initialisation);
+        self.features(&format!("{path}.features"), features);
+        self.training(&format!("{path}.training"), training);
+    }
+
+    fn initialisation(&mut self, path: &str, initialisation: &Initialisation) {
+        match *initialisation {
+            Initialisation::Paper => {}
+            Initialisation::UnitGain { first, hidden, output, bias } => {
+                self.positive(format!("{path}.first"), first);
+                self.positive(format!("{path}.hidden"), hidden);
+                self.positive(format!("{path}.output"), output);
+                self.not_negative(format!("{path}.bias"), bias);
+            }
+        }
+    }
+
+    fn features(&mut self, path: &str, features: &FeaturesConfig) {
+        let FeaturesConfig { angles, position_scale, velocity_scale } = *features;
+        if angles == AngleFeatures::SinCos {
+            self.require(
+                position_scale == 1.0,
+                format!("{path}.position_scale"),
+                position_scale,
+                "1, because sine and cosine of an angle need no scale; for a scale, use Wrap or Identity",
+            );
+        } else {
+            self.positive(format!("{path}.position_scale"), position_scale);
+        }
+        self.positive(format!("{path}.velocity_scale"), velocity_scale);
+    }
+
+    fn training(&mut self, path: &str, training: &TrainingConfig) {
+        let TrainingConfig { steps, batch, loss, l2_penalty, optimiser, schedule, clipping } = training;
+        self.count(format!("{path}.steps"), *steps);
+        self.require(
+            (1..=LARGEST_BATCH).contains(batch),
+            format!("{path}.batch"),
+            batch,
+            &format!("a whole number from 1 to {LARGEST_BATCH}"),
+        );
+        self.part(&format!("{path}.loss"), loss.validate());
+        self.not_negative(format!("{path}.l2_penalty"), *l2_penalty);
+        self.part(&format!("{path}.optimiser"), optimiser.validate());
+        self.part(&format!("{path}.schedule"), schedule.validate());
+        if let Some(total_steps) = schedule.total_steps() {
+            self.require(
+                total_steps == *steps,
+                format!("{path}.schedule.total_steps"),
+                total_steps,
+                &format!("{steps}, the number of training steps, so that the learning rate ends with them"),
+            );
+        }
+        self.part(&format!("{path}.clipping"), clipping.validate());
+    }
+
+    fn evaluation(&mut self, evaluation: &EvaluationConfig) {
+        let EvaluationConfig {
+            held_out,
+            rollouts,
+            initial_states,
+            t_end,
+            frames_per_second,
+            integrator,
+            reference_integrator,
+        } = evaluation;
+        self.count("evaluation.held_out", *held_out as u64);
+        self.count("evaluation.rollouts", *rollouts as u64);
+        self.sampling("evaluation.initial_states", initial_states);
+        self.positive("evaluation.t_end", *t_end);
+        self.positive("evaluation.frames_per_second", *frames_per_second);
+        let frames = t_end * frames_per_second;
+        if *t_end > 0.0 && *frames_per_second > 0.0 {
+            // NaN has been reported above and fails both comparisons.
+            self.require(
+                (1.0..=MOST_FRAMES).contains(&frames),
+                "evaluation.t_end × evaluation.frames_per_second",
+                frames,
+                &format!("1 to {MOST_FRAMES} frames"),
+            );
+        }
+        self.integrator("evaluation.integrator", integrator, *frames_per_second);
+        self.integrator("evaluation.reference_integrator", reference_integrator, *frames_per_second);
+    }
+
+    fn integrator(&mut self, path: &str, integrator: &IntegratorConfig, frames_per_second: f64) {
+        match *integrator {
+            IntegratorConfig::Rk4 { dt } | IntegratorConfig::ImplicitMidpoint { dt } => {
+                self.positive(format!("{path}.dt"), dt);
+                if dt > 0.0 && frames_per_second > 0.0 {
+                    self.require(
+                        dt * frames_per_second <= 1.0 + f64::EPSILON,
+                        format!("{path}.dt"),
+                        dt,
+                        "at most the time between two frames, 1 / evaluation.frames_per_second",
+                    );
+                }
+            }
+            IntegratorConfig::DormandPrince { relative_tolerance, absolute_tolerance } => {
+                self.fraction(format!("{path}.relative_tolerance"), relative_tolerance);
+                self.positive(format!("{path}.absolute_tolerance"), absolute_tolerance);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! Each bad value, found under its own name.
+
+use super::*;
+use crate::config::presets::{self, BASELINE, LNN};
+use crate::optimiser::{ClippingConfig, Schedule, SoapSettings};
+use lnn_autodiff::Activation;
+
+/// Fields with a problem after `spoil`.
+fn fields(spoil: impl FnOnce(&mut ExperimentConfig)) -> Vec<String> {
+    let mut config = presets::fast();
+    spoil(&mut config);
+    match config.validate() {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.into_iter().map(|problem| problem.field).collect(),
+    }
+}
+
+fn lnn(config: &mut ExperimentConfig) -> &mut ModelConfig {
+    config.models.get_mut(LNN).expect("in every preset")
+}
+
+#[test]
+fn the_preset_itself_has_no_problem() {
+    assert_eq!(fields(|_| {}), [""; 0]);
+}
+
+#[test]
+fn each_bad_value_is_found_under_its_own_name() {
+    type Spoil = fn(&mut ExperimentConfig);
+    let cases: [(&str, Spoil); 31] = [
+        ("experiment", |c| c.experiment = "wave-equation".into()),
+        ("preset", |c| c.preset = "../elsewhere".into()),
+        ("system.m1", |c| set_system(c, -1.0, 9.8)),
+        ("system.m1", |c| set_system(c, f64::NAN, 9.8)),
+        ("system.g", |c| set_system(c, 1.0, f64::INFINITY)),
+        ("sampling.velocity", |c| c.sampling.velocity = Interval { low: 1.0, high: 1.0 }),
+        ("sampling.position", |c| c.sampling.position.high = f64::NAN),
+        ("models", |c| c.models.clear()),
+        ("a name in models", |c| {
+            let model = c.models[LNN].clone();
+            c.models.insert("a/b".into(), model);
+        }),
+        ("models.lnn.hidden", |c| lnn(c).hidden.clear()),
+        ("models.lnn.hidden[1]", |c| lnn(c).hidden[1] = 0),
+        ("models.lnn.hidden[2]", |c| lnn(c).hidden[2] = usize::MAX),
+        ("models.lnn.activation", |c| {
+            lnn(c).activation = Activation::Relu;
+        }),
+        ("models.lnn.kind.residual_mass", |c| {
+            lnn(c).kind = ModelKind::Lnn { residual_mass: -0.5, pseudoinverse_tolerance: 1e-6 };
+        }),
+        ("models.lnn.kind.pseudoinverse_tolerance", |c| {
+            lnn(c).kind = ModelKind::Lnn { residual_mass: 0.0, pseudoinverse_tolerance: 1.0 };
+        }),
+        ("models.baseline.kind.output_scale", |c| {
+            c.models.get_mut(BASELINE).expect("in every preset").kind = ModelKind::Baseline { output_scale: 0.0 };
+        }),
+        ("models.lnn.initialisation.bias", |c| {
+            lnn(c).initialisation = Initialisation::UnitGain { first: 1.0, hidden: 1.0, output: 1.0, bias: -1.0 };
+        }),
+        ("models.lnn.features.position_scale", |c| {
+            lnn(c).features.position_scale = 2.0;
+        }),
+        ("models.lnn.features.velocity_scale", |c| {
+            lnn(c).features.velocity_scale = 0.0;
+        }),
+        ("models.lnn.training.schedule.total_steps", |c| {
+            lnn(c).training.steps = 10;
+        }),
+        ("models.lnn.training.schedule.peak", |c| {
+            lnn(c).training.schedule = Schedule::WarmupCosine {
+                peak: -1.0,
+                warmup_steps: 0,
+                total_steps: lnn(c).training.steps,
+                final_fraction: 0.0,
+            };
+        }),
+        ("models.lnn.training.optimiser.refresh_every", |c| {
+            lnn(c).training.optimiser = SoapSettings { refresh_every: 0, ..SoapSettings::default() }.into();
+        }),
+        ("models.lnn.training.steps", |c| {
+            lnn(c).training.schedule = Schedule::Constant { rate: 1e-3 };
+            lnn(c).training.steps = 0;
+        }),
+        ("models.lnn.training.batch", |c| lnn(c).training.batch = 0),
+        ("models.lnn.training.l2_penalty", |c| {
+            lnn(c).training.l2_penalty = f64::NAN;
+        }),
+        ("models.lnn.training.clipping.factor", |c| {
+            lnn(c).training.clipping = ClippingConfig::RunningNorm { factor: 0.0, averaging: 0.5 };
+        }),
+        ("evaluation.held_out", |c| c.evaluation.held_out = 0),
+        ("evaluation.t_end", |c| c.evaluation.t_end = 0.0),
+        ("evaluation.t_end", |c| c.evaluation.t_end = -1.0),
+        ("log_every", |c| c.log_every = 0),
+        ("checkpoint_every_seconds", |c| {
+            c.checkpoint_every_seconds = 0.0;
+        }),
+    ];
+    for (field, spoil) in cases {
+        assert_eq!(fields(spoil), [field]);
+    }
+    assert_eq!(fields(|c| c.evaluation.integrator = IntegratorConfig::Rk4 { dt: 0.0 }), ["evaluation.integrator.dt"]);
+    assert_eq!(
+        fields(|c| c.evaluation.integrator = IntegratorConfig::ImplicitMidpoint { dt: 0.2 }),
+        ["evaluation.integrator.dt"]
+    );
+}
+
+fn set_system(config: &mut ExperimentConfig, m1: f64, g: f64) {
+    config.system = SystemConfig::DoublePendulum { m1, m2: 1.0, l1: 1.0, l2: 1.0, g };
+}
+
+#[test]
+fn a_rectifier_is_fine_for_a_plain_network() {
+    let relu = |c: &mut ExperimentConfig| {
+        c.models.get_mut(BASELINE).expect("in every preset").activation = Activation::Relu;
+    };
+    assert_eq!(fields(relu), [""; 0]);
+}
+
+#[test]
+fn all_problems_come_at_once_and_each_says_what_was_given() {
+    let mut config = presets::fast();
+    config.evaluation.t_end = -3.0;
+    lnn(&mut config).hidden[0] = 0;
+    lnn(&mut config).training.batch = 0;
+    let problems = config.validate().expect_err("three problems");
+    let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        text,
+        [
+            "models.lnn.hidden[0] is 0; expected a width from 1 to 16384",
+            "models.lnn.training.batch is 0; expected a whole number from 1 to 4194304",
+            "evaluation.t_end is -3; expected a finite number above 0",
+        ]
+    );
+}

@@ -1,0 +1,7 @@
+//! Judging a trained model: accelerations on held-out states, and long rollouts. Double precision.
+
+mod held_out;
+mod rollout;
+
+pub use held_out::{HeldOut, HeldOutResult};
+pub use rollout::{RolloutError, RolloutPlan, energy_errors};

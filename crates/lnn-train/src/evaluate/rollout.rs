@@ -1,0 +1,256 @@
+//! Long rollouts of the truth and of models from the same initial states.
+
+use std::convert::Infallible;
+
+use lnn_physics::System;
+use lnn_physics::integrators::{
+    DormandPrinceOptions, IntegrationFailure, InvalidInput, Method, frame_times, solve_at, solve_batch_at,
+};
+use lnn_physics::sampling::{Interval, StateSampler};
+use rayon::prelude::*;
+
+use crate::config::{EvaluationConfig, IntegratorConfig};
+use crate::model::{Model, States};
+use crate::record::{Distribution, RolloutFailure, Trajectory};
+
+/// Trajectories a lockstep batch; fixed, so that results do not depend on the number of threads.
+const BATCH: usize = 10;
+
+/// Initial states, frame times and integrators of an evaluation.
+#[derive(Clone, Debug)]
+pub struct RolloutPlan {
+    dof: usize,
+    /// `[rollouts, 2d]`.
+    initial: Vec<f64>,
+    times: Vec<f64>,
+    integrator: IntegratorConfig,
+    reference_integrator: IntegratorConfig,
+}
+
+/// A rollout that could not even start.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("the rollouts cannot be integrated: {0}")]
+pub struct RolloutError(#[from] InvalidInput);
+
+impl RolloutPlan {
+    /// The rollouts that `config` asks for, with initial states drawn from `ranges` by `sampler`.
+    ///
+    /// # Errors
+    /// An end time or frame rate that gives no frames.
+    pub fn new(
+        dof: usize,
+        ranges: &[Interval],
+        sampler: StateSampler,
+        config: &EvaluationConfig,
+    ) -> Result<Self, RolloutError> {
+        let mut initial = vec![0.0; config.rollouts * 2 * dof];
+        sampler.fill(0, ranges, &mut initial);
+        Ok(Self {
+            dof,
+            initial,
+            times: frame_times(config.t_end, config.frames_per_second)?,
+            integrator: config.integrator,
+            reference_integrator: config.reference_integrator,
+        })
+    }
+
+    /// Frame times in seconds.
+    pub fn times(&self) -> &[f64] {
+        &self.times
+    }
+
+    /// The true system's trajectories.
+    ///
+    /// # Errors
+    /// An integrator setting that is out of range.
+    pub fn truth(&self, system: &dyn System) -> Result<Vec<Trajectory>, RolloutError> {
+        self.one_by_one(self.reference_integrator, system, || {
+            |_t: f64, state: &[f64], state_dot: &mut [f64]| {
+                system.state_derivative_into(state, state_dot);
+                Ok::<(), Infallible>(())
+            }
+        })
+    }
+
+    /// The model's trajectories; energies are the true system's.
+    ///
+    /// Fixed-step RK4 advances batches in lockstep; other methods integrate one trajectory at a time.
+    ///
+    /// # Errors
+    /// An integrator setting that is out of range.
+    pub fn model(
+        &self,
+        model: &Model,
+        parameters: &[f64],
+        system: &dyn System,
+    ) -> Result<Vec<Trajectory>, RolloutError> {
+        let right_hand_side = |rows: usize| {
+            let mut field = LearnedField::new(model, parameters, self.dof, rows);
+            move |_t: f64, states: &[f64], states_dot: &mut [f64]| {
+                field.evaluate(states, states_dot);
+                Ok::<(), Infallible>(())
+            }
+        };
+        let IntegratorConfig::Rk4 { dt } = self.integrator else {
+            return self.one_by_one(self.integrator, system, || right_hand_side(1));
+        };
+        let width = 2 * self.dof;
+        let batches: Result<Vec<Vec<Trajectory>>, RolloutError> = self
+            .initial
+            .par_chunks(BATCH * width)
+            .map(|initial| {
+                let rows = initial.len() / width;
+                match solve_batch_at(dt, right_hand_side(rows), initial, width, &self.times) {
+                    Ok(batch) => Ok((0..rows)
+                        .map(|row| {
+                            let failure = batch.failure(row);
+                            let frames = failure.map_or(self.times.len(), |failure| failure.valid_times);
+                            let states = (0..frames).flat_map(|frame| batch.state(frame, row).to_vec()).collect();
+                            let failure = failure.map(|failure| RolloutFailure {
+                                time: self.times[failure.valid_times.saturating_sub(1)],
+                                reason: format!("the state was no longer finite after t = {} s", failure.time),
+                            });
+                            self.trajectory(states, failure, system)
+                        })
+                        .collect()),
+                    Err(failure) => Err(refused(failure)),
+                }
+            })
+            .collect();
+        Ok(batches?.into_iter().flatten().collect())
+    }
+
+    fn one_by_one<F, G>(
+        &self,
+        integrator: IntegratorConfig,
+        system: &dyn System,
+        make: F,
+    ) -> Result<Vec<Trajectory>, RolloutError>
+    where
+        F: Fn() -> G + Sync,
+        G: FnMut(f64, &[f64], &mut [f64]) -> Result<(), Infallible>,
+    {
+        let method = method(integrator);
+        method.validate()?;
+        self.initial
+            .par_chunks(2 * self.dof)
+            .map(|initial| match solve_at(&method, make(), initial, &self.times) {
+                Ok(solution) => Ok(self.trajectory(solution.states, None, system)),
+                Err(failure) if failure.partial.is_empty() => Err(refused(failure)),
+                Err(failure) => {
+                    let IntegrationFailure { error, partial } = failure;
+                    let time = self.times[partial.len() - 1];
+                    let failure = RolloutFailure { time, reason: error.to_string() };
+                    Ok(self.trajectory(partial.states, Some(failure), system))
+                }
+            })
+            .collect()
+    }
+
+    fn trajectory(&self, states: Vec<f64>, failure: Option<RolloutFailure>, system: &dyn System) -> Trajectory {
+        let energies = states.chunks_exact(2 * self.dof).map(|state| system.state_energy(state)).collect();
+        Trajectory { states, energies, failure }
+    }
+}
+
+/// Energy errors of rollouts against the truth, in percent of `reference`: at the last frame, and the
+/// largest over all frames.
+pub fn energy_errors(truth: &[Trajectory], model: &[Trajectory], reference: f64) -> (Distribution, Distribution) {
+    let percent = |error: f64| 100.0 * error / reference;
+    let (mut last, mut largest) = (Vec::new(), Vec::new());
+    let mut failed = 0;
+    for (truth, model) in truth.iter().zip(model) {
+        if model.failure.is_some() || truth.failure.is_some() {
+            failed += 1;
+            continue;
+        }
+        let errors = truth.energies.iter().zip(&model.energies).map(|(a, b)| (a - b).abs());
+        largest.push(percent(errors.clone().fold(0.0, f64::max)));
+        last.push(percent(errors.last().unwrap_or(0.0)));
+    }
+    (distribution(last, failed), distribution(largest, failed))
+}
+
+fn distribution(mut values: Vec<f64>, failed: usize) -> Distribution {
+    values.sort_unstable_by(f64::total_cmp);
+    let n = values.len();
+    let quantile = |share: f64| match n {
+        0 => f64::INFINITY,
+        _ => {
+            // Linear interpolation between order statistics.
+            let place = share * (n - 1) as f64;
+            let below = place.floor() as usize;
+            let above = (below + 1).min(n - 1);
+            values[below] + (place - below as f64) * (values[above] - values[below])
+        }
+    };
+    Distribution {
+        mean: if n == 0 { f64::INFINITY } else { values.iter().sum::<f64>() / n as f64 },
+        median: quantile(0.5),
+        p90: quantile(0.9),
+        max: quantile(1.0),
+        failed,
+    }
+}
+
+fn method(integrator: IntegratorConfig) -> Method {
+    match integrator {
+        IntegratorConfig::Rk4 { dt } => Method::Rk4 { dt },
+        IntegratorConfig::ImplicitMidpoint { dt } => Method::ImplicitMidpoint { dt },
+        IntegratorConfig::DormandPrince { relative_tolerance, absolute_tolerance } => {
+            Method::DormandPrince(DormandPrinceOptions {
+                relative_tolerance,
+                absolute_tolerance,
+                ..DormandPrinceOptions::default()
+            })
+        }
+    }
+}
+
+/// A batch fails as a whole only for its input: the learned field itself cannot refuse.
+fn refused(failure: IntegrationFailure<Infallible>) -> RolloutError {
+    match failure.error {
+        lnn_physics::integrators::IntegrationError::Input(input) => RolloutError(input),
+        other => unreachable!("only input can be refused before the first step: {other}"),
+    }
+}
+
+/// d/dt (q, q̇) = (q̇, q̈ of the model) for a batch of states `[rows, 2d]`.
+struct LearnedField<'a> {
+    model: &'a Model,
+    parameters: &'a [f64],
+    dof: usize,
+    workspace: crate::model::ModelWorkspace<f64>,
+    q: Vec<f64>,
+    q_dot: Vec<f64>,
+    acceleration: Vec<f64>,
+}
+
+impl<'a> LearnedField<'a> {
+    fn new(model: &'a Model, parameters: &'a [f64], dof: usize, rows: usize) -> Self {
+        let zeros = || vec![0.0; rows * dof];
+        Self {
+            model,
+            parameters,
+            dof,
+            workspace: model.workspace(rows, false),
+            q: zeros(),
+            q_dot: zeros(),
+            acceleration: zeros(),
+        }
+    }
+
+    fn evaluate(&mut self, states: &[f64], states_dot: &mut [f64]) {
+        let d = self.dof;
+        for (row, state) in states.chunks_exact(2 * d).enumerate() {
+            self.q[row * d..(row + 1) * d].copy_from_slice(&state[..d]);
+            self.q_dot[row * d..(row + 1) * d].copy_from_slice(&state[d..]);
+        }
+        let block = States { q: &self.q, q_dot: &self.q_dot, conditionals: &[] };
+        self.model.accelerations(self.parameters, block, &mut self.workspace, &mut self.acceleration);
+        for (row, state_dot) in states_dot.chunks_exact_mut(2 * d).enumerate() {
+            state_dot[..d].copy_from_slice(&self.q_dot[row * d..(row + 1) * d]);
+            state_dot[d..].copy_from_slice(&self.acceleration[row * d..(row + 1) * d]);
+        }
+    }
+}

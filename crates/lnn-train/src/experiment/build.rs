@@ -1,0 +1,129 @@
+//! From a validated configuration to the objects it describes.
+
+use std::sync::Arc;
+
+use lnn_autodiff::features::{Feature, FeatureMap};
+use lnn_autodiff::pseudoinverse::Tolerance;
+use lnn_autodiff::{MlpShape, Real};
+use lnn_physics::System;
+use lnn_physics::sampling::{Interval, InvalidInterval, StateSampler};
+use lnn_physics::systems::DoublePendulum;
+
+use super::ExperimentError;
+use crate::config::{
+    AngleFeatures, ExperimentConfig, FeaturesConfig, ModelConfig, ModelKind, SamplingConfig, SystemConfig,
+};
+use crate::fit::{Training, TrainingPlan};
+use crate::model::{LagrangianNetwork, Model, ModelError, PlainNetwork};
+use crate::optimiser::{ParameterBlock, RunningNormClip};
+
+/// Purposes that states are sampled for; each is a domain of the sampler, so that no purpose sees
+/// another's states.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Purpose {
+    Training = 0,
+    HeldOut = 1,
+    Rollout = 2,
+}
+
+/// The sampler of one purpose.
+pub(super) fn sampler(seed: u64, purpose: Purpose) -> StateSampler {
+    StateSampler::new(seed, purpose as u64)
+}
+
+/// The system that `config` describes.
+///
+/// # Errors
+/// Parameters that the system refuses.
+pub fn build_system(config: &SystemConfig) -> Result<Arc<dyn System>, ExperimentError> {
+    match *config {
+        SystemConfig::DoublePendulum { m1, m2, l1, l2, g } => Ok(Arc::new(DoublePendulum::new(m1, m2, l1, l2, g)?)),
+    }
+}
+
+/// Ranges `[2d]`: the position range for each coordinate, then the velocity range.
+pub(super) fn ranges(config: &SamplingConfig, dof: usize) -> Result<Vec<Interval>, InvalidInterval> {
+    let position = Interval::new(config.position.low, config.position.high)?;
+    let velocity = Interval::new(config.velocity.low, config.velocity.high)?;
+    Ok([vec![position; dof], vec![velocity; dof]].concat())
+}
+
+/// The model that `config` describes for a system with `dof` degrees of freedom.
+///
+/// # Errors
+/// A network that does not fit the model.
+pub fn build_model(config: &ModelConfig, dof: usize) -> Result<Model, ModelError> {
+    let features = feature_map(&config.features, dof);
+    let dimensions = [&[features.len()], config.hidden.as_slice(), &[config.kind.outputs(dof)]].concat();
+    let shape = MlpShape::new(&dimensions, config.activation)?;
+    Ok(match config.kind {
+        ModelKind::Lnn { residual_mass, pseudoinverse_tolerance } => {
+            let tolerance = Tolerance { relative: pseudoinverse_tolerance, absolute: 0.0 };
+            Model::Lagrangian(LagrangianNetwork::new(shape, features, residual_mass, Some(tolerance))?)
+        }
+        ModelKind::Baseline { output_scale } => Model::Plain(PlainNetwork::new(shape, features, output_scale)?),
+    })
+}
+
+/// Features in the order of the configuration: all sines, all cosines (or all coordinates), all velocities.
+fn feature_map(config: &FeaturesConfig, dof: usize) -> FeatureMap {
+    let scale = config.position_scale;
+    let mut features = Vec::new();
+    match config.angles {
+        AngleFeatures::SinCos => {
+            features.extend((0..dof).map(|index| Feature::Sine { index }));
+            features.extend((0..dof).map(|index| Feature::Cosine { index }));
+        }
+        AngleFeatures::Wrap => features.extend((0..dof).map(|index| Feature::WrappedAngle { index, scale })),
+        AngleFeatures::Identity => features.extend((0..dof).map(|index| Feature::Position { index, scale })),
+    }
+    let scale = config.velocity_scale;
+    features.extend((0..dof).map(|index| Feature::Velocity { index, scale }));
+    FeatureMap::new(dof, 0, features).expect("a validated configuration has positive finite scales")
+}
+
+/// The layout of a network's flat parameters for an optimiser.
+///
+/// A bias is one row, so that SOAP turns it into its own eigenbasis like any weight; measured on the
+/// double pendulum this lowers the error after equal steps by about a fifth.
+pub fn parameter_blocks(shape: &MlpShape) -> Vec<ParameterBlock> {
+    let blocks = |layer: &lnn_autodiff::LayerRange| {
+        let weight = ParameterBlock { offset: layer.weight.start, rows: layer.outputs, columns: layer.inputs };
+        let bias = ParameterBlock { offset: layer.bias.start, rows: 1, columns: layer.outputs };
+        [weight, bias]
+    };
+    shape.layers().iter().flat_map(blocks).collect()
+}
+
+/// The training of model `name` as `config` describes it, at step 0.
+///
+/// # Errors
+/// What [`build_model`] or the optimiser refuses.
+///
+/// # Panics
+/// If `config` has no model of that name.
+pub fn build_training<T: Real>(
+    config: &ExperimentConfig,
+    name: &str,
+    system: Arc<dyn System>,
+) -> Result<Training<T>, ExperimentError> {
+    let model_config = &config.models[name];
+    let recipe = &model_config.training;
+    let dof = system.degrees_of_freedom();
+    let model =
+        build_model(model_config, dof).map_err(|source| ExperimentError::Model { name: name.to_owned(), source })?;
+    let refused = |source| ExperimentError::Optimiser { name: name.to_owned(), source };
+    Ok(Training::new(TrainingPlan {
+        parameters: model_config.initialisation.draw(model.shape(), config.seed),
+        optimiser: recipe.optimiser.build(&parameter_blocks(model.shape())).map_err(refused)?,
+        clip: RunningNormClip::new(recipe.clipping).map_err(refused)?,
+        ranges: ranges(&config.sampling, dof)?,
+        sampler: sampler(config.seed, Purpose::Training),
+        loss: recipe.loss,
+        l2_penalty: recipe.l2_penalty,
+        batch: recipe.batch,
+        schedule: recipe.schedule,
+        model,
+        system,
+    }))
+}

@@ -1,0 +1,59 @@
+//! What can end an experiment.
+
+use crate::config::ConfigError;
+use crate::evaluate::RolloutError;
+use crate::fit::FitError;
+use crate::model::ModelError;
+use crate::optimiser::OptimiserError;
+use crate::report::ReportError;
+use crate::store::StoreError;
+
+/// What can end an experiment early.
+#[derive(Debug, thiserror::Error)]
+pub enum ExperimentError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A file or folder.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Training.
+    #[error(transparent)]
+    Fit(#[from] FitError),
+    /// A model that cannot be built.
+    #[error("model `{name}`: {source}")]
+    Model {
+        /// Model name.
+        name: String,
+        /// What is wrong.
+        source: ModelError,
+    },
+    /// An optimiser that cannot be built.
+    #[error("model `{name}`: {source}")]
+    Optimiser {
+        /// Model name.
+        name: String,
+        /// What is wrong.
+        source: OptimiserError,
+    },
+    /// The system's parameters.
+    #[error("the system cannot be built: {0}")]
+    System(#[from] lnn_physics::systems::InvalidPendulum),
+    /// A sampling range.
+    #[error("a sampling range is unusable: {0}")]
+    Range(#[from] lnn_physics::sampling::InvalidInterval),
+    /// The rollouts.
+    #[error(transparent)]
+    Rollout(#[from] RolloutError),
+    /// The report.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// The thread pool.
+    #[error("the thread pool of {threads} threads cannot be started: {source}; ask for fewer with --threads")]
+    Threads {
+        /// Threads asked for.
+        threads: usize,
+        /// What the system says.
+        source: rayon::ThreadPoolBuildError,
+    },
+}

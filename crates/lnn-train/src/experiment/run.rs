@@ -1,0 +1,345 @@
+//! One run: train every model, judge them by the same protocol, write the report.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use lnn_autodiff::Real;
+use lnn_physics::System;
+
+use super::ExperimentError;
+use super::build::{Purpose, build_system, build_training, ranges, sampler};
+use super::description::{describe, device, published};
+use crate::config::{ExperimentConfig, ModelKind, Precision, Validated};
+use crate::evaluate::{HeldOut, RolloutPlan, energy_errors};
+use crate::fit::{FitPlan, FitResult, Progress, fit, restore};
+use crate::model::Model;
+use crate::record::{ModelSummary, Rollouts, Summary};
+use crate::report::{self, ReportFiles, ReportInput};
+use crate::store::{
+    Element, MetricsLog, ModelHeader, Provenance, RunFolder, RunState, load_checkpoint, read_metrics, save_model,
+    write_atomically,
+};
+
+/// What to run, where and how.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// The configuration.
+    pub config: Validated,
+    /// The run's folder.
+    pub folder: PathBuf,
+    /// Go on with an unfinished run, or judge a finished one again.
+    pub resume: bool,
+    /// Threads; 0 takes one a core.
+    pub threads: usize,
+    /// Command line that repeats the run, for the report.
+    pub command: String,
+}
+
+/// What happens during a run; shown to a person.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The folder is claimed and the threads run.
+    Started {
+        /// The run's folder.
+        folder: PathBuf,
+        /// What computes, in words.
+        device: &'a str,
+        /// Number of threads.
+        threads: usize,
+        /// How far the folder's run had come.
+        state: RunState,
+    },
+    /// Something the user should know, such as a damaged checkpoint.
+    Notice(String),
+    /// A model's training begins or goes on.
+    Training {
+        /// Model name.
+        model: &'a str,
+        /// Number of parameters.
+        parameters: usize,
+        /// Steps done by earlier sessions.
+        from_step: u64,
+        /// Steps in all.
+        steps: u64,
+    },
+    /// A model is in training.
+    Progress(Progress),
+    /// A model's training ended.
+    Trained(FitResult),
+    /// A model is being judged.
+    Judging {
+        /// Model name.
+        model: &'a str,
+    },
+    /// The report is being written.
+    Reporting,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// All done.
+    Finished {
+        /// The figures, as in `summary.json`.
+        summary: Box<Summary>,
+        /// Where the report is.
+        report: ReportFiles,
+    },
+    /// Stopped on request; a checkpoint holds the state.
+    Interrupted,
+}
+
+/// A trained model with its parameters in double precision.
+struct Trained {
+    name: String,
+    model: Model,
+    parameters: Vec<f64>,
+    result: FitResult,
+    batch: usize,
+}
+
+/// What every model's training shares.
+struct Context<'a> {
+    config: &'a ExperimentConfig,
+    fingerprint: String,
+    folder: &'a RunFolder,
+    system: Arc<dyn System>,
+    held_out: HeldOut,
+    stop: &'a AtomicBool,
+}
+
+/// Runs an experiment on its own thread pool.
+///
+/// # Errors
+/// See [`ExperimentError`]; what was computed so far stays in the folder.
+pub fn run(
+    options: &RunOptions,
+    stop: &AtomicBool,
+    observe: &mut (dyn FnMut(Event<'_>) + Send),
+) -> Result<Outcome, ExperimentError> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(options.threads)
+        .build()
+        .map_err(|source| ExperimentError::Threads { threads: options.threads, source })?;
+    pool.install(|| run_in_pool(options, stop, observe))
+}
+
+fn run_in_pool(
+    options: &RunOptions,
+    stop: &AtomicBool,
+    observe: &mut dyn FnMut(Event<'_>),
+) -> Result<Outcome, ExperimentError> {
+    let start = Instant::now();
+    let config = &options.config;
+    let system = build_system(&config.system)?;
+    let dof = system.degrees_of_freedom();
+    let (folder, state) = RunFolder::open(&options.folder, config, options.resume)?;
+    let device = device();
+    let threads = rayon::current_num_threads();
+    observe(Event::Started { folder: folder.path().to_owned(), device: &device, threads, state });
+
+    let held_out_ranges = ranges(&config.sampling, dof)?;
+    let context = Context {
+        config,
+        fingerprint: config.fingerprint()?,
+        folder: &folder,
+        held_out: HeldOut::new(
+            &*system,
+            &held_out_ranges,
+            sampler(config.seed, Purpose::HeldOut),
+            config.evaluation.held_out,
+        ),
+        system: Arc::clone(&system),
+        stop,
+    };
+    let Some((trained, earlier_seconds)) = train_all(&context, state, observe)? else {
+        return Ok(Outcome::Interrupted);
+    };
+
+    let initial_ranges = ranges(&config.evaluation.initial_states, dof)?;
+    let plan = RolloutPlan::new(dof, &initial_ranges, sampler(config.seed, Purpose::Rollout), &config.evaluation)?;
+    let mut rollouts =
+        Rollouts { dof, times: plan.times().to_vec(), truth: plan.truth(&*system)?, models: BTreeMap::new() };
+    let mut models = BTreeMap::new();
+    for trained in &trained {
+        observe(Event::Judging { model: &trained.name });
+        let trajectories = plan.model(&trained.model, &trained.parameters, &*system)?;
+        models.insert(trained.name.clone(), judge(trained, &context, &rollouts, &trajectories));
+        rollouts.models.insert(trained.name.clone(), trajectories);
+    }
+
+    observe(Event::Reporting);
+    let summary = Summary {
+        experiment: config.experiment.clone(),
+        preset: config.preset.clone(),
+        seed: config.seed,
+        backend: "cpu".to_owned(),
+        device,
+        threads,
+        wall_seconds: earlier_seconds + start.elapsed().as_secs_f64(),
+        paper: published(&config.experiment, models.keys()),
+        models,
+    };
+    let files = write_report(options, &folder, &summary, &rollouts)?;
+    // Last: its presence says that the run is finished.
+    let json = serde_json::to_string_pretty(&summary).expect("numbers and strings serialise");
+    write_atomically(&folder.summary_path(), json.as_bytes())?;
+    Ok(Outcome::Finished { summary: Box::new(summary), report: files })
+}
+
+/// Trains the models one after the other, Lagrangian ones first; `None` if a stop was asked for. Also the
+/// seconds that earlier sessions spent.
+fn train_all(
+    context: &Context<'_>,
+    state: RunState,
+    observe: &mut dyn FnMut(Event<'_>),
+) -> Result<Option<(Vec<Trained>, f64)>, ExperimentError> {
+    let mut names: Vec<&String> = context.config.models.keys().collect();
+    names.sort_by_key(|&name| matches!(context.config.models[name].kind, ModelKind::Baseline { .. }));
+    let mut log = open_log(context, state, &names)?;
+    let mut trained = Vec::new();
+    let mut earlier_seconds = 0.0;
+    for name in names {
+        let next = match context.config.models[name].precision {
+            Precision::F32 => train::<f32>(context, name, &mut log, observe)?,
+            Precision::F64 => train::<f64>(context, name, &mut log, observe)?,
+        };
+        let (model, earlier) = next;
+        earlier_seconds += earlier;
+        if model.result.interrupted {
+            return Ok(None);
+        }
+        trained.push(model);
+    }
+    log.sync()?;
+    Ok(Some((trained, earlier_seconds)))
+}
+
+fn open_log(context: &Context<'_>, state: RunState, names: &[&String]) -> Result<MetricsLog, ExperimentError> {
+    let path = context.folder.metrics_path();
+    if state == RunState::New {
+        return Ok(MetricsLog::create(&path)?);
+    }
+    let mut steps = BTreeMap::new();
+    for &name in names {
+        if let Some(found) = load_checkpoint(context.folder.path(), name)? {
+            steps.insert(name.clone(), found.checkpoint.record.step);
+        }
+    }
+    Ok(MetricsLog::resume(&path, &steps)?)
+}
+
+/// Trains one model to its end and writes its file; also the seconds that earlier sessions spent.
+fn train<T: Real + Element>(
+    context: &Context<'_>,
+    name: &str,
+    log: &mut MetricsLog,
+    observe: &mut dyn FnMut(Event<'_>),
+) -> Result<(Trained, f64), ExperimentError> {
+    let config = context.config;
+    let recipe = &config.models[name].training;
+    let mut training = build_training::<T>(config, name, Arc::clone(&context.system))?;
+    let plan = FitPlan {
+        model: name,
+        steps: recipe.steps,
+        log_every: config.log_every,
+        checkpoint_every: Duration::from_secs_f64(config.checkpoint_every_seconds),
+        folder: context.folder.path(),
+        configuration: &context.fingerprint,
+        seed: config.seed,
+    };
+    let (state, notice) = restore(&mut training, &plan)?;
+    if let Some(notice) = notice {
+        observe(Event::Notice(notice.to_string()));
+    }
+    let parameters = training.parameters().len();
+    observe(Event::Training { model: name, parameters, from_step: training.step_count(), steps: plan.steps });
+    let earlier = state.earlier_seconds();
+    let mut progress = |progress| observe(Event::Progress(progress));
+    let result = fit(&mut training, &plan, state, &context.held_out, log, context.stop, &mut progress)?;
+    observe(Event::Trained(result));
+    if !result.interrupted {
+        let header = header(config, name, &training.plan().model, &context.fingerprint);
+        save_model(&context.folder.model_path(name), &header, training.parameters())?;
+    }
+    let trained = Trained {
+        name: name.to_owned(),
+        model: training.plan().model.clone(),
+        parameters: training.parameters().iter().map(|p| p.to_f64()).collect(),
+        result,
+        batch: recipe.batch,
+    };
+    Ok((trained, earlier))
+}
+
+fn header(config: &ExperimentConfig, name: &str, model: &Model, fingerprint: &str) -> ModelHeader {
+    let model_config = &config.models[name];
+    let recipe = &model_config.training;
+    ModelHeader {
+        name: name.to_owned(),
+        kind: model_config.kind,
+        degrees_of_freedom: model.features().degrees_of_freedom(),
+        conditionals: model.features().conditionals(),
+        dimensions: model.shape().dimensions().to_vec(),
+        activation: model_config.activation,
+        features: model_config.features,
+        system: Some(config.system.clone()),
+        provenance: Provenance {
+            program: format!("lnn {}", env!("CARGO_PKG_VERSION")),
+            experiment: config.experiment.clone(),
+            preset: config.preset.clone(),
+            seed: config.seed,
+            steps: recipe.steps,
+            samples: recipe.steps * recipe.batch as u64,
+            configuration: fingerprint.to_owned(),
+        },
+    }
+}
+
+fn judge(
+    trained: &Trained,
+    context: &Context<'_>,
+    rollouts: &Rollouts,
+    trajectories: &[crate::record::Trajectory],
+) -> ModelSummary {
+    let held_out = &context.held_out;
+    let judged = held_out.judge(&trained.model, &trained.parameters, held_out.len());
+    let reference = context.system.reference_energy();
+    let (last, largest) = energy_errors(&rollouts.truth, trajectories, reference);
+    ModelSummary {
+        parameters: trained.parameters.len(),
+        train_seconds: trained.result.train_seconds,
+        steps: trained.result.steps,
+        samples: trained.result.steps * trained.batch as u64,
+        held_out: held_out.len(),
+        acceleration_l1: judged.acceleration_l1,
+        energy_error_percent: last,
+        energy_error_max_frame_percent: largest,
+        skipped_steps: trained.result.skipped_steps,
+    }
+}
+
+fn write_report(
+    options: &RunOptions,
+    folder: &RunFolder,
+    summary: &Summary,
+    rollouts: &Rollouts,
+) -> Result<ReportFiles, ExperimentError> {
+    let config = &options.config;
+    let metrics = read_metrics(&folder.metrics_path())?;
+    let system = describe(&config.system);
+    let config_ron = config.to_ron()?;
+    let input = ReportInput {
+        summary,
+        metrics: &metrics,
+        rollouts,
+        system: &system,
+        config_ron: &config_ron,
+        command: &options.command,
+    };
+    let save = |path: &std::path::Path, bytes: &[u8]| write_atomically(path, bytes).map_err(std::io::Error::other);
+    Ok(report::write(folder.path(), &input, &save)?)
+}

@@ -1,0 +1,13 @@
+//! Fitting a model to a system's accelerations.
+//!
+//! [`Training`] is the state and one step of it, free of allocation and of files; [`fit`] drives it with
+//! log lines and checkpoints.
+
+mod partition;
+mod session;
+mod training;
+mod worker;
+
+pub use partition::Partition;
+pub use session::{FitError, FitPlan, FitResult, FitState, Progress, fit, restore};
+pub use training::{StepReport, Training, TrainingPlan};

@@ -1,0 +1,255 @@
+//! A whole training: steps, log lines, checkpoints, resumption and interruption.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use lnn_autodiff::Real;
+
+use super::training::Training;
+use crate::evaluate::HeldOut;
+use crate::optimiser::OptimiserError;
+use crate::record::MetricsLine;
+use crate::store::{
+    Checkpoint, CheckpointRecord, Element, FallbackNotice, MetricsLog, StoreError, TensorProblem, checkpoint_path,
+    load_checkpoint, save_checkpoint,
+};
+
+/// Held-out states behind the acceleration error and the spectrum of a log line.
+const LOGGED_STATES: usize = 1024;
+/// Time between two calls of the observer.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// What a training is called and how often it writes.
+#[derive(Clone, Debug)]
+pub struct FitPlan<'a> {
+    /// Model name.
+    pub model: &'a str,
+    /// Steps in all.
+    pub steps: u64,
+    /// Steps between log lines; the last step is always logged.
+    pub log_every: u64,
+    /// Time between checkpoints.
+    pub checkpoint_every: Duration,
+    /// Folder of the checkpoints.
+    pub folder: &'a Path,
+    /// Fingerprint of the configuration.
+    pub configuration: &'a str,
+    /// Seed of the run.
+    pub seed: u64,
+}
+
+/// Where a training stands; shown to a person.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Steps done, earlier sessions included.
+    pub step: u64,
+    /// Mean loss over the steps since the last log line.
+    pub loss: f64,
+    /// Learning rate of the last step.
+    pub learning_rate: f64,
+    /// Steps a second in this session.
+    pub steps_per_second: f64,
+    /// Acceleration L1 at the last log line of this session.
+    pub acceleration_l1: Option<f64>,
+    /// Whether a log line was written at this step.
+    pub logged: bool,
+}
+
+/// How a training ended, over all sessions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FitResult {
+    /// Steps done.
+    pub steps: u64,
+    /// Seconds spent in [`fit`], log lines and checkpoints included.
+    pub train_seconds: f64,
+    /// Steps skipped for a loss or gradient that was not finite.
+    pub skipped_steps: u64,
+    /// Whether a stop was asked for before the last step; a checkpoint was written.
+    pub interrupted: bool,
+}
+
+/// What ends a training early.
+#[derive(Debug, thiserror::Error)]
+pub enum FitError {
+    /// A file.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The optimiser.
+    #[error("training of `{model}` cannot go on after step {step}: {source}")]
+    Optimiser {
+        /// Model name.
+        model: String,
+        /// Steps done.
+        step: u64,
+        /// What the optimiser says.
+        source: OptimiserError,
+    },
+    /// A checkpoint of another training.
+    #[error(
+        "the checkpoint {path} does not fit this training: {reason}; remove it to start afresh, or use the configuration that wrote it"
+    )]
+    ForeignCheckpoint {
+        /// The checkpoint's path.
+        path: String,
+        /// What does not fit.
+        reason: String,
+    },
+}
+
+/// Sums since the last log line, and what earlier sessions did.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FitState {
+    loss_sum: f64,
+    loss_count: u64,
+    earlier_seconds: f64,
+}
+
+impl FitState {
+    /// Seconds that earlier sessions spent.
+    pub fn earlier_seconds(&self) -> f64 {
+        self.earlier_seconds
+    }
+}
+
+/// Brings `training` to the last usable checkpoint of its model in the plan's folder, if there is one.
+///
+/// The notice, to be shown, says that the previous checkpoint had to be used.
+///
+/// # Errors
+/// Checkpoints that are all damaged, or that belong to another training.
+pub fn restore<T: Real + Element>(
+    training: &mut Training<T>,
+    plan: &FitPlan<'_>,
+) -> Result<(FitState, Option<FallbackNotice>), FitError> {
+    let Some(found) = load_checkpoint(plan.folder, plan.model)? else {
+        return Ok((FitState::default(), None));
+    };
+    let foreign = |reason: String| FitError::ForeignCheckpoint {
+        path: checkpoint_path(plan.folder, plan.model).display().to_string(),
+        reason,
+    };
+    let Checkpoint { record, .. } = &found.checkpoint;
+    if record.configuration != plan.configuration {
+        return Err(foreign("it was written under another configuration".to_owned()));
+    }
+    load_tensors(training, &found.checkpoint).map_err(foreign)?;
+    let sum = |name: &str| record.sums.get(name).copied().unwrap_or(0.0);
+    let state = FitState {
+        loss_sum: sum("loss"),
+        loss_count: record.counters.get("loss_count").copied().unwrap_or(0),
+        earlier_seconds: record.train_seconds,
+    };
+    Ok((state, found.notice))
+}
+
+fn load_tensors<T: Real + Element>(training: &mut Training<T>, checkpoint: &Checkpoint) -> Result<(), String> {
+    let problem = |problem: TensorProblem| problem.to_string();
+    let parameters = checkpoint.vector::<T>("parameters", training.parameters().len()).map_err(problem)?.to_vec();
+    let optimiser_state = checkpoint.state::<T>("optimiser").map_err(problem)?;
+    let clip_state = checkpoint.state::<T>("clip").map_err(problem)?;
+    let (optimiser, clip) = training.state_mut();
+    optimiser.load_state(&optimiser_state).map_err(|error| error.to_string())?;
+    clip.load_state(&clip_state).map_err(|error| error.to_string())?;
+    training.restore(checkpoint.record.step, &parameters);
+    Ok(())
+}
+
+/// Trains to the plan's last step, or until `stop` is set.
+///
+/// A log line is appended before the checkpoint that covers it, so a resumed run writes the same lines.
+///
+/// # Errors
+/// A file that cannot be written, or an optimiser that cannot go on.
+pub fn fit<T: Real + Element>(
+    training: &mut Training<T>,
+    plan: &FitPlan<'_>,
+    mut state: FitState,
+    held_out: &HeldOut,
+    log: &mut MetricsLog,
+    stop: &AtomicBool,
+    observe: &mut dyn FnMut(Progress),
+) -> Result<FitResult, FitError> {
+    let start = Instant::now();
+    let first_step = training.step_count();
+    let (mut last_checkpoint, mut last_progress) = (start, start);
+    let mut acceleration_l1 = None;
+    while training.step_count() < plan.steps {
+        let report = training.step().map_err(|source| FitError::Optimiser {
+            model: plan.model.to_owned(),
+            step: training.step_count(),
+            source,
+        })?;
+        let step = training.step_count();
+        if !report.skipped {
+            state.loss_sum += report.loss;
+            state.loss_count += 1;
+        }
+        let loss = state.loss_sum / state.loss_count as f64;
+        let logged = step.is_multiple_of(plan.log_every) || step == plan.steps;
+        if logged {
+            let parameters: Vec<f64> = training.parameters().iter().map(|p| p.to_f64()).collect();
+            let judged = held_out.judge(&training.plan().model, &parameters, LOGGED_STATES);
+            acceleration_l1 = Some(judged.acceleration_l1);
+            log.append(&MetricsLine {
+                model: plan.model.to_owned(),
+                step,
+                samples: step * training.plan().batch as u64,
+                loss,
+                learning_rate: report.learning_rate,
+                gradient_norm: report.gradient_norm,
+                skipped_steps: training.skipped_steps(),
+                acceleration_l1: judged.acceleration_l1,
+                mass_matrix: judged.mass_matrix,
+            })?;
+            (state.loss_sum, state.loss_count) = (0.0, 0);
+        }
+        let now = Instant::now();
+        if logged || now - last_progress >= PROGRESS_INTERVAL {
+            last_progress = now;
+            let steps_per_second = (step - first_step) as f64 / (now - start).as_secs_f64();
+            let learning_rate = report.learning_rate;
+            observe(Progress { step, loss, learning_rate, steps_per_second, acceleration_l1, logged });
+        }
+        let stopping = stop.load(Ordering::Relaxed);
+        if stopping || step == plan.steps || now - last_checkpoint >= plan.checkpoint_every {
+            last_checkpoint = now;
+            let seconds = state.earlier_seconds + start.elapsed().as_secs_f64();
+            save_checkpoint(plan.folder, &checkpoint(training, plan, &state, seconds))?;
+        }
+        if stopping {
+            break;
+        }
+    }
+    Ok(FitResult {
+        steps: training.step_count(),
+        train_seconds: state.earlier_seconds + start.elapsed().as_secs_f64(),
+        skipped_steps: training.skipped_steps(),
+        interrupted: training.step_count() < plan.steps,
+    })
+}
+
+fn checkpoint<T: Real + Element>(
+    training: &Training<T>,
+    plan: &FitPlan<'_>,
+    state: &FitState,
+    train_seconds: f64,
+) -> Checkpoint {
+    let mut checkpoint = Checkpoint {
+        record: CheckpointRecord {
+            model: plan.model.to_owned(),
+            configuration: plan.configuration.to_owned(),
+            step: training.step_count(),
+            seed: plan.seed,
+            train_seconds,
+            counters: BTreeMap::from([("loss_count".to_owned(), state.loss_count)]),
+            sums: BTreeMap::from([("loss".to_owned(), state.loss_sum)]),
+        },
+        tensors: BTreeMap::new(),
+    };
+    checkpoint.insert("parameters", training.parameters());
+    checkpoint.insert_state("optimiser", &training.plan().optimiser.state());
+    checkpoint.insert_state("clip", &training.plan().clip.state::<T>());
+    checkpoint
+}

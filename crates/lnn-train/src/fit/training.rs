@@ -1,0 +1,212 @@
+//! Training of one model: its state, and the step that advances it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use lnn_autodiff::Real;
+use lnn_physics::System;
+use lnn_physics::sampling::{Interval, StateSampler};
+use rayon::prelude::*;
+
+use super::partition::Partition;
+use super::worker::{BlockContext, Worker};
+use crate::loss::{BatchLoss, Loss};
+use crate::model::Model;
+use crate::optimiser::{ClipOutcome, Optimiser, OptimiserError, RunningNormClip, Schedule};
+
+/// What to train on what, by which recipe.
+pub struct TrainingPlan<T: Real> {
+    /// The model.
+    pub model: Model,
+    /// Where targets come from.
+    pub system: Arc<dyn System>,
+    /// Ranges of the training states, `[2d]`.
+    pub ranges: Vec<Interval>,
+    /// Source of the training states: stream k is step k.
+    pub sampler: StateSampler,
+    /// Loss on accelerations.
+    pub loss: Loss,
+    /// Coefficient c of the penalty c‖θ‖².
+    pub l2_penalty: f64,
+    /// States a step.
+    pub batch: usize,
+    /// Optimiser, laid out for the model's parameters.
+    pub optimiser: Box<dyn Optimiser<T>>,
+    /// Gradient clipping.
+    pub clip: RunningNormClip,
+    /// Learning rate by step.
+    pub schedule: Schedule,
+    /// Initial parameters.
+    pub parameters: Vec<T>,
+}
+
+/// A model in training. Construct and step it inside one thread pool.
+pub struct Training<T: Real> {
+    plan: TrainingPlan<T>,
+    step: u64,
+    partition: Partition,
+    workers: Vec<Mutex<Worker<T>>>,
+    groups: Vec<Group<T>>,
+    gradient: Vec<T>,
+}
+
+/// One group's share of the batch.
+struct Group<T> {
+    gradient: Vec<T>,
+    loss: BatchLoss,
+}
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepReport {
+    /// Loss of the batch, penalty included; not finite if the step was skipped for it.
+    pub loss: f64,
+    /// Gradient norm before clipping; NaN for a skipped step.
+    pub gradient_norm: f64,
+    /// Learning rate.
+    pub learning_rate: f64,
+    /// Whether the update was left out because the loss or the gradient was not finite.
+    pub skipped: bool,
+}
+
+impl<T: Real> Training<T> {
+    /// A training at step 0, with a worker for each thread of the current pool.
+    pub fn new(plan: TrainingPlan<T>) -> Self {
+        let parameters = plan.model.parameter_count();
+        assert_eq!(plan.parameters.len(), parameters, "initial parameters");
+        let partition = Partition::new(plan.batch, parameters);
+        let worker = |_| Mutex::new(Worker::new(&plan.model, partition.block_rows()));
+        let group = |_| Group { gradient: vec![T::ZERO; parameters], loss: BatchLoss::default() };
+        Self {
+            step: 0,
+            partition,
+            workers: (0..rayon::current_num_threads()).map(worker).collect(),
+            groups: (0..partition.groups()).map(group).collect(),
+            gradient: vec![T::ZERO; parameters],
+            plan,
+        }
+    }
+
+    /// Steps done.
+    pub fn step_count(&self) -> u64 {
+        self.step
+    }
+    /// The parameters.
+    pub fn parameters(&self) -> &[T] {
+        &self.plan.parameters
+    }
+    /// The plan with its optimiser's and clipping's present state.
+    pub fn plan(&self) -> &TrainingPlan<T> {
+        &self.plan
+    }
+    /// Steps skipped so far.
+    pub fn skipped_steps(&self) -> u64 {
+        self.plan.clip.skipped()
+    }
+
+    /// Goes back to a checkpoint: `step` steps done, these parameters; the caller has loaded the optimiser
+    /// and the clipping through [`state_mut`](Self::state_mut).
+    ///
+    /// # Panics
+    /// If the number of parameters differs.
+    pub fn restore(&mut self, step: u64, parameters: &[T]) {
+        self.plan.parameters.copy_from_slice(parameters);
+        self.step = step;
+    }
+    /// The parts of the state that load themselves from a checkpoint.
+    pub fn state_mut(&mut self) -> (&mut dyn Optimiser<T>, &mut RunningNormClip) {
+        (&mut *self.plan.optimiser, &mut self.plan.clip)
+    }
+
+    /// One step: sample → features → jets → solve → loss → adjoint → reduce → clip → optimise.
+    ///
+    /// A loss or gradient that is not finite leaves parameters and optimiser alone and is counted.
+    ///
+    /// # Errors
+    /// What the optimiser cannot mend, such as a decomposition that does not converge.
+    ///
+    /// # Panics
+    /// If it runs in a larger thread pool than the one it was made in.
+    pub fn step(&mut self) -> Result<StepReport, OptimiserError> {
+        let learning_rate = self.plan.schedule.learning_rate(self.step);
+        self.accumulate_blocks();
+        let mut loss = self.reduce();
+        loss.value += self.add_penalty();
+        self.step += 1;
+        let skip = |clip: &mut RunningNormClip| {
+            clip.count_skipped();
+            Ok(StepReport { loss: loss.value, gradient_norm: f64::NAN, learning_rate, skipped: true })
+        };
+        if loss.non_finite > 0 || !loss.value.is_finite() {
+            return skip(&mut self.plan.clip);
+        }
+        let outcome = self.plan.clip.apply(&mut self.gradient);
+        if outcome == ClipOutcome::Skipped {
+            return Ok(StepReport { loss: loss.value, gradient_norm: f64::NAN, learning_rate, skipped: true });
+        }
+        self.plan.optimiser.step(&mut self.plan.parameters, &self.gradient, learning_rate)?;
+        Ok(StepReport { loss: loss.value, gradient_norm: outcome.norm(), learning_rate, skipped: false })
+    }
+
+    /// Loss and gradient of every group, on all threads.
+    fn accumulate_blocks(&mut self) {
+        let plan = &self.plan;
+        let context = BlockContext {
+            model: &plan.model,
+            system: &*plan.system,
+            sampler: plan.sampler,
+            ranges: &plan.ranges,
+            loss: plan.loss,
+            batch: plan.batch,
+            step: self.step,
+            parameters: &plan.parameters,
+        };
+        let (workers, partition) = (&self.workers, self.partition);
+        self.groups.par_iter_mut().enumerate().for_each(|(index, group)| {
+            let thread = rayon::current_thread_index().unwrap_or(0);
+            // Uncontended: a thread works on one group at a time.
+            let mut worker = workers[thread].lock().unwrap_or_else(PoisonError::into_inner);
+            group.gradient.fill(T::ZERO);
+            group.loss = BatchLoss::default();
+            for block in partition.blocks(index) {
+                group.loss += worker.run(&context, block, &mut group.gradient);
+            }
+        });
+    }
+
+    /// Sums the groups in their order.
+    fn reduce(&mut self) -> BatchLoss {
+        /// Parameters a task: below this a second thread costs more than it saves.
+        const CHUNK: usize = 1 << 14;
+        let groups = &self.groups;
+        self.gradient.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, gradient)| {
+            let start = chunk * CHUNK;
+            let end = start + gradient.len();
+            gradient.copy_from_slice(&groups[0].gradient[start..end]);
+            for group in &groups[1..] {
+                for (sum, &part) in gradient.iter_mut().zip(&group.gradient[start..end]) {
+                    *sum += part;
+                }
+            }
+        });
+        let mut loss = BatchLoss::default();
+        for group in groups {
+            loss += group.loss;
+        }
+        loss
+    }
+
+    /// Adds the gradient 2cθ of the penalty and returns its value c‖θ‖².
+    fn add_penalty(&mut self) -> f64 {
+        let c = self.plan.l2_penalty;
+        if c == 0.0 {
+            return 0.0;
+        }
+        let twice = T::from_f64(2.0 * c);
+        let mut squares = 0.0;
+        for (gradient, &parameter) in self.gradient.iter_mut().zip(&self.plan.parameters) {
+            *gradient += twice * parameter;
+            squares += parameter.to_f64() * parameter.to_f64();
+        }
+        c * squares
+    }
+}

@@ -1,0 +1,80 @@
+//! One thread's buffers, and the data flow of one block: states to loss and gradient.
+
+use std::ops::Range;
+
+use lnn_autodiff::Real;
+use lnn_physics::System;
+use lnn_physics::sampling::{Interval, StateSampler};
+
+use crate::loss::{BatchLoss, Loss};
+use crate::model::{Model, ModelWorkspace, States};
+
+/// What every block of a step shares.
+pub(super) struct BlockContext<'a, T> {
+    pub(super) model: &'a Model,
+    pub(super) system: &'a dyn System,
+    pub(super) sampler: StateSampler,
+    pub(super) ranges: &'a [Interval],
+    pub(super) loss: Loss,
+    pub(super) batch: usize,
+    pub(super) step: u64,
+    pub(super) parameters: &'a [T],
+}
+
+/// Buffers for one block at a time, allocated once a thread.
+pub(super) struct Worker<T> {
+    workspace: ModelWorkspace<T>,
+    /// `[rows, 2d]`.
+    states: Vec<f64>,
+    /// `[d]`.
+    target_row: Vec<f64>,
+    q: Vec<T>,
+    q_dot: Vec<T>,
+    target: Vec<T>,
+    acceleration: Vec<T>,
+    lambda: Vec<T>,
+}
+
+impl<T: Real> Worker<T> {
+    pub(super) fn new(model: &Model, block_rows: usize) -> Self {
+        let d = model.features().degrees_of_freedom();
+        let zeros = || vec![T::ZERO; block_rows * d];
+        Self {
+            workspace: model.workspace(block_rows, true),
+            states: vec![0.0; block_rows * 2 * d],
+            target_row: vec![0.0; d],
+            q: zeros(),
+            q_dot: zeros(),
+            target: zeros(),
+            acceleration: zeros(),
+            lambda: zeros(),
+        }
+    }
+
+    /// Samples the rows `block` of the step's batch, and adds their loss's gradient to `gradient`.
+    pub(super) fn run(&mut self, context: &BlockContext<'_, T>, block: Range<usize>, gradient: &mut [T]) -> BatchLoss {
+        let d = self.target_row.len();
+        let rows = block.len();
+        let states = &mut self.states[..rows * 2 * d];
+        let range = ..rows * d;
+        context.sampler.fill_from(context.step, block.start as u64, context.ranges, states);
+        for (row, state) in states.chunks_exact(2 * d).enumerate() {
+            let (q, q_dot) = state.split_at(d);
+            context.system.acceleration_into(q, q_dot, &mut self.target_row);
+            for i in 0..d {
+                self.q[row * d + i] = T::from_f64(q[i]);
+                self.q_dot[row * d + i] = T::from_f64(q_dot[i]);
+                self.target[row * d + i] = T::from_f64(self.target_row[i]);
+            }
+        }
+        let states = States { q: &self.q[range], q_dot: &self.q_dot[range], conditionals: &[] };
+        let acceleration = &mut self.acceleration[range];
+        let lambda = &mut self.lambda[range];
+        context.model.accelerations(context.parameters, states, &mut self.workspace, acceleration);
+        let loss = context.loss.evaluate(acceleration, &self.target[range], context.batch, lambda);
+        if loss.non_finite == 0 {
+            context.model.add_gradient(context.parameters, lambda, &mut self.workspace, gradient);
+        }
+        loss
+    }
+}

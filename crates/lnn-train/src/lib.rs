@@ -1,0 +1,16 @@
+//! Train, evaluate and roll out Lagrangian neural networks.
+//!
+//! The modules follow the data: [`config`] says what to do, [`model`] holds the networks, [`fit`] trains
+//! them with [`loss`] and [`optimiser`], [`evaluate`] judges them, [`record`] is what was measured,
+//! [`report`] shows it, [`store`] keeps it, and [`experiment`] runs it all.
+
+pub mod config;
+pub mod evaluate;
+pub mod experiment;
+pub mod fit;
+pub mod loss;
+pub mod model;
+pub mod optimiser;
+pub mod record;
+pub mod report;
+pub mod store;

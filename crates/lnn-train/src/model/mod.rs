@@ -1,0 +1,151 @@
+//! Models: a network's role in the equation of motion.
+//!
+//! Each model maps a block of states to accelerations and takes a cotangent of the accelerations back to
+//! a parameter gradient, on plain arrays, in a workspace that is allocated once.
+
+mod initialisation;
+mod lagrangian;
+mod plain;
+
+pub use lagrangian::{LagrangianNetwork, LagrangianWorkspace};
+pub use plain::{PlainNetwork, PlainWorkspace};
+
+use lnn_autodiff::features::FeatureMap;
+use lnn_autodiff::{MlpShape, Real, ShapeError};
+
+/// Why a model cannot be built.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ModelError {
+    /// The network's sizes do not fit the model.
+    #[error(
+        "a {model} needs a network from {inputs} features to {outputs} output(s), but the network maps {given_inputs} to {given_outputs}"
+    )]
+    NetworkSizes {
+        /// Model in words.
+        model: &'static str,
+        /// Features given.
+        inputs: usize,
+        /// Outputs needed.
+        outputs: usize,
+        /// The network's inputs.
+        given_inputs: usize,
+        /// The network's outputs.
+        given_outputs: usize,
+    },
+    /// More coordinates than the pseudoinverse takes.
+    #[error("{given} degrees of freedom are more than the dense solve takes (at most {most})")]
+    TooManyCoordinates {
+        /// Given.
+        given: usize,
+        /// Largest.
+        most: usize,
+    },
+    /// An activation whose second derivative vanishes.
+    #[error(
+        "activation `{0}` has no second derivative, so the learned mass matrix would be zero; use softplus, tanh, sigmoid, gelu, silu, relu2 or relu3"
+    )]
+    FlatActivation(lnn_autodiff::Activation),
+    /// The network shape itself is wrong.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+}
+
+/// A model of the acceleration q̈(q, q̇, c).
+#[derive(Clone, Debug)]
+pub enum Model {
+    /// A learned Lagrangian, q̈ from the Euler–Lagrange equation.
+    Lagrangian(LagrangianNetwork),
+    /// A plain network, q̈ = net(features).
+    Plain(PlainNetwork),
+}
+
+/// Buffers of a [`Model`].
+#[derive(Clone, Debug)]
+pub enum ModelWorkspace<T> {
+    /// Of a learned Lagrangian.
+    Lagrangian(LagrangianWorkspace<T>),
+    /// Of a plain network.
+    Plain(PlainWorkspace<T>),
+}
+
+/// A block of states as the models take them, row-major.
+#[derive(Clone, Copy, Debug)]
+pub struct States<'a, T> {
+    /// Coordinates `[rows, d]`.
+    pub q: &'a [T],
+    /// Velocities `[rows, d]`.
+    pub q_dot: &'a [T],
+    /// Conditionals `[rows, c]`, empty without any.
+    pub conditionals: &'a [T],
+}
+
+impl Model {
+    /// The network's shape.
+    pub fn shape(&self) -> &MlpShape {
+        match self {
+            Self::Lagrangian(model) => model.shape(),
+            Self::Plain(model) => model.shape(),
+        }
+    }
+    /// The input features.
+    pub fn features(&self) -> &FeatureMap {
+        match self {
+            Self::Lagrangian(model) => model.features(),
+            Self::Plain(model) => model.features(),
+        }
+    }
+    /// Number of trained parameters.
+    pub fn parameter_count(&self) -> usize {
+        self.shape().parameter_count()
+    }
+    /// Buffers for blocks of up to `capacity` rows; `training` adds what the gradient needs.
+    pub fn workspace<T: Real>(&self, capacity: usize, training: bool) -> ModelWorkspace<T> {
+        match self {
+            Self::Lagrangian(model) => ModelWorkspace::Lagrangian(model.workspace(capacity, training)),
+            Self::Plain(model) => ModelWorkspace::Plain(model.workspace(capacity, training)),
+        }
+    }
+    /// Accelerations `[rows, d]` of a block.
+    ///
+    /// # Panics
+    /// If the workspace belongs to another kind of model, or a length does not fit.
+    pub fn accelerations<T: Real>(
+        &self,
+        parameters: &[T],
+        states: States<'_, T>,
+        workspace: &mut ModelWorkspace<T>,
+        out: &mut [T],
+    ) {
+        match (self, workspace) {
+            (Self::Lagrangian(model), ModelWorkspace::Lagrangian(workspace)) => {
+                model.evaluate(parameters, states, workspace);
+                out.copy_from_slice(workspace.acceleration());
+            }
+            (Self::Plain(model), ModelWorkspace::Plain(workspace)) => {
+                model.accelerations(parameters, states, workspace, out)
+            }
+            _ => panic!("the workspace was made for another kind of model"),
+        }
+    }
+    /// Adds `∂(Σ λ·q̈)/∂θ` of the block evaluated last to `gradient`; `lambda` is `[rows, d]`.
+    ///
+    /// # Panics
+    /// If the workspace belongs to another kind of model or was not made for training.
+    pub fn add_gradient<T: Real>(
+        &self,
+        parameters: &[T],
+        lambda: &[T],
+        workspace: &mut ModelWorkspace<T>,
+        gradient: &mut [T],
+    ) {
+        match (self, workspace) {
+            (Self::Lagrangian(model), ModelWorkspace::Lagrangian(workspace)) => {
+                model.add_gradient(parameters, lambda, workspace, gradient);
+            }
+            (Self::Plain(model), ModelWorkspace::Plain(workspace)) => {
+                model.add_gradient(parameters, lambda, workspace, gradient)
+            }
+            _ => panic!("the workspace was made for another kind of model"),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What a run measures and keeps: the types behind `summary.json`, `metrics.jsonl` and
+//! `trajectories.csv`, and what the report draws. Numbers that are not finite are `null` in JSON.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// `summary.json`: the run's outcome beside the paper's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Experiment name, for example `dblpend`.
+    pub experiment: String,
+    /// Preset name the configuration started from.
+    pub preset: String,
+    /// Seed of weights, training states and held-out states.
+    pub seed: u64,
+    /// Backend that computed: `cpu`.
+    pub backend: String,
+    /// Processor or adapter, in words.
+    pub device: String,
+    /// Threads used.
+    pub threads: usize,
+    /// Whole run: training, evaluation, rollouts and report, in seconds.
+    pub wall_seconds: f64,
+    /// One entry a model, by name.
+    pub models: BTreeMap<String, ModelSummary>,
+    /// The paper's published figures for the same models.
+    pub paper: BTreeMap<String, PublishedFigures>,
+}
+
+/// One trained model's figures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelSummary {
+    /// Number of trained parameters.
+    pub parameters: usize,
+    /// Time spent in training steps, in seconds, over all sessions of a resumed run.
+    pub train_seconds: f64,
+    /// Optimiser steps attempted.
+    pub steps: u64,
+    /// Training states seen.
+    pub samples: u64,
+    /// Held-out states behind `acceleration_l1`.
+    pub held_out: usize,
+    /// Mean over held-out states of Σⱼ |q̈ⱼ − q̈*ⱼ|, in the system's units (rad/s²).
+    #[serde(with = "null_if_not_finite")]
+    pub acceleration_l1: f64,
+    /// Energy error at the last frame, in percent of the system's reference energy.
+    pub energy_error_percent: Distribution,
+    /// Largest energy error over all frames of each rollout, in percent.
+    pub energy_error_max_frame_percent: Distribution,
+    /// Steps skipped because the loss or the gradient was not finite.
+    pub skipped_steps: u64,
+}
+
+/// A distribution over rollouts; failed rollouts are counted, not averaged.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Distribution {
+    /// Arithmetic mean over the rollouts that did not fail.
+    #[serde(with = "null_if_not_finite")]
+    pub mean: f64,
+    /// Median.
+    #[serde(with = "null_if_not_finite")]
+    pub median: f64,
+    /// 90th percentile.
+    #[serde(with = "null_if_not_finite")]
+    pub p90: f64,
+    /// Largest value.
+    #[serde(with = "null_if_not_finite")]
+    pub max: f64,
+    /// Rollouts that stopped early (singular mass matrix or non-finite state).
+    pub failed: usize,
+}
+
+/// Figures that the paper states for a model.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PublishedFigures {
+    /// Acceleration L1.
+    #[serde(with = "null_if_not_finite")]
+    pub acceleration_l1: f64,
+    /// Mean energy error in percent.
+    pub energy_error_percent: f64,
+}
+
+/// One line of `metrics.jsonl`: training state of one model at one log point.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MetricsLine {
+    /// Model name.
+    pub model: String,
+    /// Optimiser steps done.
+    pub step: u64,
+    /// Training states seen.
+    pub samples: u64,
+    /// Mean training loss since the last line.
+    #[serde(with = "null_if_not_finite")]
+    pub loss: f64,
+    /// Learning rate of the last step.
+    pub learning_rate: f64,
+    /// Gradient norm of the last step, before clipping.
+    #[serde(with = "null_if_not_finite")]
+    pub gradient_norm: f64,
+    /// Steps skipped so far.
+    pub skipped_steps: u64,
+    /// Acceleration L1 on a fixed small set of held-out states.
+    #[serde(with = "null_if_not_finite")]
+    pub acceleration_l1: f64,
+    /// Spectrum of the learned mass matrix on the same states; absent for models without one.
+    pub mass_matrix: Option<MassMatrixSpectrum>,
+}
+
+/// Eigenvalues of the learned mass matrix over a fixed set of held-out states.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MassMatrixSpectrum {
+    /// Smallest eigenvalue over the set.
+    #[serde(with = "null_if_not_finite")]
+    pub eigenvalue_min: f64,
+    /// Largest eigenvalue over the set.
+    #[serde(with = "null_if_not_finite")]
+    pub eigenvalue_max: f64,
+    /// Median condition number |λ|max / |λ|min.
+    #[serde(with = "null_if_not_finite")]
+    pub condition_median: f64,
+    /// Largest condition number.
+    #[serde(with = "null_if_not_finite")]
+    pub condition_max: f64,
+    /// States at which the matrix is not positive definite.
+    pub indefinite: usize,
+}
+
+/// Rollouts of the truth and of every model from the same initial states.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rollouts {
+    /// Degrees of freedom d.
+    pub dof: usize,
+    /// Frame times in seconds.
+    pub times: Vec<f64>,
+    /// One reference trajectory an initial state.
+    pub truth: Vec<Trajectory>,
+    /// Model trajectories by model name, in the order of `truth`.
+    pub models: BTreeMap<String, Vec<Trajectory>>,
+}
+
+/// One trajectory, frame by frame.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trajectory {
+    /// States `[frames, 2d]`, row-major: q then q̇. Fewer frames than times if it failed.
+    pub states: Vec<f64>,
+    /// The true system's energy of each state, in joules.
+    pub energies: Vec<f64>,
+    /// Why and when it stopped early, if it did.
+    pub failure: Option<RolloutFailure>,
+}
+
+/// Why a rollout stopped early.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RolloutFailure {
+    /// Time of the last good frame in seconds.
+    pub time: f64,
+    /// What happened.
+    pub reason: String,
+}
+
+/// JSON has no NaN and no infinity: such a number is written as `null` and read as NaN.
+mod null_if_not_finite {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        value.is_finite().then_some(*value).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
+    }
+}

@@ -1,0 +1,87 @@
+//! `loss.svg`: training loss and held-out acceleration error against the steps.
+
+use super::super::axis::Axis;
+use super::super::figure::{Figure, Key, LegendEntry, Mark, Panel};
+use super::super::input::ReportInput;
+use super::super::number::significant;
+use super::super::palette::{ModelStyle, REFERENCE};
+use super::{MODEL_WIDTH, REFERENCE_WIDTH, line_key};
+use crate::record::MetricsLine;
+
+/// Draws both curves of every model that has a training log; `None` without one.
+pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle]) -> Option<Figure> {
+    if input.metrics.is_empty() {
+        return None;
+    }
+    let trained: Vec<&ModelStyle> =
+        models.iter().filter(|model| input.metrics.iter().any(|line| line.model == model.name)).collect();
+    let published: Vec<(&ModelStyle, f64)> = trained
+        .iter()
+        .filter_map(|model| {
+            let figures = input.summary.paper.get(&model.name)?;
+            Some((*model, figures.acceleration_l1))
+        })
+        .collect();
+    let x = Axis::logarithmic(input.metrics.iter().map(|line| line.step as f64));
+    let curve = |model: &ModelStyle, value: fn(&MetricsLine) -> f64| Mark::Line {
+        points: input
+            .metrics
+            .iter()
+            .filter(|line| line.model == model.name)
+            .map(|line| (line.step as f64, value(line)))
+            .collect(),
+        colour: model.colour,
+        quarter_width: MODEL_WIDTH,
+    };
+    let panel = |title: String, value: fn(&MetricsLine) -> f64, lines: &[f64]| {
+        let values = input.metrics.iter().map(value);
+        let mut marks: Vec<Mark> = lines
+            .iter()
+            .map(|level| Mark::Line {
+                points: vec![(x.low(), *level), (x.high(), *level)],
+                colour: REFERENCE,
+                quarter_width: REFERENCE_WIDTH,
+            })
+            .collect();
+        // The first model lies on top.
+        marks.extend(trained.iter().rev().map(|model| curve(model, value)));
+        Panel {
+            title,
+            x: x.clone(),
+            y: Axis::errors(values.chain(lines.iter().copied())),
+            x_label: "optimiser steps".to_owned(),
+            height: 190,
+            marks,
+        }
+    };
+    let levels: Vec<f64> = published.iter().map(|(_, level)| *level).collect();
+    let panels = vec![
+        panel("Training loss".to_owned(), |line| line.loss, &[]),
+        panel(
+            format!("Acceleration L1 on held-out states ({})", input.system.acceleration_unit),
+            |line| line.acceleration_l1,
+            &levels,
+        ),
+    ];
+    let mut legend: Vec<LegendEntry> = trained.iter().map(|model| line_key(&model.label, model)).collect();
+    if !published.is_empty() {
+        let values: Vec<String> =
+            published.iter().map(|(model, level)| format!("{} {}", model.label, significant(*level, 2))).collect();
+        legend.push(LegendEntry {
+            label: format!("Paper ({})", values.join(", ")),
+            colour: REFERENCE,
+            key: Key::Line(REFERENCE_WIDTH),
+        });
+    }
+    Some(Figure {
+        name: "loss",
+        title: "How the models learn".to_owned(),
+        caption: "Both axes are logarithmic; lower is better. The upper panel is what the optimiser \
+                  sees and each model may have its own loss, so compare the models in the lower \
+                  panel: the mean over states never trained on of the summed absolute error of the \
+                  accelerations."
+            .to_owned(),
+        legend,
+        panels,
+    })
+}

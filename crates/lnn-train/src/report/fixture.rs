@@ -1,0 +1,125 @@
+//! A small invented run for the report's tests: two models that follow a swinging motion more and
+//! less well.
+
+use std::collections::BTreeMap;
+
+use super::input::{ReportInput, SystemDescription};
+use crate::record::{
+    Distribution, MassMatrixSpectrum, MetricsLine, ModelSummary, PublishedFigures, Rollouts, Summary, Trajectory,
+};
+
+pub(crate) fn system() -> SystemDescription {
+    SystemDescription::double_pendulum([1.0, 1.0], [1.0, 1.0], 9.8)
+}
+
+pub(crate) fn input<'a>(
+    summary: &'a Summary,
+    metrics: &'a [MetricsLine],
+    rollouts: &'a Rollouts,
+    system: &'a SystemDescription,
+) -> ReportInput<'a> {
+    ReportInput {
+        summary,
+        metrics,
+        rollouts,
+        system,
+        config_ron: "(\n    seed: 0,\n)",
+        command: "cargo xtask experiment dblpend --preset fast --seed 0",
+    }
+}
+
+pub(crate) fn run() -> (Summary, Rollouts, Vec<MetricsLine>, SystemDescription) {
+    (summary(), rollouts(), metrics(), system())
+}
+
+pub(crate) fn summary() -> Summary {
+    let energy = |mean: f64| Distribution { mean, median: 0.6 * mean, p90: 2.0 * mean, max: 5.0 * mean, failed: 0 };
+    let model = |acceleration_l1: f64, mean: f64| ModelSummary {
+        parameters: 8_769,
+        train_seconds: 58.3,
+        steps: 10_000,
+        samples: 5_120_000,
+        held_out: 20_000,
+        acceleration_l1,
+        energy_error_percent: energy(mean),
+        energy_error_max_frame_percent: energy(4.0 * mean),
+        skipped_steps: 0,
+    };
+    let paper =
+        |acceleration_l1: f64, energy_error_percent: f64| PublishedFigures { acceleration_l1, energy_error_percent };
+    Summary {
+        experiment: "dblpend".to_owned(),
+        preset: "fast".to_owned(),
+        seed: 0,
+        backend: "cpu".to_owned(),
+        device: "a processor".to_owned(),
+        threads: 2,
+        wall_seconds: 141.0,
+        models: BTreeMap::from([("lnn".to_owned(), model(0.064, 0.0129)), ("baseline".to_owned(), model(0.071, 2.3))]),
+        paper: BTreeMap::from([("lnn".to_owned(), paper(0.073, 0.4)), ("baseline".to_owned(), paper(0.074, 8.0))]),
+    }
+}
+
+pub(crate) fn metrics() -> Vec<MetricsLine> {
+    let mut lines = Vec::new();
+    for (model, floor) in [("baseline", 0.07), ("lnn", 0.06)] {
+        for k in 0..60u64 {
+            let progress = k as f64 / 59.0;
+            lines.push(MetricsLine {
+                model: model.to_owned(),
+                step: 170 * k,
+                samples: 512 * 170 * k,
+                loss: 3.0 * (-5.0 * progress).exp() + 0.01,
+                learning_rate: 0.03,
+                gradient_norm: 1.0,
+                skipped_steps: 0,
+                acceleration_l1: 40.0 * (-8.0 * progress).exp() + floor,
+                mass_matrix: (model == "lnn").then_some(MassMatrixSpectrum {
+                    eigenvalue_min: 1.0 - 0.7 * progress,
+                    eigenvalue_max: 1.0 + 1.6 * progress,
+                    condition_median: 1.0 + 3.0 * progress,
+                    condition_max: 1.0 + 9.0 * progress,
+                    indefinite: 0,
+                }),
+            });
+        }
+    }
+    lines
+}
+
+/// Five rollouts of 41 frames; the models drift away from the truth in angle and energy.
+pub(crate) fn rollouts() -> Rollouts {
+    let times: Vec<f64> = (0..41).map(|k| 0.1 * f64::from(k)).collect();
+    let swing = |amplitude: f64, drift: f64| {
+        let mut states = Vec::new();
+        let mut energies = Vec::new();
+        for t in &times {
+            let (slow, fast) = (2.0 + drift, 3.1 + drift);
+            states.extend([
+                amplitude * (slow * t).cos(),
+                0.8 * amplitude * (fast * t).sin(),
+                -amplitude * slow * (slow * t).sin(),
+                0.8 * amplitude * fast * (fast * t).cos(),
+            ]);
+            energies.push(-20.0 + amplitude + drift * t);
+        }
+        Trajectory { states, energies, failure: None }
+    };
+    let family =
+        |drift: f64| -> Vec<Trajectory> { (1..=5).map(|k| swing(0.3 * f64::from(k), drift * f64::from(k))).collect() };
+    Rollouts {
+        dof: 2,
+        truth: family(0.0),
+        models: BTreeMap::from([("lnn".to_owned(), family(1e-4)), ("baseline".to_owned(), family(0.03))]),
+        times,
+    }
+}
+
+/// The first `frames` frames of a trajectory with two degrees of freedom.
+pub(crate) fn truncated(trajectory: &Trajectory, frames: usize) -> Trajectory {
+    Trajectory {
+        states: trajectory.states[..4 * frames].to_vec(),
+        energies: trajectory.energies[..frames].to_vec(),
+        failure: trajectory.failure.clone(),
+    }
+}

@@ -1,0 +1,361 @@
+//! `report.html`: one file with figures, table, animation and data, which opens without a network.
+
+use askama::Template;
+
+use super::animation::{Animation, animation};
+use super::draw::{DrawError, NARROW, WIDE, svg};
+use super::figure::Figure;
+use super::input::ReportInput;
+use super::number::{duration, grouped, significant};
+use super::palette::model_styles;
+use super::table::{machine, trim};
+
+/// Why the page could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// A figure could not be drawn.
+    #[error("the page's figure '{figure}' cannot be drawn: {source}")]
+    Figure {
+        /// The figure's name.
+        figure: &'static str,
+        /// What the drawing surface reported.
+        source: DrawError,
+    },
+    /// The template could not be filled in.
+    #[error("the page's template cannot be filled in: {0}")]
+    Template(#[from] askama::Error),
+    /// The animation's data could not be written as JSON.
+    #[error("the animation's data cannot be written as JSON: {0}")]
+    Data(#[from] serde_json::Error),
+}
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page<'a> {
+    title: &'a str,
+    description: &'a str,
+    machine: String,
+    preset: &'a str,
+    seed: u64,
+    tiles: Vec<Tile>,
+    columns: Vec<Column>,
+    rows: Vec<Row>,
+    published: bool,
+    table_note: String,
+    animation: Option<AnimationView>,
+    figures: Vec<FigureView>,
+    config: &'a str,
+    command: &'a str,
+    style: &'static str,
+    script: &'static str,
+}
+
+/// A headline number.
+struct Tile {
+    value: String,
+    unit: String,
+    label: String,
+    paper: Option<String>,
+}
+
+/// A column's head in the result table, or an actor's in the animation.
+struct Column {
+    label: String,
+    colour: String,
+    /// The full name where the label is short for it.
+    spoken: Option<String>,
+}
+
+/// A measured quantity in the result table, one cell a column.
+struct Row {
+    name: &'static str,
+    unit: String,
+    cells: Vec<String>,
+}
+
+struct FigureView {
+    name: &'static str,
+    wide: String,
+    narrow: String,
+    caption: String,
+}
+
+struct AnimationView {
+    actors: Vec<Column>,
+    rollouts: Vec<(usize, String, bool)>,
+    last: usize,
+    json: String,
+}
+
+/// Writes the page.
+pub(crate) fn html(input: &ReportInput<'_>, figures: &[Figure]) -> Result<String, PageError> {
+    let (summary, system) = (input.summary, input.system);
+    let figures = figures
+        .iter()
+        .map(|figure| {
+            let draw = |width| svg(figure, width).map_err(|source| PageError::Figure { figure: figure.name, source });
+            Ok(FigureView {
+                name: figure.name,
+                wide: draw(WIDE)?,
+                narrow: draw(NARROW)?,
+                caption: figure.caption.clone(),
+            })
+        })
+        .collect::<Result<Vec<_>, PageError>>()?;
+    let animation = animation(input).map(|data| view(&data)).transpose()?;
+    let page = Page {
+        title: &system.title,
+        description: &system.description,
+        machine: machine(summary),
+        preset: &summary.preset,
+        seed: summary.seed,
+        tiles: tiles(input),
+        columns: columns(input),
+        rows: rows(input),
+        published: !summary.paper.is_empty(),
+        table_note: table_note(input),
+        animation,
+        figures,
+        config: input.config_ron,
+        command: input.command,
+        style: include_str!("../../templates/report.css"),
+        script: include_str!("../../templates/report.js"),
+    };
+    Ok(page.render()?)
+}
+
+fn view(data: &Animation) -> Result<AnimationView, PageError> {
+    Ok(AnimationView {
+        actors: data
+            .actors
+            .iter()
+            .map(|actor| Column { label: actor.label.clone(), colour: actor.colour.clone(), spoken: None })
+            .collect(),
+        rollouts: data
+            .rollouts
+            .iter()
+            .enumerate()
+            .map(|(place, rollout)| (place, rollout.label.clone(), place == data.initial))
+            .collect(),
+        last: data.times.len() - 1,
+        // A closing tag in a text would end the script element that carries the data.
+        json: serde_json::to_string(data)?.replace('<', "\\u003c"),
+    })
+}
+
+/// The two headline numbers of the first model.
+fn tiles(input: &ReportInput<'_>) -> Vec<Tile> {
+    let summary = input.summary;
+    let Some(model) =
+        model_styles(summary, input.rollouts).into_iter().find(|model| summary.models.contains_key(&model.name))
+    else {
+        return Vec::new();
+    };
+    let result = &summary.models[&model.name];
+    let paper = summary.paper.get(&model.name);
+    let published = |value: f64| trim(&significant(value, 3)).to_owned();
+    vec![
+        Tile {
+            value: significant(result.acceleration_l1, 3),
+            unit: input.system.acceleration_unit.clone(),
+            label: format!("{} acceleration L1", model.label),
+            paper: paper.map(|paper| published(paper.acceleration_l1)),
+        },
+        Tile {
+            value: significant(result.energy_error_percent.mean, 3),
+            unit: "%".to_owned(),
+            label: format!("{} mean energy error", model.label),
+            paper: paper.map(|paper| format!("{} %", published(paper.energy_error_percent))),
+        },
+        Tile {
+            value: duration(result.train_seconds),
+            unit: String::new(),
+            label: format!("{} training time", model.label),
+            paper: None,
+        },
+    ]
+}
+
+/// One column a model, each followed by the paper's where the paper has one.
+fn columns(input: &ReportInput<'_>) -> Vec<Column> {
+    let mut columns = Vec::new();
+    for model in model_styles(input.summary, input.rollouts) {
+        if !input.summary.models.contains_key(&model.name) {
+            continue;
+        }
+        columns.push(Column { label: model.label.clone(), colour: model.colour.hex(), spoken: None });
+        if input.summary.paper.contains_key(&model.name) {
+            columns.push(Column {
+                label: "paper".to_owned(),
+                colour: model.colour.hex(),
+                spoken: Some(format!("{}, paper", model.label)),
+            });
+        }
+    }
+    columns
+}
+
+fn rows(input: &ReportInput<'_>) -> Vec<Row> {
+    let (summary, system) = (input.summary, input.system);
+    let mut rows: Vec<Row> = [
+        ("Acceleration L1, mean", system.acceleration_unit.as_str()),
+        ("Energy error at the last frame, mean", "%"),
+        ("— median", "%"),
+        ("— 90th percentile", "%"),
+        ("— largest", "%"),
+        ("Energy error, worst frame of each rollout: median", "%"),
+        ("— largest", "%"),
+        ("Rollouts that failed", ""),
+        ("Trained parameters", ""),
+        ("Optimiser steps", ""),
+        ("— skipped, not finite", ""),
+        ("Training states", ""),
+        ("Training time", ""),
+    ]
+    .into_iter()
+    .map(|(name, unit)| Row { name, unit: unit.to_owned(), cells: Vec::new() })
+    .collect();
+    for model in model_styles(summary, input.rollouts) {
+        let Some(result) = summary.models.get(&model.name) else {
+            continue;
+        };
+        let last = &result.energy_error_percent;
+        let worst = &result.energy_error_max_frame_percent;
+        let mut column = vec![
+            significant(result.acceleration_l1, 3),
+            significant(last.mean, 3),
+            significant(last.median, 3),
+            significant(last.p90, 3),
+            significant(last.max, 3),
+            significant(worst.median, 3),
+            significant(worst.max, 3),
+            last.failed.to_string(),
+            grouped(result.parameters as u64),
+            grouped(result.steps),
+            grouped(result.skipped_steps),
+            grouped(result.samples),
+            duration(result.train_seconds),
+        ];
+        let mut take = |column: &mut Vec<String>| {
+            for (row, cell) in rows.iter_mut().zip(column.drain(..)) {
+                row.cells.push(cell);
+            }
+        };
+        take(&mut column);
+        if let Some(paper) = summary.paper.get(&model.name) {
+            let mut published = vec![String::new(); 13];
+            published[0] = trim(&significant(paper.acceleration_l1, 3)).to_owned();
+            published[1] = trim(&significant(paper.energy_error_percent, 3)).to_owned();
+            take(&mut published);
+        }
+    }
+    rows
+}
+
+fn table_note(input: &ReportInput<'_>) -> String {
+    let (summary, system, rollouts) = (input.summary, input.system, input.rollouts);
+    let held_out = summary.models.values().map(|model| model.held_out as u64).max();
+    let mut note = "Lower is better.".to_owned();
+    if let Some(held_out) = held_out {
+        note.push_str(&format!(
+            " Acceleration L1 is the absolute error summed over the accelerations, averaged over {} \
+             states that were never trained on.",
+            grouped(held_out)
+        ));
+    }
+    note.push_str(&format!(
+        " Energy error is how far the model's energy is from the true one, in percent of {} {}, {}",
+        significant(system.energy_reference, 3),
+        system.energy_unit,
+        system.energy_reference_meaning,
+    ));
+    if let (Some(last), false) = (rollouts.times.last(), rollouts.truth.is_empty()) {
+        note.push_str(&format!(", over {} rollouts of {last:.0} s", rollouts.truth.len()));
+    }
+    note.push('.');
+    note
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::figures;
+    use crate::report::fixture;
+
+    fn page() -> (String, Animation) {
+        let (summary, rollouts, metrics, system) = fixture::run();
+        let input = fixture::input(&summary, &metrics, &rollouts, &system);
+        let text = html(&input, &figures::all(&input)).expect("complete input");
+        (text, animation(&input).expect("a pendulum"))
+    }
+
+    fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+        let from = text.find(start).expect("the start") + start.len();
+        let length = text[from..].find(end).expect("the end");
+        &text[from..from + length]
+    }
+
+    #[test]
+    fn the_page_loads_nothing_from_anywhere() {
+        let (text, _) = page();
+        let loading = ["src=", "<link", "@import", "url(", "fetch(", "import(", "XMLHttpRequest"];
+        for word in loading {
+            assert!(!text.contains(word), "{word}");
+        }
+        for (at, _) in text.match_indices("://") {
+            let before = &text[at.saturating_sub(30)..at];
+            assert!(before.ends_with("xmlns=\"http") || before.ends_with("<a href=\"https"), "{before}");
+        }
+    }
+
+    #[test]
+    fn the_embedded_data_parses_and_matches() {
+        let (text, data) = page();
+        let json = between(&text, "id=\"rollout-data\">", "</script>");
+        let parsed: Animation = serde_json::from_str(json).expect("valid JSON");
+        // Both by the same parser, whose last bit is not exact.
+        let written = serde_json::to_string(&data).expect("finite numbers");
+        assert!(parsed == serde_json::from_str(&written).expect("valid JSON"));
+        let truth = &fixture::rollouts().truth;
+        assert_eq!(parsed.rollouts.len(), truth.len());
+        for (rollout, truth) in parsed.rollouts.iter().zip(truth) {
+            let energy = &rollout.tracks[0].energy;
+            assert_eq!(energy.len(), truth.energies.len());
+            // Five significant digits.
+            assert!(energy.iter().zip(&truth.energies).all(|(a, b)| (a - b).abs() <= 5e-5 * b.abs()));
+        }
+    }
+
+    #[test]
+    fn text_from_the_run_is_escaped() {
+        let (mut summary, rollouts, metrics, mut system) = fixture::run();
+        system.title = "<b>bold</b>".to_owned();
+        system.energy_unit = "</script>".to_owned();
+        summary.device = "A & B <i>".to_owned();
+        let mut input = fixture::input(&summary, &metrics, &rollouts, &system);
+        input.config_ron = "</pre><script>alert(1)</script>";
+        let text = html(&input, &[]).expect("complete input");
+        assert!(!text.contains("<b>bold") && !text.contains("<i>") && !text.contains("alert(1)</"));
+        assert_eq!(text.matches("</script>").count(), text.matches("<script").count());
+    }
+
+    #[test]
+    fn every_result_and_the_papers_stand_in_the_table() {
+        let (text, _) = page();
+        let table = between(&text, "<table", "</table>");
+        for word in ["LNN", "Baseline", "paper", "0.0640", "0.073", "0.074", "0.4", "8"] {
+            assert!(table.contains(&format!(">{word}<")), "{word}");
+        }
+        assert!(text.contains("cargo xtask experiment dblpend"));
+        assert!(text.contains("seed: 0"));
+    }
+
+    #[test]
+    fn a_run_without_rollouts_still_has_a_page() {
+        let (summary, _, _, system) = fixture::run();
+        let nothing = crate::record::Rollouts::default();
+        let input = fixture::input(&summary, &[], &nothing, &system);
+        let text = html(&input, &figures::all(&input)).expect("complete input");
+        assert!(!text.contains("id=\"rollout-data\"") && text.contains("<table"));
+    }
+}

@@ -1,0 +1,173 @@
+//! The run's result as a table for the terminal.
+
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle};
+
+use super::number::{duration, grouped, significant};
+use super::palette::model_styles;
+use crate::record::{Rollouts, Summary};
+
+/// Writes one line a model beside the paper's figures, at most 100 columns wide for model names of up
+/// to nine characters, with the machine below; `colour` switches terminal colours on.
+///
+/// The acceleration error is in the system's units, energy errors are in percent of its reference
+/// energy.
+#[must_use]
+pub fn terminal_table(summary: &Summary, colour: bool) -> String {
+    let rule = LineStyle::none().fill('─').junction('─');
+    let mut table = Table::new();
+    table
+        .load_style(TableStyle::new().top_border(rule).header_separator(rule).bottom_border(rule))
+        .set_content_arrangement(ContentArrangement::Disabled);
+    if colour {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    let header = [
+        "model",
+        "para-\nmeters",
+        "train\ntime",
+        "\nsteps",
+        "accel.\nL1",
+        "\npaper",
+        "energy\nmean %",
+        "\npaper",
+        "\nmedian",
+        "\np90",
+        "\nmax",
+        "\nfailed",
+        "worst\nframe %",
+    ];
+    table.set_header(header.iter().enumerate().map(|(column, text)| {
+        let cell = Cell::new(text).add_attribute(Attribute::Bold);
+        if column == 0 { cell } else { cell.set_alignment(CellAlignment::Right) }
+    }));
+    for model in model_styles(summary, &Rollouts::default()) {
+        let Some(result) = summary.models.get(&model.name) else {
+            continue;
+        };
+        let paper = summary.paper.get(&model.name);
+        let energy = &result.energy_error_percent;
+        let published = |value: Option<f64>| {
+            let text = value.map_or_else(|| "–".to_owned(), |value| significant(value, 3));
+            // Trailing zeros would claim digits that the paper does not state.
+            Cell::new(trim(&text)).fg(Color::DarkGrey)
+        };
+        let number = |value: f64| Cell::new(significant(value, 3));
+        let failed = Cell::new(energy.failed);
+        let row = vec![
+            Cell::new(&model.label).add_attribute(Attribute::Bold),
+            Cell::new(grouped(result.parameters as u64)),
+            Cell::new(short_duration(result.train_seconds)),
+            Cell::new(grouped(result.steps)),
+            number(result.acceleration_l1),
+            published(paper.map(|paper| paper.acceleration_l1)),
+            number(energy.mean),
+            published(paper.map(|paper| paper.energy_error_percent)),
+            number(energy.median),
+            number(energy.p90),
+            number(energy.max),
+            if energy.failed > 0 { failed.fg(Color::Red) } else { failed },
+            number(result.energy_error_max_frame_percent.max),
+        ];
+        table.add_row(
+            row.into_iter().enumerate().map(
+                |(column, cell)| {
+                    if column == 0 { cell } else { cell.set_alignment(CellAlignment::Right) }
+                },
+            ),
+        );
+    }
+    for column in table.column_iter_mut() {
+        // The empty junction between two columns is already one space.
+        column.set_padding((0, 0));
+    }
+    format!(
+        "{}\nLower is better. Energy: error at the last frame; worst frame: the largest of all \
+         rollouts.\n{}\n",
+        table.trim_fmt(),
+        machine(summary)
+    )
+}
+
+/// The run and the machine in one line.
+pub(crate) fn machine(summary: &Summary) -> String {
+    let threads = if summary.threads == 1 { "" } else { "s" };
+    format!(
+        "{} · preset {} · seed {} · {} · {} · {} thread{threads} · {} in all",
+        summary.experiment,
+        summary.preset,
+        summary.seed,
+        summary.backend,
+        summary.device,
+        summary.threads,
+        duration(summary.wall_seconds)
+    )
+}
+
+/// Removes the zeros after the last other digit of a decimal fraction.
+pub(crate) fn trim(text: &str) -> &str {
+    if text.contains('.') && !text.contains('e') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
+}
+
+/// A duration in at most seven characters.
+fn short_duration(seconds: f64) -> String {
+    let text = duration(seconds);
+    if seconds.is_finite() && (120.0..7199.5).contains(&seconds) {
+        let whole = seconds.round() as u64;
+        return format!("{}m {:02}s", whole / 60, whole % 60);
+    }
+    text.replace(" min", "m").replace(" h", "h")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn one_line_a_model_within_100_columns() {
+        let mut summary = fixture::summary();
+        let lnn = summary.models.get_mut("lnn").expect("the fixture has it");
+        lnn.parameters = 1_081_201;
+        lnn.steps = 600_000;
+        lnn.train_seconds = 7100.0;
+        lnn.energy_error_percent.max = 1.234e-7;
+        lnn.acceleration_l1 = 0.012_34;
+        let text = terminal_table(&summary, false);
+        assert!(!text.contains('\u{1b}'));
+        for line in text.lines().take_while(|line| !line.starts_with("dblpend")) {
+            assert!(line.chars().count() <= 100, "{}: {line}", line.chars().count());
+        }
+        let lines = |name: &str| text.lines().filter(|line| line.contains(name)).count();
+        assert_eq!((lines("LNN"), lines("Baseline")), (1, 1));
+        let row = text.lines().find(|line| line.contains("LNN")).expect("one");
+        for figure in ["0.0123", "0.073", "0.4", "1.23e−7", "118m 20s"] {
+            assert!(row.contains(figure), "{figure}: {row}");
+        }
+        assert!(text.contains("Lower is better"));
+        assert!(text.contains("2 threads"));
+    }
+
+    #[test]
+    fn colours_appear_only_when_asked_for_and_broken_numbers_are_said() {
+        let mut summary = fixture::summary();
+        summary.paper.clear();
+        let lnn = summary.models.get_mut("lnn").expect("the fixture has it");
+        lnn.acceleration_l1 = f64::NAN;
+        lnn.energy_error_percent.failed = 3;
+        assert!(terminal_table(&summary, true).contains('\u{1b}'));
+        let text = terminal_table(&summary, false);
+        let row = text.lines().find(|line| line.contains("LNN")).expect("one");
+        assert!(row.contains("n/a") && row.contains('–'), "{row}");
+        summary.models.clear();
+        assert!(terminal_table(&summary, false).contains("model"));
+    }
+
+    #[test]
+    fn trailing_zeros_go_and_round_numbers_stay() {
+        assert_eq!(trim("8.00"), "8");
+        assert_eq!(trim("0.400"), "0.4");
+        assert_eq!(trim("100"), "100");
+    }
+}

@@ -1,0 +1,126 @@
+//! Files that are either the old or the new version, never a part: write beside, flush, rename.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::error::StoreError;
+
+/// Ending of files that are being written; what a killed process leaves behind has it.
+pub(super) const PARTIAL: &str = ".partial";
+
+/// Replaces `path` by `bytes`, or leaves it as it was.
+///
+/// The bytes go to a temporary file in the same folder, are flushed to the disk, and take the name in one
+/// step, so that no reader and no crash can see half a file.
+///
+/// # Errors
+/// [`StoreError::Write`] with the path and a remedy: no such folder, no permission, disk full, a folder in
+/// the way.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    replace(path, bytes).map_err(StoreError::write(path))
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = folder_of(path);
+    // Opened as any other file, so that it gets the usual permissions instead of the owner's alone.
+    let open = |path: &Path| OpenOptions::new().write(true).create_new(true).open(path);
+    let mut builder = tempfile::Builder::new();
+    let mut temporary = builder.prefix(".").suffix(PARTIAL).make_in(folder, open)?;
+    temporary.write_all(bytes)?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(path).map_err(|error| error.error)?;
+    sync_folder(folder)
+}
+
+/// Creates a folder and its parents; an existing folder is fine.
+///
+/// # Errors
+/// [`StoreError::Write`] with the path and a remedy.
+pub fn create_folder(path: &Path) -> Result<(), StoreError> {
+    fs::create_dir_all(path).map_err(StoreError::write(path))
+}
+
+/// The folder that a file lies in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes renames in a folder survive a power failure, where the system has such a call.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("folder exists");
+        entries.map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn replaces_the_whole_file_and_leaves_nothing_else() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("a.json");
+        for contents in [&b"first, and longer"[..], b"second", b""] {
+            write_atomically(&path, contents).expect("writable");
+            assert_eq!(fs::read(&path).expect("written"), contents);
+            assert_eq!(names(folder.path()), ["a.json"]);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_is_as_readable_as_any_other() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let ours = folder.path().join("ours");
+        let usual = folder.path().join("usual");
+        write_atomically(&ours, b"x").expect("writable");
+        fs::write(&usual, b"x").expect("writable");
+        let mode = |path: &Path| fs::metadata(path).expect("exists").permissions().mode();
+        assert_eq!(mode(&ours), mode(&usual));
+    }
+
+    #[test]
+    fn a_failure_names_the_path_and_the_remedy_and_changes_nothing() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let file = folder.path().join("file");
+        fs::write(&file, b"kept").expect("writable");
+        let below = file.join("model.safetensors");
+        let message = write_atomically(&below, b"x").expect_err("a file is no folder").to_string();
+        assert!(message.contains(&below.display().to_string()), "{message}");
+        assert!(message.contains("a part of the path is a file"), "{message}");
+        let message = create_folder(&file).expect_err("a file is there").to_string();
+        assert!(message.contains("a part of the path is a file"), "{message}");
+        assert_eq!(fs::read(&file).expect("still there"), b"kept");
+
+        let missing = folder.path().join("none").join("a");
+        let message = write_atomically(&missing, b"x").expect_err("no such folder").to_string();
+        assert!(message.contains("the folder does not exist"), "{message}");
+        assert!(!message.contains(PARTIAL), "{message}");
+
+        let taken = folder.path().join("taken");
+        fs::create_dir(&taken).expect("writable");
+        let message = write_atomically(&taken, b"x").expect_err("a folder is there").to_string();
+        assert!(message.contains("a folder has the name"), "{message}");
+        assert_eq!(names(folder.path()).len(), 2);
+    }
+
+    #[test]
+    fn a_full_disk_and_a_forbidden_folder_have_their_own_remedies() {
+        for (kind, words) in [
+            (io::ErrorKind::StorageFull, "free some space"),
+            (io::ErrorKind::PermissionDenied, "that you may write to"),
+            (io::ErrorKind::ReadOnlyFilesystem, "that you may write to"),
+        ] {
+            let error = StoreError::write(Path::new("runs"))(io::Error::from(kind));
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Files: models, checkpoints, metrics and the folder of a run.
+//!
+//! Three promises hold for all of them. A file is either its old or its new version, whenever the process
+//! is killed ([`write_atomically`]). A damaged file is noticed and named, by a checksum over all its bytes
+//! ([`load_model`], [`load_checkpoint`]). Nothing that belongs to another run is overwritten
+//! ([`RunFolder`]).
+
+mod atomic;
+mod checkpoint;
+mod container;
+mod error;
+mod metrics_log;
+mod model_file;
+mod run_folder;
+mod state;
+mod tensor;
+
+pub use atomic::{create_folder, write_atomically};
+pub use checkpoint::{
+    Checkpoint, CheckpointRecord, FallbackNotice, FoundCheckpoint, checkpoint_path, load_checkpoint,
+    previous_checkpoint_path, save_checkpoint,
+};
+pub use error::{Damage, StoreError, TensorProblem};
+pub use metrics_log::{MetricsLog, read_metrics};
+pub use model_file::{LoadedModel, ModelHeader, Parameters, Provenance, load_model, save_model};
+pub use run_folder::{RunFolder, RunState};
+pub use tensor::{Element, Elements, Tensor};

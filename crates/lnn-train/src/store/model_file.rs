@@ -1,0 +1,248 @@
+//! A trained model as one `.safetensors` file.
+//!
+//! Tensors `layers.{i}.weight` `[out, in]` and `layers.{i}.bias` `[out]` in the precision of training;
+//! everything else that the model is (architecture, features, residual mass, system, origin) as RON in
+//! the file's metadata under `lnn.model`. Any safetensors reader can read the weights.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use lnn_autodiff::{Activation, MlpShape, Real};
+use serde::{Deserialize, Serialize};
+
+use super::atomic::write_atomically;
+use super::container::{self, FileKind, Refusal};
+use super::error::{StoreError, TensorProblem};
+use super::tensor::{Element, Elements, Tensor};
+use crate::config::{ActivationText, FeaturesConfig, ModelKind, SystemConfig};
+
+const KIND: FileKind = FileKind { key: "lnn.model", version: 1, what: "model file" };
+
+/// What a model is, apart from its weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelHeader {
+    /// Name of the model within its experiment.
+    pub name: String,
+    /// What the network stands for, with residual mass or output scale.
+    pub kind: ModelKind,
+    /// Degrees of freedom d.
+    pub degrees_of_freedom: usize,
+    /// Number of conditional inputs c (parameters such as g), which follow q and q̇ in the features.
+    pub conditionals: usize,
+    /// Layer sizes `[inputs, hidden…, outputs]`.
+    pub dimensions: Vec<usize>,
+    /// Activation of the hidden layers.
+    #[serde(with = "ActivationText")]
+    pub activation: Activation,
+    /// How a state becomes the network's input.
+    pub features: FeaturesConfig,
+    /// The system it was trained on, if it is one that the program knows.
+    pub system: Option<SystemConfig>,
+    /// Where the weights come from.
+    pub provenance: Provenance,
+}
+
+/// Where a model's weights come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provenance {
+    /// Program and version that trained it.
+    pub program: String,
+    /// Experiment.
+    pub experiment: String,
+    /// Preset that its configuration started from.
+    pub preset: String,
+    /// Seed of weights and states.
+    pub seed: u64,
+    /// Optimiser steps.
+    pub steps: u64,
+    /// Training states seen.
+    pub samples: u64,
+    /// Fingerprint of the run's configuration.
+    pub configuration: String,
+}
+
+impl ModelHeader {
+    /// The network's shape.
+    ///
+    /// # Errors
+    /// [`TensorProblem::Architecture`] if the sizes are no network or do not fit d, c and the features.
+    pub fn shape(&self) -> Result<MlpShape, TensorProblem> {
+        let shape = MlpShape::new(&self.dimensions, self.activation)
+            .map_err(|error| TensorProblem::Architecture(error.to_string()))?;
+        let d = self.degrees_of_freedom;
+        let inputs = self.features.inputs(d, self.conditionals);
+        let outputs = self.kind.outputs(d);
+        if d == 0 || (shape.inputs(), shape.outputs()) != (inputs, outputs) {
+            return Err(TensorProblem::Architecture(format!(
+                "the network maps {} inputs to {} outputs, but {d} degrees of freedom with these features \
+                 need {inputs} and {outputs}",
+                shape.inputs(),
+                shape.outputs(),
+            )));
+        }
+        Ok(shape)
+    }
+}
+
+/// A model's parameters in the precision of the file: for each layer its weight `[out, in]`, row-major,
+/// then its bias `[out]`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Parameters {
+    /// Single precision.
+    F32(Vec<f32>),
+    /// Double precision.
+    F64(Vec<f64>),
+}
+
+impl Parameters {
+    /// Number of parameters.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::F32(values) => values.len(),
+            Self::F64(values) => values.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The parameters in double precision, which holds either kind exactly.
+    pub fn to_f64(&self) -> Vec<f64> {
+        match self {
+            Self::F32(values) => values.iter().map(|&value| f64::from(value)).collect(),
+            Self::F64(values) => values.clone(),
+        }
+    }
+
+    /// The parameters rounded to single precision.
+    pub fn to_f32(&self) -> Vec<f32> {
+        match self {
+            Self::F32(values) => values.clone(),
+            Self::F64(values) => values.iter().map(|&value| value as f32).collect(),
+        }
+    }
+}
+
+/// A model as read from its file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoadedModel {
+    /// What the model is.
+    pub header: ModelHeader,
+    /// The network's shape.
+    pub shape: MlpShape,
+    /// Its weights.
+    pub parameters: Parameters,
+}
+
+/// Writes a model; `parameters` is the flat vector `[weight, bias]` layer by layer.
+///
+/// The same header and parameters give the same bytes on every machine.
+///
+/// # Errors
+/// [`StoreError::Tensor`] if the parameters do not fit the header or are not finite, and
+/// [`StoreError::Write`]; an existing file is untouched then.
+pub fn save_model<T: Element + Real>(path: &Path, header: &ModelHeader, parameters: &[T]) -> Result<(), StoreError> {
+    let tensors = split(header, parameters).map_err(|problem| StoreError::Tensor { path: path.to_owned(), problem })?;
+    let bytes = container::encode(KIND, header, &tensors)
+        .map_err(|error| StoreError::Encode { path: path.to_owned(), message: error.to_string() })?;
+    write_atomically(path, &bytes)
+}
+
+/// Reads a model and checks it: checksum, version, shapes, finite weights.
+///
+/// # Errors
+/// [`StoreError::Read`], [`StoreError::Damaged`], [`StoreError::Version`] or [`StoreError::Tensor`], each
+/// naming the file and what is wrong with it.
+pub fn load_model(path: &Path) -> Result<LoadedModel, StoreError> {
+    let bytes = fs::read(path).map_err(StoreError::read(path))?;
+    let (header, tensors) =
+        container::decode::<ModelHeader>(KIND, &bytes).map_err(|refusal| refused(path, KIND, refusal))?;
+    join(header, tensors).map_err(|problem| StoreError::Tensor { path: path.to_owned(), problem })
+}
+
+/// The error for a refused file.
+pub(super) fn refused(path: &Path, kind: FileKind, refusal: Refusal) -> StoreError {
+    match refusal {
+        Refusal::Damage(damage) => StoreError::Damaged { path: path.to_owned(), what: kind.what, damage },
+        Refusal::Version(found) => {
+            StoreError::Version { path: path.to_owned(), what: kind.what, found, supported: kind.version }
+        }
+    }
+}
+
+fn names(layer: usize) -> [String; 2] {
+    [format!("layers.{layer}.weight"), format!("layers.{layer}.bias")]
+}
+
+fn split<T: Element>(header: &ModelHeader, parameters: &[T]) -> Result<BTreeMap<String, Tensor>, TensorProblem> {
+    let shape = header.shape()?;
+    if parameters.len() != shape.parameter_count() {
+        return Err(TensorProblem::ParameterCount { found: parameters.len(), expected: shape.parameter_count() });
+    }
+    let mut tensors = BTreeMap::new();
+    for (index, layer) in shape.layers().iter().enumerate() {
+        let [weight, bias] = names(index);
+        for (name, sizes, range) in [
+            (weight, vec![layer.outputs, layer.inputs], layer.weight.clone()),
+            (bias, vec![layer.outputs], layer.bias.clone()),
+        ] {
+            let tensor = Tensor { shape: sizes, elements: T::into_elements(parameters[range].to_vec()) };
+            finite(&name, &tensor.elements)?;
+            tensors.insert(name, tensor);
+        }
+    }
+    Ok(tensors)
+}
+
+fn join(header: ModelHeader, mut tensors: BTreeMap<String, Tensor>) -> Result<LoadedModel, TensorProblem> {
+    let shape = header.shape()?;
+    let first = &names(0)[0];
+    let double = match tensors.get(first) {
+        Some(tensor) => matches!(tensor.elements, Elements::F64(_)),
+        None => {
+            return Err(TensorProblem::Missing { name: first.clone() });
+        }
+    };
+    let parameters = if double {
+        Parameters::F64(flatten(&shape, &mut tensors)?)
+    } else {
+        Parameters::F32(flatten(&shape, &mut tensors)?)
+    };
+    if let Some((name, _)) = tensors.pop_first() {
+        return Err(TensorProblem::Unexpected { name });
+    }
+    Ok(LoadedModel { header, shape, parameters })
+}
+
+fn flatten<T: Element>(shape: &MlpShape, tensors: &mut BTreeMap<String, Tensor>) -> Result<Vec<T>, TensorProblem> {
+    let mut parameters = Vec::with_capacity(tensors.values().map(|tensor| tensor.elements.len()).sum());
+    for (index, layer) in shape.layers().iter().enumerate() {
+        let [weight, bias] = names(index);
+        for (name, expected) in [(weight, vec![layer.outputs, layer.inputs]), (bias, vec![layer.outputs])] {
+            let Some(tensor) = tensors.remove(&name) else {
+                return Err(TensorProblem::Missing { name });
+            };
+            if tensor.shape != expected {
+                return Err(TensorProblem::Shape { name, found: tensor.shape, expected });
+            }
+            finite(&name, &tensor.elements)?;
+            parameters.extend_from_slice(tensor.elements.typed::<T>(&name)?);
+        }
+    }
+    Ok(parameters)
+}
+
+fn finite(name: &str, elements: &Elements) -> Result<(), TensorProblem> {
+    match elements.first_non_finite() {
+        None => Ok(()),
+        Some((index, value)) => Err(TensorProblem::NonFinite { name: name.to_owned(), index, value }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! Round trips, refusals and bit patterns of model files.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::store::Damage;
+
+fn header(dimensions: &[usize]) -> ModelHeader {
+    ModelHeader {
+        name: "lnn".to_owned(),
+        kind: ModelKind::Lnn { residual_mass: 1.0, pseudoinverse_tolerance: 1e-6 },
+        degrees_of_freedom: 2,
+        conditionals: dimensions[0] - 6,
+        dimensions: dimensions.to_vec(),
+        activation: Activation::Tanh,
+        features: FeaturesConfig::default(),
+        system: Some(SystemConfig::default()),
+        provenance: Provenance { seed: 3, ..Provenance::default() },
+    }
+}
+
+fn sample() -> (ModelHeader, Vec<f32>) {
+    let header = header(&[6, 3, 1]);
+    let count = header.shape().expect("fits").parameter_count();
+    (header, (0..count).map(|i| i as f32 * 0.25 - 2.0).collect())
+}
+
+/// The tensors of the sample after `change`, written and read.
+fn reread(change: impl FnOnce(&mut BTreeMap<String, Tensor>)) -> StoreError {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("model.safetensors");
+    let (header, parameters) = sample();
+    let mut tensors = split(&header, &parameters).expect("fits");
+    change(&mut tensors);
+    let bytes = container::encode(KIND, &header, &tensors).expect("plain data");
+    fs::write(&path, bytes).expect("writable");
+    load_model(&path).expect_err("changed")
+}
+
+#[test]
+fn a_python_reader_finds_the_layers_by_name_and_shape() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("model.safetensors");
+    let (header, parameters) = sample();
+    save_model(&path, &header, &parameters).expect("writable");
+    let bytes = fs::read(&path).expect("written");
+    let file = safetensors::SafeTensors::deserialize(&bytes).expect("a safetensors file");
+    let mut names: Vec<_> = file.names();
+    names.sort_unstable();
+    assert_eq!(names, ["layers.0.bias", "layers.0.weight", "layers.1.bias", "layers.1.weight"]);
+    let weight = file.tensor("layers.0.weight").expect("present");
+    assert_eq!(weight.shape(), [3, 6]);
+    // Row-major [out, in]: the second row's first entry is the flat vector's seventh.
+    assert_eq!(weight.data()[6 * 4..7 * 4], parameters[6].to_le_bytes());
+    let bias = file.tensor("layers.0.bias").expect("present");
+    assert_eq!(bias.data()[..4], parameters[18].to_le_bytes());
+}
+
+#[test]
+fn what_does_not_fit_the_header_is_refused_by_name() {
+    let message = reread(|tensors| drop(tensors.remove("layers.1.weight"))).to_string();
+    assert!(message.contains("`layers.1.weight` is missing"), "{message}");
+    let message = reread(|tensors| drop(tensors.remove("layers.0.weight"))).to_string();
+    assert!(message.contains("`layers.0.weight` is missing"), "{message}");
+    let message = reread(|tensors| {
+        let extra = Tensor::flat(Elements::F32(vec![1.0]));
+        tensors.insert("layers.2.bias".to_owned(), extra);
+    })
+    .to_string();
+    assert!(message.contains("`layers.2.bias`"), "{message}");
+    let message = reread(|tensors| {
+        tensors.get_mut("layers.0.weight").expect("present").shape = vec![6, 3];
+    })
+    .to_string();
+    assert!(message.contains("the shape [6, 3], expected [3, 6]"), "{message}");
+    let message = reread(|tensors| {
+        tensors.get_mut("layers.1.bias").expect("present").elements = Elements::F64(vec![0.5]);
+    })
+    .to_string();
+    assert!(message.contains("`layers.1.bias` has elements of type f64, expected f32"), "{message}");
+    let message = reread(|tensors| {
+        let mut values = vec![0.0; 18];
+        values[5] = f32::NAN;
+        tensors.get_mut("layers.0.weight").expect("present").elements = Elements::F32(values);
+    })
+    .to_string();
+    assert!(message.contains("`layers.0.weight` has the non-finite value NaN at index 5"), "{message}");
+}
+
+#[test]
+fn bad_parameters_are_not_written_and_the_old_file_stays() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("model.safetensors");
+    let (header, mut parameters) = sample();
+    save_model(&path, &header, &parameters).expect("writable");
+    let before = fs::read(&path).expect("written");
+    let short = save_model(&path, &header, &parameters[1..]).expect_err("too few").to_string();
+    assert!(short.contains("has 25 parameters, but 24"), "{short}");
+    parameters[20] = f32::INFINITY;
+    let infinite = save_model(&path, &header, &parameters).expect_err("infinite").to_string();
+    assert!(infinite.contains("`layers.0.bias` has the non-finite value inf at index 2"), "{infinite}");
+    let wrong = ModelHeader { degrees_of_freedom: 3, ..header };
+    let wrong = save_model(&path, &wrong, &[0.0_f32; 25]).expect_err("other features").to_string();
+    assert!(wrong.contains("maps 6 inputs to 1 outputs"), "{wrong}");
+    assert_eq!(fs::read(&path).expect("untouched"), before);
+}
+
+#[test]
+fn damage_version_and_absence_are_told_apart() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("model.safetensors");
+    let (header, parameters) = sample();
+    save_model(&path, &header, &parameters).expect("writable");
+    let bytes = fs::read(&path).expect("written");
+
+    fs::write(&path, &bytes[..bytes.len() - 7]).expect("writable");
+    let error = load_model(&path).expect_err("truncated");
+    assert!(matches!(error, StoreError::Damaged { damage: Damage::Length { .. }, .. }), "{error}");
+    let mut flipped = bytes.clone();
+    *flipped.last_mut().expect("not empty") ^= 1;
+    fs::write(&path, flipped).expect("writable");
+    let error = load_model(&path).expect_err("altered");
+    assert!(matches!(error, StoreError::Damaged { damage: Damage::Checksum { .. }, .. }), "{error}");
+    assert!(error.to_string().contains("model.safetensors is not a usable model file"), "{error}");
+
+    let newer = FileKind { version: 2, ..KIND };
+    let tensors = split(&header, &parameters).expect("fits");
+    fs::write(&path, container::encode(newer, &header, &tensors).expect("plain")).expect("writable");
+    let message = load_model(&path).expect_err("newer").to_string();
+    assert!(message.contains("of format version 2, but this program reads version 1"), "{message}");
+
+    fs::remove_file(&path).expect("present");
+    assert!(matches!(load_model(&path), Err(StoreError::Read { .. })));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn weights_return_bit_for_bit_in_both_precisions(
+        hidden in prop::collection::vec(1_usize..6, 0..4),
+        conditionals in 0_usize..3,
+        seed in any::<u64>(),
+    ) {
+        let dimensions: Vec<usize> = [6 + conditionals].into_iter().chain(hidden).chain([1]).collect();
+        let header = header(&dimensions);
+        let count = header.shape().expect("fits").parameter_count();
+        // Any finite bit pattern, subnormals and signed zeros included.
+        let double: Vec<f64> = (0..count as u64)
+            .map(|i| f64::from_bits(seed.wrapping_mul(2 * i + 1).rotate_left(i as u32)))
+            .map(|x| if x.is_finite() { x } else { -0.0 })
+            .collect();
+        let single: Vec<f32> = double.iter().map(|&x| x as f32).map(|x| if x.is_finite() { x } else { -0.0 }).collect();
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("model.safetensors");
+        save_model(&path, &header, &double).expect("writable");
+        let loaded = load_model(&path).expect("just written");
+        prop_assert_eq!(&loaded.header, &header);
+        let Parameters::F64(values) = loaded.parameters else { panic!("written in double precision") };
+        prop_assert!(values.iter().zip(&double).all(|(a, b)| a.to_bits() == b.to_bits()));
+        save_model(&path, &header, &single).expect("writable");
+        let Parameters::F32(values) = load_model(&path).expect("just written").parameters else {
+            panic!("written in single precision")
+        };
+        prop_assert_eq!(values.len(), count);
+        prop_assert!(values.iter().zip(&single).all(|(a, b)| a.to_bits() == b.to_bits()));
+    }
+}

@@ -1,0 +1,171 @@
+//! `cargo xtask test`: everything, and one summary.
+
+mod results;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::cargo::{self, Artifact};
+use crate::error::TaskError;
+use crate::summary::{self, Part};
+use crate::{asks_for_help, print_help, tidy};
+use results::Results;
+
+const HELP: &str = "\
+The whole test suite: tidy, then all unit, integration and documentation tests, then each example.
+
+Usage: cargo xtask test [FILTER…]
+
+With filters, only the tests whose names contain one of them run, without tidy and the examples.
+A part that fails does not keep the others from running. The last line reads `N passed, N failed`.
+
+Examples:
+  cargo xtask test
+  cargo xtask test pseudoinverse euler_lagrange
+";
+
+/// Runs the suite, or the tests that match the filters.
+pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
+    if asks_for_help(arguments) {
+        return print_help(HELP);
+    }
+    let filters = filters(arguments)?;
+    let start = Instant::now();
+    let mut notes = Vec::new();
+    let mut parts = if filters.is_empty() { tidy::checks()? } else { Vec::new() };
+
+    eprintln!("--- build of the tests");
+    let (status, artifacts) = cargo::build(&["test", "--workspace", "--no-run"])?;
+    if status.success() {
+        let packages = package_names(&cargo::metadata()?);
+        parts.extend(run_tests(&["test", "--workspace", "--no-fail-fast"], &filters, &artifacts, &packages)?);
+        if filters.is_empty() {
+            parts.extend(run_examples(&artifacts)?);
+        }
+    } else {
+        notes.push("the workspace does not compile: each package was tested alone, the examples did not run".into());
+        parts.extend(run_package_by_package(&filters)?);
+    }
+    if !filters.is_empty() {
+        let list = filters.join("`, `");
+        notes.push(format!("only tests matching `{list}` ran; tidy and the examples did not"));
+        if summary::totals(&parts) == (0, 0) {
+            notes.push(format!("no test has `{list}` in its name"));
+        }
+    }
+    tidy::finish(&parts, &notes, start)
+}
+
+/// The filters; an option is refused, since it would silently change what `everything` means.
+fn filters(arguments: &[OsString]) -> Result<Vec<String>, TaskError> {
+    arguments
+        .iter()
+        .map(|argument| match argument.to_str() {
+            Some(text) if !text.starts_with('-') => Ok(text.to_owned()),
+            _ => Err(TaskError::Usage(format!(
+                "`test` takes names of tests only, but was given `{}`; for cargo's own options use `cargo test`",
+                argument.to_string_lossy()
+            ))),
+        })
+        .collect()
+}
+
+/// Runs one `cargo test` command, showing its output, and counts by package.
+fn run_tests(
+    arguments: &[&str],
+    filters: &[String],
+    artifacts: &[Artifact],
+    packages: &BTreeMap<String, String>,
+) -> Result<Vec<Part>, TaskError> {
+    eprintln!("--- tests");
+    let mut command = cargo::cargo(arguments);
+    command.arg("--").args(filters);
+    let start = |source| TaskError::Start { program: "cargo test".into(), source };
+    // One pipe for both outputs: cargo names the program on one, the program reports on the other,
+    // and only their order says which results are whose.
+    let (reader, writer) = io::pipe().map_err(start)?;
+    command.stdout(writer.try_clone().map_err(start)?).stderr(writer);
+    let mut child = command.spawn().map_err(start)?;
+    // The command holds the pipe's writing ends; the reader sees the end only once they are gone.
+    drop(command);
+
+    let mut results = Results::new(artifacts, packages);
+    let mut stdout = io::stdout().lock();
+    let mut reader = BufReader::new(reader);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line).map_err(start)? > 0 {
+        stdout.write_all(&line).map_err(TaskError::Output)?;
+        results.read(&String::from_utf8_lossy(&line));
+        line.clear();
+    }
+    let status = child.wait().map_err(start)?;
+    Ok(results.finish(status.success()))
+}
+
+/// Tests each package by itself, so that one that does not compile hides no other's results.
+fn run_package_by_package(filters: &[String]) -> Result<Vec<Part>, TaskError> {
+    let packages = package_names(&cargo::metadata()?);
+    let mut parts = Vec::new();
+    for name in packages.values() {
+        let start = Instant::now();
+        let (status, artifacts) = cargo::build(&["test", "--package", name, "--no-run"])?;
+        if status.success() {
+            let arguments = ["test", "--package", name, "--no-fail-fast"];
+            parts.extend(run_tests(&arguments, filters, &artifacts, &packages)?);
+        } else {
+            let finding = format!("it does not compile: see the errors above, or `cargo test --package {name}`");
+            parts.push(Part::check(name, start.elapsed(), vec![finding]));
+        }
+    }
+    Ok(parts)
+}
+
+/// Runs each example as a user would, from the root; its output is shown only if it fails.
+fn run_examples(artifacts: &[Artifact]) -> Result<Vec<Part>, TaskError> {
+    let start = Instant::now();
+    let mut part = Part { name: "examples".into(), ..Part::default() };
+    for example in artifacts.iter().filter(|artifact| artifact.kind == "example") {
+        eprintln!("--- example {}", example.target);
+        let output = Command::new(&example.executable)
+            .current_dir(cargo::root())
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|source| TaskError::Start { program: example.executable.display().to_string(), source })?;
+        if output.status.success() {
+            part.passed += 1;
+            continue;
+        }
+        part.failed += 1;
+        let mut stderr = io::stderr().lock();
+        stderr.write_all(&output.stdout).and_then(|()| stderr.write_all(&output.stderr)).map_err(TaskError::Output)?;
+        part.remedy.push(format!("`cargo run --example {}` failed ({})", example.target, output.status));
+    }
+    part.time = Some(start.elapsed());
+    Ok(if part.passed + part.failed == 0 { vec![] } else { vec![part] })
+}
+
+/// Cargo's package identifiers and the names of the workspace's packages.
+fn package_names(metadata: &Value) -> BTreeMap<String, String> {
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    packages
+        .filter_map(|package| Some((package["id"].as_str()?.to_owned(), package["name"].as_str()?.to_owned())))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_are_names_and_options_are_refused() {
+        let words = |list: &[&str]| list.iter().map(OsString::from).collect::<Vec<_>>();
+        assert_eq!(filters(&words(&["tape", "dual"])).ok(), Some(vec!["tape".to_owned(), "dual".to_owned()]));
+        let message = filters(&words(&["--release"])).expect_err("an option").to_string();
+        assert!(message.contains("`--release`"), "{message}");
+    }
+}
