@@ -1,5 +1,6 @@
 //! Command-line arguments.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -37,11 +38,16 @@ pub(super) struct ExperimentArguments {
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
 
+    /// Run every seed from FIRST to LAST, each in its own folder, and compare them in one table.
+    #[arg(long, value_name = "FIRST-LAST", conflicts_with = "seed", value_parser = seed_range)]
+    pub(super) seeds: Option<RangeInclusive<u64>>,
+
     /// Models to train, separated by commas [default: all of the recipe].
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(super) models: Option<Vec<String>>,
 
-    /// Folder of the run [default: runs/<experiment>/<preset>-<seed>].
+    /// Folder of the run [default: runs/<experiment>/<preset>-<seed>]; with --seeds the folder that holds
+    /// the runs.
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
 
@@ -70,11 +76,21 @@ pub(super) enum Backend {
     Cpu,
 }
 
+/// `0-9` as a range.
+fn seed_range(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let wrong = || format!("`{text}` is no range of seeds; expected FIRST-LAST with FIRST <= LAST, such as 0-9");
+    let (first, last) = text.split_once('-').ok_or_else(wrong)?;
+    let (first, last) = (first.parse().map_err(|_| wrong())?, last.parse().map_err(|_| wrong())?);
+    if first <= last { Ok(first..=last) } else { Err(wrong()) }
+}
+
 const EXAMPLES: &str = "\
 Examples:
   lnn experiment dblpend
       Learn the double pendulum in under a minute; open runs/dblpend/fast-0/report.html afterwards.
   lnn experiment dblpend --preset best --seed 3
+  lnn experiment dblpend --seeds 0-9 --resume
+      Ten seeds, compared in one table; finished ones are not run again.
   lnn experiment dblpend --models lnn --threads 1
   lnn experiment dblpend --preset paper --out /data/paper-run
       Ctrl-C writes a checkpoint; the same command with --resume goes on.

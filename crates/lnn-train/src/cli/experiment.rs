@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{IsTerminal, Write};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,31 +11,53 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use lnn_train::config::{ConfigError, ExperimentConfig, Validated, preset};
 use lnn_train::experiment::{Outcome, RunOptions, run as run_experiment};
-use lnn_train::report::terminal_table;
-use lnn_train::store::RunFolder;
+use lnn_train::record::Summary;
+use lnn_train::report::{seeds_table, terminal_table};
+use lnn_train::store::{RunFolder, RunState, write_atomically};
 
 use super::INTERRUPTED;
 use super::arguments::{Backend, ExperimentArguments};
 use super::display::Display;
 
+/// Where runs go unless `--out` says otherwise.
+const RUNS: &str = "runs";
+
 pub(super) fn run(arguments: &ExperimentArguments) -> Result<ExitCode, Box<dyn Error>> {
     let config = configuration(arguments)?;
-    let folder = match &arguments.out {
-        Some(folder) => folder.clone(),
-        None => RunFolder::default_path(Path::new("runs"), &config),
-    };
     // Every build computes on the processor; the choice is kept for builds with another backend.
     let (Backend::Auto | Backend::Cpu) = arguments.backend;
+    let stop = stop_on_signal()?;
+    match &arguments.seeds {
+        Some(seeds) => run_seeds(arguments, config, seeds.clone(), &stop),
+        None => {
+            let folder = match &arguments.out {
+                Some(folder) => folder.clone(),
+                None => RunFolder::default_path(Path::new(RUNS), &config),
+            };
+            Ok(match run_one(arguments, config, &folder, &stop)? {
+                Some(_) => ExitCode::SUCCESS,
+                None => ExitCode::from(INTERRUPTED),
+            })
+        }
+    }
+}
+
+/// Runs one seed and prints its table; `None` if it was interrupted.
+fn run_one(
+    arguments: &ExperimentArguments,
+    config: Validated,
+    folder: &Path,
+    stop: &AtomicBool,
+) -> Result<Option<Summary>, Box<dyn Error>> {
     let options = RunOptions {
         command: repeat_command(arguments, &config),
         config,
-        folder: folder.clone(),
+        folder: folder.to_owned(),
         resume: arguments.resume,
         threads: arguments.threads.map_or(0, usize::from),
     };
-    let stop = stop_on_signal()?;
     let mut display = Display::new(arguments.quiet);
-    let outcome = run_experiment(&options, &stop, &mut |event| display.show(event));
+    let outcome = run_experiment(&options, stop, &mut |event| display.show(event));
     display.finish();
     match outcome? {
         Outcome::Finished { summary, report } => {
@@ -44,16 +67,72 @@ pub(super) fn run(arguments: &ExperimentArguments) -> Result<ExitCode, Box<dyn E
             if !arguments.quiet {
                 writeln!(out, "Report: {}", report.page.display())?;
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(Some(*summary))
         }
         Outcome::Interrupted => {
             eprintln!(
                 "Interrupted. A checkpoint is in {}; go on with the same command and --resume.",
                 folder.display()
             );
-            Ok(ExitCode::from(INTERRUPTED))
+            Ok(None)
         }
     }
+}
+
+/// Runs seed after seed and compares them; with `--resume` finished seeds are taken as they are.
+fn run_seeds(
+    arguments: &ExperimentArguments,
+    config: Validated,
+    seeds: RangeInclusive<u64>,
+    stop: &AtomicBool,
+) -> Result<ExitCode, Box<dyn Error>> {
+    let mut summaries = Vec::new();
+    let root = match &arguments.out {
+        Some(root) => root.clone(),
+        None => Path::new(RUNS).join(&config.experiment),
+    };
+    let name = format!("{}-seeds-{}-{}.md", config.preset, seeds.start(), seeds.end());
+    let template = config.into_inner();
+    for seed in seeds {
+        let config = ExperimentConfig { seed, ..template.clone() };
+        let folder = root.join(config.run_name());
+        let config =
+            config.validate().map_err(|problems| ConfigError::Invalid { origin: format!("seed {seed}"), problems })?;
+        let finished = if arguments.resume { finished_summary(&folder, &config)? } else { None };
+        let summary = match finished {
+            Some(summary) => Some(summary),
+            None => run_one(arguments, config, &folder, stop)?,
+        };
+        match summary {
+            Some(summary) => summaries.push(summary),
+            None => return Ok(ExitCode::from(INTERRUPTED)),
+        }
+    }
+    let table = seeds_table(&summaries);
+    let path = root.join(name);
+    write_atomically(&path, format!("{table}\n").as_bytes())?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{table}")?;
+    if !arguments.quiet {
+        writeln!(out, "Table: {}", path.display())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The summary of a finished run of exactly this configuration.
+fn finished_summary(folder: &Path, config: &ExperimentConfig) -> Result<Option<Summary>, Box<dyn Error>> {
+    if !folder.join("summary.json").exists() {
+        return Ok(None);
+    }
+    // Opening judges the folder: another configuration is refused as in a single run.
+    let (folder, state) = RunFolder::open(folder, config, true)?;
+    if state != RunState::Finished {
+        return Ok(None);
+    }
+    let path = folder.summary_path();
+    let text = std::fs::read_to_string(&path)?;
+    let summary = serde_json::from_str(&text).map_err(|error| format!("{} is damaged: {error}", path.display()))?;
+    Ok(Some(summary))
 }
 
 /// The preset or file, with the command line's seed and models, judged.

@@ -25,6 +25,7 @@ mod number;
 mod page;
 mod palette;
 mod raster;
+mod seeds;
 mod table;
 mod trajectories;
 
@@ -36,6 +37,7 @@ use thiserror::Error;
 pub use input::{Coordinate, PendulumGeometry, ReportInput, SystemDescription};
 pub use page::PageError;
 pub use raster::RasterError;
+pub use seeds::seeds_table;
 pub use table::terminal_table;
 
 use raster::Rasteriser;
