@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Learn a Lagrangian from data and obey its Euler–Lagrange equation.
 #[derive(Debug, Parser)]
-#[command(name = "lnn", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "lnn", version, propagate_version = true, arg_required_else_help = true, after_help = FIRST_STEP)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) verb: Verb,
@@ -83,6 +83,9 @@ fn seed_range(text: &str) -> Result<RangeInclusive<u64>, String> {
     let (first, last) = (first.parse().map_err(|_| wrong())?, last.parse().map_err(|_| wrong())?);
     if first <= last { Ok(first..=last) } else { Err(wrong()) }
 }
+
+const FIRST_STEP: &str =
+    "Start with `lnn experiment dblpend`; `lnn experiment --help` explains every option and gives examples.";
 
 const EXAMPLES: &str = "\
 Examples:

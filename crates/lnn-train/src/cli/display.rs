@@ -113,10 +113,10 @@ impl Display {
                 ));
             }
         }
-        let error = progress.acceleration_l1.map_or(String::new(), |l1| format!("  q̈ L1 {l1:.4}"));
+        let error = progress.acceleration_l1.map_or(String::new(), |l1| format!("  q̈ L1 {}", number(l1, 4)));
         let message = format!(
-            "loss {:.5}{error}  lr {:.1e}  {:.0}/s  {}",
-            progress.loss,
+            "loss {}{error}  lr {:.1e}  {:.0}/s  {}",
+            number(progress.loss, 5),
             progress.learning_rate,
             progress.steps_per_second,
             clock(remaining)
@@ -153,6 +153,11 @@ impl Display {
             bar.finish_and_clear();
         }
     }
+}
+
+/// A number with `decimals` decimals, in scientific notation where it would be long.
+fn number(value: f64, decimals: usize) -> String {
+    if value.abs() < 1e5 || !value.is_finite() { format!("{value:.decimals$}") } else { format!("{value:.2e}") }
 }
 
 /// `m:ss`, or `h:mm:ss` from an hour on.

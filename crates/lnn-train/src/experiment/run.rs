@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lnn_autodiff::Real;
@@ -19,8 +19,8 @@ use crate::model::Model;
 use crate::record::{ModelSummary, Rollouts, Summary};
 use crate::report::{self, ReportFiles, ReportInput};
 use crate::store::{
-    Element, MetricsLog, ModelHeader, Provenance, RunFolder, RunState, load_checkpoint, read_metrics, save_model,
-    write_atomically,
+    Element, MetricsLog, ModelHeader, Provenance, RunFolder, RunState, StoreError, load_checkpoint, load_model,
+    read_metrics, save_model, write_atomically,
 };
 
 /// What to run, where and how.
@@ -165,6 +165,10 @@ fn run_in_pool(
         Rollouts { dof, times: plan.times().to_vec(), truth: plan.truth(&*system)?, models: BTreeMap::new() };
     let mut models = BTreeMap::new();
     for trained in &trained {
+        // The checkpoints are complete by now; a resumed run judges all models again.
+        if stop.load(Ordering::Relaxed) {
+            return Ok(Outcome::Interrupted);
+        }
         observe(Event::Judging { model: &trained.name });
         let trajectories = plan.model(&trained.model, &trained.parameters, &*system)?;
         models.insert(trained.name.clone(), judge(trained, &context, &rollouts, &trajectories));
@@ -263,7 +267,16 @@ fn train<T: Real + Element>(
     observe(Event::Trained(result));
     if !result.interrupted {
         let header = header(config, name, &training.plan().model, &context.fingerprint);
-        save_model(&context.folder.model_path(name), &header, training.parameters())?;
+        let path = context.folder.model_path(name);
+        if let Some(problem) = path.exists().then(|| load_model(&path).err()).flatten() {
+            let reason = match problem {
+                StoreError::Damaged { damage, .. } => damage.to_string(),
+                other => other.to_string(),
+            };
+            let path = path.display();
+            observe(Event::Notice(format!("{path}: {reason}; the model is written again from its checkpoint")));
+        }
+        save_model(&path, &header, training.parameters())?;
     }
     let trained = Trained {
         name: name.to_owned(),

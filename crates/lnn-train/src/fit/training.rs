@@ -47,6 +47,8 @@ pub struct Training<T: Real> {
     workers: Vec<Mutex<Worker<T>>>,
     groups: Vec<Group<T>>,
     gradient: Vec<T>,
+    /// The parameters before the update, in case it overflows.
+    previous: Vec<T>,
 }
 
 /// One group's share of the batch.
@@ -64,7 +66,8 @@ pub struct StepReport {
     pub gradient_norm: f64,
     /// Learning rate.
     pub learning_rate: f64,
-    /// Whether the update was left out because the loss or the gradient was not finite.
+    /// Whether the update was left out because the loss, the gradient or the updated parameters were not
+    /// finite.
     pub skipped: bool,
 }
 
@@ -82,6 +85,7 @@ impl<T: Real> Training<T> {
             workers: (0..rayon::current_num_threads()).map(worker).collect(),
             groups: (0..partition.groups()).map(group).collect(),
             gradient: vec![T::ZERO; parameters],
+            previous: vec![T::ZERO; parameters],
             plan,
         }
     }
@@ -119,7 +123,9 @@ impl<T: Real> Training<T> {
 
     /// One step: sample → features → jets → solve → loss → adjoint → reduce → clip → optimise.
     ///
-    /// A loss or gradient that is not finite leaves parameters and optimiser alone and is counted.
+    /// A loss or gradient that is not finite leaves parameters and optimiser alone and is counted. An update
+    /// that overflows the number format is taken back, so that the parameters are finite at any time, and is
+    /// counted too.
     ///
     /// # Errors
     /// What the optimiser cannot mend, such as a decomposition that does not converge.
@@ -143,7 +149,12 @@ impl<T: Real> Training<T> {
         if outcome == ClipOutcome::Skipped {
             return Ok(StepReport { loss: loss.value, gradient_norm: f64::NAN, learning_rate, skipped: true });
         }
+        self.previous.copy_from_slice(&self.plan.parameters);
         self.plan.optimiser.step(&mut self.plan.parameters, &self.gradient, learning_rate)?;
+        if !self.plan.parameters.iter().all(|parameter| parameter.is_finite()) {
+            self.plan.parameters.copy_from_slice(&self.previous);
+            return skip(&mut self.plan.clip);
+        }
         Ok(StepReport { loss: loss.value, gradient_norm: outcome.norm(), learning_rate, skipped: false })
     }
 

@@ -16,6 +16,7 @@ use crate::config::{ExperimentConfig, differences};
 const CONFIG: &str = "config.ron";
 const LOCK: &str = ".lock";
 const SUMMARY: &str = "summary.json";
+const FIGURES: &str = "figures";
 
 /// An open run folder; other processes are kept out until it is dropped.
 #[derive(Debug)]
@@ -65,7 +66,11 @@ impl RunFolder {
         let lock = lock(path)?;
         let folder = Self { path: path.to_owned(), _lock: lock };
         let state = folder.claim(config, resume)?;
-        folder.remove_partial_files()?;
+        remove_partial_files(path)?;
+        let figures = path.join(FIGURES);
+        if figures.is_dir() {
+            remove_partial_files(&figures)?;
+        }
         Ok((folder, state))
     }
 
@@ -96,18 +101,6 @@ impl RunFolder {
         }
     }
 
-    /// Removes what a killed process was writing; the lock says that nobody is writing it now.
-    fn remove_partial_files(&self) -> Result<(), StoreError> {
-        for entry in fs::read_dir(&self.path).map_err(StoreError::read(&self.path))? {
-            let entry = entry.map_err(StoreError::read(&self.path))?;
-            if is_partial(&entry.file_name()) {
-                let path = entry.path();
-                fs::remove_file(&path).map_err(StoreError::write(&path))?;
-            }
-        }
-        Ok(())
-    }
-
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
@@ -136,6 +129,18 @@ impl RunFolder {
 
 fn encode_error(path: &Path, error: &dyn std::error::Error) -> StoreError {
     StoreError::Encode { path: path.to_owned(), message: error.to_string() }
+}
+
+/// Removes what a killed process was writing; the lock says that nobody is writing it now.
+fn remove_partial_files(folder: &Path) -> Result<(), StoreError> {
+    for entry in fs::read_dir(folder).map_err(StoreError::read(folder))? {
+        let entry = entry.map_err(StoreError::read(folder))?;
+        if is_partial(&entry.file_name()) {
+            let path = entry.path();
+            fs::remove_file(&path).map_err(StoreError::write(&path))?;
+        }
+    }
+    Ok(())
 }
 
 fn is_partial(name: &OsStr) -> bool {
