@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release --example 03_train_a_lagrangian`
 
+#![allow(clippy::print_stdout)] // An example talks to its reader.
+
 use lnn::physics::sampling::StateSampler;
 use lnn::train::config::preset;
 use lnn::train::evaluate::HeldOut;

@@ -116,7 +116,7 @@ impl Share {
         let condition = magnitudes.clone().fold(0.0, f64::max) / magnitudes.fold(f64::INFINITY, f64::min);
         self.smallest = self.smallest.min(smallest);
         self.largest = self.largest.max(largest);
-        self.indefinite += usize::from(!(smallest > 0.0));
+        self.indefinite += usize::from(smallest.is_nan() || smallest <= 0.0);
         self.conditions.push(condition);
     }
 }

@@ -166,7 +166,7 @@ pub fn energy_errors(truth: &[Trajectory], model: &[Trajectory], reference: f64)
         }
         let errors = truth.energies.iter().zip(&model.energies).map(|(a, b)| (a - b).abs());
         largest.push(percent(errors.clone().fold(0.0, f64::max)));
-        last.push(percent(errors.last().unwrap_or(0.0)));
+        last.push(percent(errors.clone().next_back().unwrap_or(0.0)));
     }
     (distribution(last, failed), distribution(largest, failed))
 }

@@ -63,9 +63,9 @@ pub enum Model {
 #[derive(Clone, Debug)]
 pub enum ModelWorkspace<T> {
     /// Of a learned Lagrangian.
-    Lagrangian(LagrangianWorkspace<T>),
+    Lagrangian(Box<LagrangianWorkspace<T>>),
     /// Of a plain network.
-    Plain(PlainWorkspace<T>),
+    Plain(Box<PlainWorkspace<T>>),
 }
 
 /// A block of states as the models take them, row-major.
@@ -101,8 +101,8 @@ impl Model {
     /// Buffers for blocks of up to `capacity` rows; `training` adds what the gradient needs.
     pub fn workspace<T: Real>(&self, capacity: usize, training: bool) -> ModelWorkspace<T> {
         match self {
-            Self::Lagrangian(model) => ModelWorkspace::Lagrangian(model.workspace(capacity, training)),
-            Self::Plain(model) => ModelWorkspace::Plain(model.workspace(capacity, training)),
+            Self::Lagrangian(model) => ModelWorkspace::Lagrangian(Box::new(model.workspace(capacity, training))),
+            Self::Plain(model) => ModelWorkspace::Plain(Box::new(model.workspace(capacity, training))),
         }
     }
     /// Accelerations `[rows, d]` of a block.
@@ -122,7 +122,7 @@ impl Model {
                 out.copy_from_slice(workspace.acceleration());
             }
             (Self::Plain(model), ModelWorkspace::Plain(workspace)) => {
-                model.accelerations(parameters, states, workspace, out)
+                model.accelerations(parameters, states, workspace, out);
             }
             _ => panic!("the workspace was made for another kind of model"),
         }
@@ -143,7 +143,7 @@ impl Model {
                 model.add_gradient(parameters, lambda, workspace, gradient);
             }
             (Self::Plain(model), ModelWorkspace::Plain(workspace)) => {
-                model.add_gradient(parameters, lambda, workspace, gradient)
+                model.add_gradient(parameters, lambda, workspace, gradient);
             }
             _ => panic!("the workspace was made for another kind of model"),
         }

@@ -151,31 +151,14 @@ impl<T: Real> Optimiser<T> for Soap<T> {
         }
         self.steps += 1;
         let SoapSettings { beta1, beta2, shampoo_beta, refresh_every, epsilon, weight_decay } = self.settings;
-        let moments = Moments::<T>::new(beta1, beta2, epsilon, self.steps);
-        let keep = T::from_f64(1.0 - learning_rate * weight_decay);
-        let rate = T::from_f64(learning_rate);
-        let refresh = self.steps.is_multiple_of(refresh_every);
-        for (block, state) in self.blocks.iter().zip(&mut self.states) {
-            let range = block.offset..block.offset + block.len();
-            let parameters = &mut parameters[range.clone()];
-            let gradient = &gradient[range];
-            match state {
-                Block::Vector { first_moment, second_moment } => {
-                    for (((parameter, &gradient), first), second) in
-                        parameters.iter_mut().zip(gradient).zip(first_moment).zip(second_moment)
-                    {
-                        *parameter = keep * *parameter - rate * moments.direction(first, second, gradient);
-                    }
-                }
-                Block::Matrix(matrix) => {
-                    matrix.update(parameters, gradient, &moments, keep, rate);
-                    matrix.average(gradient, shampoo_beta);
-                    if refresh {
-                        matrix.refresh();
-                    }
-                }
-            }
-        }
+        let update = Update {
+            moments: Moments::new(beta1, beta2, epsilon, self.steps),
+            keep: T::from_f64(1.0 - learning_rate * weight_decay),
+            rate: T::from_f64(learning_rate),
+            shampoo_beta,
+            refresh: self.steps.is_multiple_of(refresh_every),
+        };
+        update.blocks(&self.blocks, &mut self.states, parameters, gradient);
         Ok(())
     }
 
@@ -220,6 +203,74 @@ impl<T: Real> Optimiser<T> for Soap<T> {
         self.steps = steps;
         self.prepared = prepared == 1;
         Ok(())
+    }
+}
+
+/// What one step does to every block.
+struct Update<T: Real> {
+    moments: Moments<T>,
+    keep: T,
+    rate: T,
+    shampoo_beta: f64,
+    refresh: bool,
+}
+
+impl<T: Real> Update<T> {
+    /// Multiply-adds below which a second thread costs more than it saves.
+    const WORTH_A_THREAD: usize = 1 << 18;
+
+    /// Updates neighbouring blocks, whose parameters are the whole of `parameters`, on all threads of the
+    /// pool. Blocks do not see one another, so the result does not depend on the split.
+    fn blocks(&self, blocks: &[ParameterBlock], states: &mut [Block<T>], parameters: &mut [T], gradient: &[T]) {
+        let work = |block: &ParameterBlock| block.len() * (block.rows + block.columns);
+        let total: usize = blocks.iter().map(work).sum();
+        if blocks.len() < 2 || total < Self::WORTH_A_THREAD {
+            for (block, state) in blocks.iter().zip(states) {
+                let start = block.offset - blocks[0].offset;
+                let range = start..start + block.len();
+                self.block(state, &mut parameters[range.clone()], &gradient[range]);
+            }
+            return;
+        }
+        let mut sum = 0;
+        let half = blocks.iter().position(|block| {
+            sum += work(block);
+            2 * sum >= total
+        });
+        // The block that crosses the middle goes to the side that it leaves more even.
+        let crossing = half.unwrap_or(0);
+        let before = sum - work(&blocks[crossing]);
+        let middle = if total - 2 * before > 2 * sum - total { crossing + 1 } else { crossing };
+        let middle = middle.clamp(1, blocks.len() - 1);
+        let (left, right) = blocks.split_at(middle);
+        let (left_states, right_states) = states.split_at_mut(middle);
+        let at = right[0].offset - left[0].offset;
+        let (left_parameters, right_parameters) = parameters.split_at_mut(at);
+        let (left_gradient, right_gradient) = gradient.split_at(at);
+        rayon::join(
+            || self.blocks(left, left_states, left_parameters, left_gradient),
+            || self.blocks(right, right_states, right_parameters, right_gradient),
+        );
+    }
+
+    fn block(&self, state: &mut Block<T>, parameters: &mut [T], gradient: &[T]) {
+        match state {
+            Block::Vector { first_moment, second_moment } => {
+                for (((parameter, &gradient), first), second) in
+                    parameters.iter_mut().zip(gradient).zip(first_moment).zip(second_moment)
+                {
+                    let direction = self.moments.direction(first, second, gradient);
+                    *parameter = self.keep * *parameter - self.rate * direction;
+                }
+            }
+            Block::Matrix(matrix) => {
+                matrix.update(parameters, gradient, &self.moments, self.keep, self.rate);
+                matrix.average(gradient, self.shampoo_beta);
+                if self.refresh {
+                    matrix.refresh();
+                }
+            }
+        }
     }
 }
 
