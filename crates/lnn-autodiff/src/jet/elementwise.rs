@@ -62,7 +62,12 @@ pub(super) fn combine<T: Real>(out: &mut [T], tangents: &[T], coefficients: &[T]
         #[inline(always)]
         |(out, tangents, coefficients, width)| {
             let channel = out.len();
-            let count = tangents.len() / channel;
+            let count = tangents.len().checked_div(channel).unwrap_or(0);
+            if count == 0 {
+                // An empty sum; what an earlier block left must not stand.
+                out.fill(T::ZERO);
+                return;
+            }
             for (row, out) in out.chunks_exact_mut(width).enumerate() {
                 let coefficients = &coefficients[row * count..(row + 1) * count];
                 for (i, &coefficient) in coefficients.iter().enumerate() {

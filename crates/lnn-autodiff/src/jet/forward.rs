@@ -14,6 +14,9 @@ impl<T: Real> JetWorkspace<T> {
     pub fn forward(&mut self, network: Mlp<'_, T>) {
         self.require_network(network.shape());
         let (rows, directions) = (self.rows, self.directions);
+        if rows == 0 {
+            return;
+        }
         let channels = directions + 1;
         for layer in 0..self.hidden.len() {
             let (inputs, width) = self.widths(layer);

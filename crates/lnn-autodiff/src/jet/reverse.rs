@@ -16,6 +16,7 @@ impl<T: Real> JetWorkspace<T> {
         self.require(Purpose::Gradient);
         self.require_network(network.shape());
         let rows = self.rows;
+        assert_eq!(output_bar.len(), rows * self.shape.outputs(), "ȳ: rows × outputs");
         let own_bar = &mut self.output_bar[..rows * self.shape.outputs()];
         own_bar.copy_from_slice(output_bar);
         let last = self.hidden.len();

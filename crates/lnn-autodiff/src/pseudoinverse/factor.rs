@@ -42,7 +42,7 @@ pub struct SymmetricFactors<T> {
     pub(super) inverses: Vec<T>,
     /// `[n, d, d]`, eigenvectors in columns.
     pub(super) vectors: Vec<T>,
-    /// `None` where the matrix had a non-finite entry.
+    /// `None` where the matrix had a non-finite entry, or an eigenvalue overflowed.
     ranks: Vec<Option<usize>>,
 }
 
@@ -70,12 +70,18 @@ impl<T: Real> SymmetricFactors<T> {
     /// Factors `matrices` `[n, d, d]`, symmetric (the upper triangles are read).
     ///
     /// A matrix with a non-finite entry gets no rank ([`is_finite`](Self::is_finite) says so) and
-    /// solves to NaN.
+    /// solves to NaN; so does one whose eigenvalues overflow, which takes an entry within a factor d of
+    /// the largest number.
     ///
     /// # Panics
-    /// If there are more matrices than the capacity.
+    /// If there are more matrices than the capacity, or the last one is not complete.
     pub fn factor(&mut self, matrices: &[T], tolerance: Tolerance) {
         let d = self.dimension;
+        assert!(
+            matrices.len().is_multiple_of(d * d),
+            "{} numbers are no whole number of {d} × {d} matrices",
+            matrices.len()
+        );
         self.count = matrices.len() / (d * d);
         assert!(self.count <= self.ranks.len(), "{} matrices do not fit into {}", self.count, self.ranks.len());
         for (index, matrix) in matrices.chunks_exact(d * d).enumerate() {
@@ -84,7 +90,7 @@ impl<T: Real> SymmetricFactors<T> {
             let converged = jacobi::diagonalise(d, &mut self.work, vectors);
             let values = &mut self.values[index * d..(index + 1) * d];
             let inverses = &mut self.inverses[index * d..(index + 1) * d];
-            if !converged {
+            if !converged || (0..d).any(|k| !self.work[k * d + k].is_finite()) {
                 values.fill(T::from_f64(f64::NAN));
                 inverses.fill(T::from_f64(f64::NAN));
                 self.ranks[index] = None;
@@ -122,20 +128,32 @@ impl<T: Real> SymmetricFactors<T> {
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
-    /// Rank of a matrix under the tolerance; 0 for one with a non-finite entry.
+    /// Rank of a matrix under the tolerance; 0 for one that is not finite.
+    ///
+    /// # Panics
+    /// If fewer matrices were factored last, as every function of an index here.
     pub fn rank(&self, index: usize) -> usize {
+        self.require(index);
         self.ranks[index].unwrap_or(0)
     }
-    /// Whether every entry of a matrix was finite.
+    /// Whether every entry and every eigenvalue of a matrix was finite.
     pub fn is_finite(&self, index: usize) -> bool {
+        self.require(index);
         self.ranks[index].is_some()
     }
     /// Whether a matrix has full rank.
     pub fn is_full_rank(&self, index: usize) -> bool {
+        self.require(index);
         self.ranks[index] == Some(self.dimension)
     }
-    /// Eigenvalues of a matrix, unsorted, `[d]`.
+    /// Eigenvalues of a matrix, unsorted, `[d]`; NaN for one that is not finite.
     pub fn eigenvalues(&self, index: usize) -> &[T] {
+        self.require(index);
         &self.values[index * self.dimension..(index + 1) * self.dimension]
+    }
+
+    /// Beyond the last matrix lie the factors of an earlier batch.
+    pub(super) fn require(&self, index: usize) {
+        assert!(index < self.count, "matrix {index} of {} that were factored", self.count);
     }
 }

@@ -16,6 +16,7 @@ impl<T: Real> SymmetricFactors<T> {
 
     /// `x = V f(Λ⁺) Vᵀ b`.
     fn apply(&self, index: usize, b: &[T], x: &mut [T], f: impl Fn(T) -> T) {
+        self.require(index);
         let d = self.dimension;
         let vectors = &self.vectors[index * d * d..(index + 1) * d * d];
         let inverses = &self.inverses[index * d..(index + 1) * d];

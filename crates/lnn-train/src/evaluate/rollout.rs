@@ -15,6 +15,9 @@ use crate::record::{Distribution, RolloutFailure, Trajectory};
 
 /// Trajectories a lockstep batch; fixed, so that results do not depend on the number of threads.
 const BATCH: usize = 10;
+/// Most steps that an adaptive method may take for a second of a learned motion: a badly trained model can
+/// have accelerations that no step size can follow, and its rollout must fail within minutes.
+const MOST_STEPS_A_SECOND: f64 = 5_000.0;
 
 /// Initial states, frame times and integrators of an evaluation.
 #[derive(Clone, Debug)]
@@ -64,7 +67,7 @@ impl RolloutPlan {
     /// # Errors
     /// An integrator setting that is out of range.
     pub fn truth(&self, system: &dyn System) -> Result<Vec<Trajectory>, RolloutError> {
-        self.one_by_one(self.reference_integrator, system, || {
+        self.one_by_one(method(self.reference_integrator), system, || {
             |_t: f64, state: &[f64], state_dot: &mut [f64]| {
                 system.state_derivative_into(state, state_dot);
                 Ok::<(), Infallible>(())
@@ -92,7 +95,12 @@ impl RolloutPlan {
             }
         };
         let IntegratorConfig::Rk4 { dt } = self.integrator else {
-            return self.one_by_one(self.integrator, system, || right_hand_side(1));
+            let mut method = method(self.integrator);
+            if let Method::DormandPrince(options) = &mut method {
+                let end = self.times.last().copied().unwrap_or(0.0);
+                options.max_steps = (MOST_STEPS_A_SECOND * end.max(1.0)) as u64;
+            }
+            return self.one_by_one(method, system, || right_hand_side(1));
         };
         let width = 2 * self.dof;
         let batches: Result<Vec<Vec<Trajectory>>, RolloutError> = self
@@ -120,17 +128,11 @@ impl RolloutPlan {
         Ok(batches?.into_iter().flatten().collect())
     }
 
-    fn one_by_one<F, G>(
-        &self,
-        integrator: IntegratorConfig,
-        system: &dyn System,
-        make: F,
-    ) -> Result<Vec<Trajectory>, RolloutError>
+    fn one_by_one<F, G>(&self, method: Method, system: &dyn System, make: F) -> Result<Vec<Trajectory>, RolloutError>
     where
         F: Fn() -> G + Sync,
         G: FnMut(f64, &[f64], &mut [f64]) -> Result<(), Infallible>,
     {
-        let method = method(integrator);
         method.validate()?;
         self.initial
             .par_chunks(2 * self.dof)

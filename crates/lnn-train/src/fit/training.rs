@@ -39,6 +39,22 @@ pub struct TrainingPlan<T: Real> {
     pub parameters: Vec<T>,
 }
 
+impl<T: Real> TrainingPlan<T> {
+    /// What the blocks of a step share.
+    fn context(&self, step: u64) -> BlockContext<'_, T> {
+        BlockContext {
+            model: &self.model,
+            system: &*self.system,
+            sampler: self.sampler,
+            ranges: &self.ranges,
+            loss: self.loss,
+            batch: self.batch,
+            step,
+            parameters: &self.parameters,
+        }
+    }
+}
+
 /// A model in training. Construct and step it inside one thread pool.
 pub struct Training<T: Real> {
     plan: TrainingPlan<T>,
@@ -79,7 +95,7 @@ impl<T: Real> Training<T> {
         let partition = Partition::new(plan.batch, parameters);
         let worker = |_| Mutex::new(Worker::new(&plan.model, partition.block_rows()));
         let group = |_| Group { gradient: vec![T::ZERO; parameters], loss: BatchLoss::default() };
-        Self {
+        let training = Self {
             step: 0,
             partition,
             workers: (0..rayon::current_num_threads()).map(worker).collect(),
@@ -87,7 +103,20 @@ impl<T: Real> Training<T> {
             gradient: vec![T::ZERO; parameters],
             previous: vec![T::ZERO; parameters],
             plan,
-        }
+        };
+        training.warm_up();
+        training
+    }
+
+    /// Runs one block on every thread and forgets the result. The matrix product keeps a buffer a thread and
+    /// makes it at the first call: without this a step would allocate when a thread gets its first block.
+    fn warm_up(&self) {
+        let (workers, context, rows) = (&self.workers, self.plan.context(0), self.partition.block_rows());
+        rayon::broadcast(|thread| {
+            let mut worker = workers[thread.index()].lock().unwrap_or_else(PoisonError::into_inner);
+            let mut gradient = vec![T::ZERO; context.parameters.len()];
+            worker.run(&context, 0..rows, &mut gradient);
+        });
     }
 
     /// Steps done.
@@ -160,17 +189,7 @@ impl<T: Real> Training<T> {
 
     /// Loss and gradient of every group, on all threads.
     fn accumulate_blocks(&mut self) {
-        let plan = &self.plan;
-        let context = BlockContext {
-            model: &plan.model,
-            system: &*plan.system,
-            sampler: plan.sampler,
-            ranges: &plan.ranges,
-            loss: plan.loss,
-            batch: plan.batch,
-            step: self.step,
-            parameters: &plan.parameters,
-        };
+        let context = self.plan.context(self.step);
         let (workers, partition) = (&self.workers, self.partition);
         self.groups.par_iter_mut().enumerate().for_each(|(index, group)| {
             let thread = rayon::current_thread_index().unwrap_or(0);

@@ -30,6 +30,21 @@ pub enum Schedule {
         #[serde(default)]
         final_fraction: f64,
     },
+    /// Linear from `peak / warmup_steps` to `peak` over `warmup_steps`, then geometric to
+    /// `final_fraction · peak` at `total_steps`, and that rate from there on.
+    ///
+    /// It spends as many steps on each factor of the rate; where the loss follows the rate, as under
+    /// SOAP, this ends lower than a cosine of the same length.
+    WarmupExponential {
+        /// Largest rate.
+        peak: f64,
+        /// Steps of linear rise; 0 starts at the peak.
+        warmup_steps: u64,
+        /// Step at which the final rate is reached.
+        total_steps: u64,
+        /// Final rate over peak rate, in (0, 1].
+        final_fraction: f64,
+    },
     /// Half a cosine from `peak / start_divisor` up to `peak` at the step `warmup_fraction · total_steps`
     /// rounded down, then half a cosine down to `peak / (start_divisor · final_divisor)` at `total_steps`,
     /// and that rate from there on (the one-cycle policy as optax parametrises it).
@@ -95,6 +110,14 @@ impl Schedule {
                     peak * final_fraction
                 }
             }
+            Self::WarmupExponential { peak, warmup_steps, total_steps, final_fraction } => {
+                if step < warmup_steps {
+                    peak * (step + 1) as f64 / warmup_steps as f64
+                } else {
+                    let progress = (step - warmup_steps) as f64 / (total_steps - warmup_steps) as f64;
+                    peak * final_fraction.powf(progress.min(1.0))
+                }
+            }
             Self::OneCycle { peak, total_steps, warmup_fraction, start_divisor, final_divisor } => {
                 let start = peak / start_divisor;
                 let end = start / final_divisor;
@@ -116,7 +139,7 @@ impl Schedule {
     pub fn peak(&self) -> f64 {
         match *self {
             Self::Constant { rate } => rate,
-            Self::WarmupCosine { peak, .. } | Self::OneCycle { peak, .. } => peak,
+            Self::WarmupCosine { peak, .. } | Self::WarmupExponential { peak, .. } | Self::OneCycle { peak, .. } => peak,
             Self::StepDecay { initial, .. } => initial,
         }
     }
@@ -125,7 +148,9 @@ impl Schedule {
     #[must_use]
     pub fn total_steps(&self) -> Option<u64> {
         match *self {
-            Self::WarmupCosine { total_steps, .. } | Self::OneCycle { total_steps, .. } => Some(total_steps),
+            Self::WarmupCosine { total_steps, .. }
+            | Self::WarmupExponential { total_steps, .. }
+            | Self::OneCycle { total_steps, .. } => Some(total_steps),
             Self::Constant { .. } | Self::StepDecay { .. } => None,
         }
     }
@@ -134,7 +159,9 @@ impl Schedule {
     #[must_use]
     pub fn with_total_steps(mut self, steps: u64) -> Self {
         match &mut self {
-            Self::WarmupCosine { total_steps, .. } | Self::OneCycle { total_steps, .. } => {
+            Self::WarmupCosine { total_steps, .. }
+            | Self::WarmupExponential { total_steps, .. }
+            | Self::OneCycle { total_steps, .. } => {
                 *total_steps = steps;
             }
             Self::Constant { .. } | Self::StepDecay { .. } => {}
@@ -156,6 +183,12 @@ impl Schedule {
                 check(positive(peak), "peak", &peak, "finite and above 0");
                 check(warmup_steps < total_steps, "warmup_steps", &warmup_steps, "below total_steps");
                 check((0.0..=1.0).contains(&final_fraction), "final_fraction", &final_fraction, "between 0 and 1");
+            }
+            Self::WarmupExponential { peak, warmup_steps, total_steps, final_fraction } => {
+                check(positive(peak), "peak", &peak, "finite and above 0");
+                check(warmup_steps < total_steps, "warmup_steps", &warmup_steps, "below total_steps");
+                let fraction_holds = final_fraction > 0.0 && final_fraction <= 1.0;
+                check(fraction_holds, "final_fraction", &final_fraction, "above 0 and at most 1");
             }
             Self::OneCycle { peak, total_steps, warmup_fraction, start_divisor, final_divisor } => {
                 check(positive(peak), "peak", &peak, "finite and above 0");
@@ -207,6 +240,23 @@ mod tests {
         close(no_warm_up.learning_rate(0), 1.0, 1.0);
         close(no_warm_up.learning_rate(2), 0.75, 1.0);
         close(no_warm_up.learning_rate(9), 0.5, 1.0);
+    }
+
+    #[test]
+    fn warm_up_exponential_has_its_key_values() {
+        let schedule =
+            Schedule::WarmupExponential { peak: 1e-2, warmup_steps: 10, total_steps: 110, final_fraction: 1e-4 };
+        close(schedule.learning_rate(0), 1e-3, 1e-3);
+        close(schedule.learning_rate(10), 1e-2, 1e-2);
+        // Half of the way is the geometric mean of both ends; powf is good to a few ulp.
+        close(schedule.learning_rate(60), 1e-4, 1e-4);
+        close(schedule.learning_rate(110), 1e-6, 1e-6);
+        close(schedule.learning_rate(u64::MAX), 1e-6, 1e-6);
+        let ratio = |step: u64| schedule.learning_rate(step + 1) / schedule.learning_rate(step);
+        assert!((10..109).all(|step| (ratio(step) / ratio(10) - 1.0).abs() < 64.0 * f64::EPSILON));
+        let bad = |final_fraction| Schedule::WarmupExponential { peak: 1.0, warmup_steps: 0, total_steps: 5, final_fraction };
+        assert_eq!(bad(0.0).validate()[0].field, "final_fraction", "a geometric decay never reaches 0");
+        assert!(bad(1.0).validate().is_empty());
     }
 
     #[test]

@@ -298,7 +298,10 @@ mod tests {
         fs::write(root.path().join(".abc123.partial"), b"(see").expect("writable");
         drop(RunFolder::open(root.path(), &config, false).expect("as good as empty"));
         fs::write(root.path().join("checkpoint-lnn.partial"), b"half").expect("writable");
+        fs::create_dir(root.path().join("figures")).expect("writable");
+        fs::write(root.path().join("figures").join(".def456.partial"), b"<sv").expect("writable");
         drop(RunFolder::open(root.path(), &config, true).expect("same configuration"));
-        assert_eq!(names(root.path()), [".lock", "config.ron"]);
+        assert_eq!(names(root.path()), [".lock", "config.ron", "figures"]);
+        assert_eq!(names(&root.path().join("figures")), [""; 0]);
     }
 }

@@ -1,0 +1,67 @@
+//! One full pass of the batched engine.
+
+use lnn_autodiff::Real;
+use lnn_autodiff::jet::{JetWorkspace, Purpose};
+
+use crate::case::Case;
+
+/// Every array that the engine gives for one block, in double precision; empty where `purpose` excludes it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Passes {
+    pub(crate) output: Vec<f64>,
+    pub(crate) output_tangents: Vec<f64>,
+    pub(crate) input_bar: Vec<f64>,
+    pub(crate) vjp: Vec<f64>,
+    pub(crate) hessian: Vec<f64>,
+    pub(crate) functional: Vec<f64>,
+}
+
+pub(crate) fn cast<T: Real>(values: &[f64]) -> Vec<T> {
+    values.iter().map(|&x| T::from_f64(x)).collect()
+}
+fn double<T: Real>(values: &[T]) -> Vec<f64> {
+    values.iter().map(|&x| x.to_f64()).collect()
+}
+
+/// All passes that `purpose` allows, in the given workspace.
+pub(crate) fn run_in<T: Real>(case: &Case, workspace: &mut JetWorkspace<T>, purpose: Purpose) -> Passes {
+    let parameters: Vec<T> = cast(&case.parameters);
+    let network = case.shape.bind(&parameters).expect("as many parameters as the shape has");
+    let inputs = workspace.start(case.rows);
+    inputs.value.copy_from_slice(&cast::<T>(&case.x));
+    inputs.tangents.copy_from_slice(&cast::<T>(&case.tangents));
+    workspace.forward(network);
+    let mut passes = Passes {
+        output: double(workspace.output()),
+        output_tangents: double(workspace.output_tangents()),
+        ..Passes::default()
+    };
+    if purpose >= Purpose::Gradient {
+        workspace.reverse(network, &cast::<T>(&case.output_bar));
+        passes.input_bar = double(workspace.input_bar());
+        let mut gradient = vec![T::ZERO; parameters.len()];
+        workspace.add_parameter_vjp(&mut gradient);
+        passes.vjp = double(&gradient);
+    }
+    if purpose >= Purpose::Hessian {
+        let pairs = case.pairs();
+        // Poisoned: an entry that is not written shows.
+        let mut hessian = vec![T::from_f64(f64::NAN); case.rows * pairs.len()];
+        workspace.hessian(&pairs, &mut hessian);
+        passes.hessian = double(&hessian);
+    }
+    if purpose >= Purpose::Functional {
+        let mut gradient = vec![T::ZERO; parameters.len()];
+        let [a, u, w] = [&case.a, &case.u, &case.w].map(|values| cast::<T>(values));
+        workspace.functional_gradient(network, &a, &u, &w, &mut gradient);
+        passes.functional = double(&gradient);
+    }
+    passes
+}
+
+/// All passes in a fresh workspace of just the right capacity.
+pub(crate) fn run<T: Real>(case: &Case) -> Passes {
+    let purpose = Purpose::Functional;
+    let mut workspace = JetWorkspace::<T>::new(&case.shape, case.directions, case.rows, purpose);
+    run_in(case, &mut workspace, purpose)
+}

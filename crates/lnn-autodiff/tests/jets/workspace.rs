@@ -1,0 +1,227 @@
+//! What a workspace holds from one block to the next must not show, and misuse must.
+
+use lnn_autodiff::Activation;
+use lnn_autodiff::jet::{JetWorkspace, Purpose};
+use proptest::prelude::*;
+
+use crate::case::{Case, case};
+use crate::engine::{Passes, run, run_in};
+
+const PURPOSES: [Purpose; 4] = [Purpose::Forward, Purpose::Gradient, Purpose::Hessian, Purpose::Functional];
+
+/// The case with another number of rows and every number NaN.
+fn poison(case: &Case, rows: usize) -> Case {
+    let sizes = case.shape.dimensions();
+    let mut poison = Case::new(sizes, case.shape.activation(), rows, case.directions, 0);
+    for array in [&mut poison.x, &mut poison.tangents, &mut poison.a, &mut poison.u, &mut poison.w] {
+        array.fill(f64::NAN);
+    }
+    poison
+}
+
+/// The passes up to `purpose`.
+fn up_to(purpose: Purpose, mut passes: Passes) -> Passes {
+    if purpose < Purpose::Functional {
+        passes.functional.clear();
+    }
+    if purpose < Purpose::Hessian {
+        passes.hessian.clear();
+    }
+    if purpose < Purpose::Gradient {
+        passes.input_bar.clear();
+        passes.vjp.clear();
+    }
+    passes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(120))]
+
+    #[test]
+    fn purpose_capacity_and_earlier_blocks_change_no_bit(
+        case in case(), spare in 0..4_usize, earlier in 1..8_usize,
+    ) {
+        let want = run::<f64>(&case);
+        for purpose in PURPOSES {
+            let capacity = (case.rows + spare).max(earlier);
+            let mut workspace = JetWorkspace::<f64>::new(&case.shape, case.directions, capacity, purpose);
+            let poisoned = run_in(&poison(&case, earlier), &mut workspace, purpose);
+            prop_assert!(poisoned.output.iter().all(|y| y.is_nan()));
+            let got = run_in(&case, &mut workspace, purpose);
+            prop_assert_eq!(got, up_to(purpose, want.clone()), "{:?}", purpose);
+            prop_assert_eq!((workspace.rows(), workspace.capacity()), (case.rows, capacity));
+        }
+    }
+
+    #[test]
+    fn gradients_are_added_and_rows_add_up(case in case()) {
+        // Row by row, the parts' gradients sum to the block's.
+        let (whole, mut vjp, mut functional) = (run::<f64>(&case), vec![], vec![]);
+        for row in 0..case.rows {
+            let inputs = case.shape.inputs();
+            let tangents = (0..case.directions).flat_map(|i| case.tangent(i, row)).copied().collect();
+            let coefficients =
+                |array: &[f64]| if case.directions == 0 { vec![] } else { case.row(array, row).to_vec() };
+            let part = Case {
+                rows: 1,
+                x: case.x[row * inputs..(row + 1) * inputs].to_vec(),
+                tangents,
+                output_bar: case.row(&case.output_bar, row).to_vec(),
+                a: case.row(&case.a, row).to_vec(),
+                u: coefficients(&case.u),
+                w: coefficients(&case.w),
+                ..case.clone()
+            };
+            let part = run::<f64>(&part);
+            vjp.push(part.vjp);
+            functional.push(part.functional);
+        }
+        for (whole, parts) in [(whole.vjp, vjp), (whole.functional, functional)] {
+            for (index, whole) in whole.iter().enumerate() {
+                let sum: f64 = parts.iter().map(|part| part[index]).sum();
+                let size: f64 = parts.iter().flatten().map(|term| term.abs()).fold(0.0, f64::max);
+                prop_assert!((sum - whole).abs() <= case.operations() * f64::EPSILON * size * case.rows as f64);
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_add_to_what_is_there() {
+    let case = Case::new(&[3, 7, 5, 2], Activation::Tanh, 2, 2, 5);
+    let want = run::<f64>(&case);
+    let mut workspace = JetWorkspace::<f64>::new(&case.shape, 2, 2, Purpose::Functional);
+    run_in(&case, &mut workspace, Purpose::Functional);
+    let network = case.shape.bind(&case.parameters).expect("sizes");
+    // Twice into the same slice, on a power of two that no rounding moves.
+    let (mut vjp, mut functional) = (want.vjp.clone(), want.functional.clone());
+    workspace.add_parameter_vjp(&mut vjp);
+    workspace.functional_gradient(network, &case.a, &case.u, &case.w, &mut functional);
+    for (twice, once) in vjp.iter().zip(&want.vjp).chain(functional.iter().zip(&want.functional)) {
+        assert!((twice - 2.0 * once).abs() <= case.operations() * f64::EPSILON * once.abs(), "{twice} {once}");
+    }
+}
+
+#[test]
+fn an_empty_block_gives_nothing_and_adds_nothing() {
+    for activation in [Activation::Softplus, Activation::Relu] {
+        for (sizes, directions) in [(&[3, 7, 5, 2][..], 2), (&[3, 2], 1), (&[3, 4, 1], 0)] {
+            for (purpose, capacity) in PURPOSES.into_iter().flat_map(|purpose| [(purpose, 0), (purpose, 5)]) {
+                let case = Case::new(sizes, activation, 0, directions, 1);
+                let mut workspace = JetWorkspace::<f32>::new(&case.shape, directions, capacity, purpose);
+                let passes = run_in(&case, &mut workspace, purpose);
+                assert!(passes.output.is_empty() && passes.input_bar.is_empty() && passes.hessian.is_empty());
+                assert!(passes.vjp.iter().chain(&passes.functional).all(|&gradient| gradient == 0.0));
+            }
+        }
+    }
+}
+
+/// A small case and a workspace in which a full pass has run.
+fn ready(purpose: Purpose) -> (Case, JetWorkspace<f64>) {
+    let case = Case::new(&[3, 4, 2], Activation::Tanh, 2, 2, 3);
+    let mut workspace = JetWorkspace::new(&case.shape, 2, 2, purpose);
+    run_in(&case, &mut workspace, purpose);
+    (case, workspace)
+}
+
+#[test]
+#[should_panic(expected = "a block of 3 rows does not fit into a workspace for 2")]
+fn too_many_rows() {
+    ready(Purpose::Forward).1.start(3);
+}
+
+#[test]
+#[should_panic(expected = "made for Forward, but Gradient was asked for")]
+fn reverse_of_a_forward_workspace() {
+    let (case, mut workspace) = ready(Purpose::Forward);
+    workspace.reverse(case.shape.bind(&case.parameters).expect("sizes"), &case.output_bar);
+}
+
+#[test]
+#[should_panic(expected = "made for Gradient, but Hessian was asked for")]
+fn second_derivatives_of_a_gradient_workspace() {
+    ready(Purpose::Gradient).1.hessian(&[(0, 0)], &mut [0.0; 2]);
+}
+
+#[test]
+#[should_panic(expected = "made for Hessian, but Functional was asked for")]
+fn functional_of_a_hessian_workspace() {
+    let (case, mut workspace) = ready(Purpose::Hessian);
+    let network = case.shape.bind(&case.parameters).expect("sizes");
+    let mut gradient = vec![0.0; case.parameters.len()];
+    workspace.functional_gradient(network, &case.a, &case.u, &case.w, &mut gradient);
+}
+
+#[test]
+#[should_panic(expected = "the workspace was made for")]
+fn another_network() {
+    let (_, mut workspace) = ready(Purpose::Functional);
+    let other = Case::new(&[3, 5, 2], Activation::Tanh, 2, 2, 3);
+    workspace.forward(other.shape.bind(&other.parameters).expect("sizes"));
+}
+
+#[test]
+#[should_panic(expected = "the workspace was made for")]
+fn another_activation() {
+    let (_, mut workspace) = ready(Purpose::Functional);
+    let other = Case::new(&[3, 4, 2], Activation::Silu, 2, 2, 3);
+    workspace.forward(other.shape.bind(&other.parameters).expect("sizes"));
+}
+
+#[test]
+#[should_panic(expected = "rows × pairs")]
+fn second_derivatives_into_another_length() {
+    ready(Purpose::Functional).1.hessian(&[(0, 0)], &mut [0.0; 3]);
+}
+
+#[test]
+#[should_panic(expected = "out of range")]
+fn a_direction_that_does_not_exist() {
+    ready(Purpose::Functional).1.hessian(&[(0, 2)], &mut [0.0; 2]);
+}
+
+#[test]
+#[should_panic(expected = "ȳ: rows × outputs")]
+fn a_cotangent_of_another_length() {
+    let (case, mut workspace) = ready(Purpose::Functional);
+    workspace.reverse(case.shape.bind(&case.parameters).expect("sizes"), &case.output_bar[1..]);
+}
+
+#[test]
+#[should_panic(expected = "gradient length")]
+fn a_gradient_of_another_length() {
+    ready(Purpose::Functional).1.add_parameter_vjp(&mut [0.0; 3]);
+}
+
+/// The functional with arrays cut short by the given numbers.
+fn functional_cut_short(cut: [usize; 4]) {
+    let (case, mut workspace) = ready(Purpose::Functional);
+    let network = case.shape.bind(&case.parameters).expect("sizes");
+    let mut gradient = vec![0.0; case.parameters.len() - cut[3]];
+    workspace.functional_gradient(network, &case.a[cut[0]..], &case.u[cut[1]..], &case.w[cut[2]..], &mut gradient);
+}
+
+#[test]
+#[should_panic(expected = "a: rows × inputs")]
+fn a_of_another_length() {
+    functional_cut_short([1, 0, 0, 0]);
+}
+
+#[test]
+#[should_panic(expected = "u: rows × directions")]
+fn u_of_another_length() {
+    functional_cut_short([0, 1, 0, 0]);
+}
+
+#[test]
+#[should_panic(expected = "w: rows × directions")]
+fn w_of_another_length() {
+    functional_cut_short([0, 0, 1, 0]);
+}
+
+#[test]
+#[should_panic(expected = "gradient length")]
+fn functional_gradient_of_another_length() {
+    functional_cut_short([0, 0, 0, 1]);
+}

@@ -1,0 +1,6 @@
+//! The symmetric pseudoinverse: the identities that define it, its rank, its derivative, and awkward input.
+
+mod identities;
+mod input;
+mod matrix;
+mod vjp;
