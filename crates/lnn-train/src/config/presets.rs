@@ -57,8 +57,7 @@ pub fn fast() -> ExperimentConfig {
 /// Minutes of training on two cores; ten times the paper's accuracy.
 pub fn best() -> ExperimentConfig {
     let recipe = |steps, peak| {
-        let schedule =
-            Schedule::WarmupExponential { peak, warmup_steps: 0, total_steps: steps, final_fraction: 1e-3 };
+        let schedule = Schedule::WarmupExponential { peak, warmup_steps: 0, total_steps: steps, final_fraction: 1e-3 };
         soap_recipe(steps, schedule)
     };
     experiment(

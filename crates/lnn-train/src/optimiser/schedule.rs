@@ -139,7 +139,9 @@ impl Schedule {
     pub fn peak(&self) -> f64 {
         match *self {
             Self::Constant { rate } => rate,
-            Self::WarmupCosine { peak, .. } | Self::WarmupExponential { peak, .. } | Self::OneCycle { peak, .. } => peak,
+            Self::WarmupCosine { peak, .. } | Self::WarmupExponential { peak, .. } | Self::OneCycle { peak, .. } => {
+                peak
+            }
             Self::StepDecay { initial, .. } => initial,
         }
     }
@@ -254,7 +256,8 @@ mod tests {
         close(schedule.learning_rate(u64::MAX), 1e-6, 1e-6);
         let ratio = |step: u64| schedule.learning_rate(step + 1) / schedule.learning_rate(step);
         assert!((10..109).all(|step| (ratio(step) / ratio(10) - 1.0).abs() < 64.0 * f64::EPSILON));
-        let bad = |final_fraction| Schedule::WarmupExponential { peak: 1.0, warmup_steps: 0, total_steps: 5, final_fraction };
+        let bad =
+            |final_fraction| Schedule::WarmupExponential { peak: 1.0, warmup_steps: 0, total_steps: 5, final_fraction };
         assert_eq!(bad(0.0).validate()[0].field, "final_fraction", "a geometric decay never reaches 0");
         assert!(bad(1.0).validate().is_empty());
     }

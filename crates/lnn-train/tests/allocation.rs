@@ -1,0 +1,152 @@
+//! A training step allocates nothing once the first one is done, on any of its threads.
+#![allow(unsafe_code)] // A counting allocator cannot be written without it.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use lnn_autodiff::Real;
+use lnn_train::config::presets::{BASELINE, LNN};
+use lnn_train::config::{ExperimentConfig, presets};
+use lnn_train::experiment::{build_system, build_training};
+use lnn_train::fit::Training;
+use lnn_train::loss::Loss;
+use lnn_train::optimiser::{
+    AdamSettings, ClippingConfig, OptimiserConfig, ParameterBlock, RunningNormClip, Schedule, SoapSettings,
+};
+
+thread_local! {
+    /// Where this thread's allocations are counted, if they are: threads of the test runner must not disturb.
+    static COUNTER: Cell<Option<&'static AtomicU64>> = const { Cell::new(None) };
+}
+
+/// The system's allocator with a counter a test.
+struct Counting;
+
+fn count() {
+    if let Some(counter) = COUNTER.get() {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+// SAFETY: every call goes to the system allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// A counter that lives as long as the program, since threads may outlive the test.
+fn counter() -> &'static AtomicU64 {
+    Box::leak(Box::new(AtomicU64::new(0)))
+}
+
+/// Enough for three refreshes of SOAP's bases.
+const STEPS: usize = 35;
+
+/// A training whose batch has more blocks than threads and whose gradient is summed in more than one piece.
+fn training<T: Real>(name: &str, optimiser: OptimiserConfig) -> Training<T> {
+    let mut config: ExperimentConfig = presets::fast();
+    let model = config.models.get_mut(name).expect("in every preset");
+    model.hidden = vec![128, 129];
+    model.training.steps = STEPS as u64;
+    model.training.batch = 150;
+    model.training.loss = Loss::RelativePseudoHuber { scale: 0.02 };
+    model.training.l2_penalty = 1e-6;
+    model.training.optimiser = optimiser;
+    model.training.clipping = ClippingConfig::default();
+    model.training.schedule =
+        Schedule::WarmupCosine { peak: 1e-3, warmup_steps: 5, total_steps: STEPS as u64, final_fraction: 0.0 };
+    config.models.retain(|kept, _| kept == name);
+    let config = config.validate().expect("usable");
+    let system = build_system(&config.system).expect("the paper's pendulum");
+    build_training(&config, name, system).expect("usable")
+}
+
+/// Allocations of each step, over all threads of a pool.
+fn allocations<T: Real>(name: &str, optimiser: OptimiserConfig, threads: usize) -> Vec<u64> {
+    let counter = counter();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+    // Also waits until every thread has started.
+    pool.broadcast(|_| COUNTER.set(Some(counter)));
+    let counts = pool.install(|| {
+        let mut training = training::<T>(name, optimiser);
+        assert!(counter.load(Ordering::Relaxed) > 0, "the counter must count");
+        let mut counts = Vec::with_capacity(STEPS);
+        for _ in 0..STEPS {
+            let before = counter.load(Ordering::Relaxed);
+            let report = training.step().expect("an ordinary step");
+            counts.push(counter.load(Ordering::Relaxed) - before);
+            assert!(!report.skipped);
+        }
+        counts
+    });
+    pool.broadcast(|_| COUNTER.set(None));
+    counts
+}
+
+#[test]
+fn no_training_step_after_the_first_allocates() {
+    for name in [LNN, BASELINE] {
+        for optimiser in [AdamSettings::default().into(), SoapSettings::default().into()] {
+            for threads in [1, 2] {
+                let single = allocations::<f32>(name, optimiser, threads);
+                assert!(single[1..].iter().all(|&n| n == 0), "{name} {optimiser:?} {threads} threads f32: {single:?}");
+                let double = allocations::<f64>(name, optimiser, threads);
+                assert!(double[1..].iter().all(|&n| n == 0), "{name} {optimiser:?} {threads} threads f64: {double:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_optimiser_step_after_the_first_allocates() {
+    let counter = counter();
+    let mut length = 0;
+    // Columns of one, which training never makes, and odd sizes; few enough to stay on this, the counted thread.
+    let blocks: Vec<ParameterBlock> = [(64, 6), (64, 1), (33, 64), (33, 1), (1, 33), (1, 1)]
+        .into_iter()
+        .map(|(rows, columns)| {
+            let block = ParameterBlock { offset: length, rows, columns };
+            length += block.len();
+            block
+        })
+        .collect();
+    for config in [OptimiserConfig::default(), AdamSettings::default().into()] {
+        let mut optimiser = config.build::<f32>(&blocks).expect("usable");
+        let mut clip = RunningNormClip::new(ClippingConfig::default()).expect("usable");
+        let mut parameters = vec![0.0; length];
+        let mut gradient = vec![0.0; length];
+        for step in 0..STEPS {
+            for (at, entry) in gradient.iter_mut().enumerate() {
+                *entry = ((at * 7919 + step * 104_729) as f32 * 0.01).sin();
+            }
+            COUNTER.set(Some(counter));
+            let before = counter.load(Ordering::Relaxed);
+            clip.apply(&mut gradient);
+            optimiser.step(&mut parameters, &gradient, 1e-3).expect("an ordinary step");
+            let allocated = counter.load(Ordering::Relaxed) - before;
+            COUNTER.set(None);
+            assert!(step == 0 || allocated == 0, "{config:?}, step {step}: {allocated}");
+        }
+    }
+}

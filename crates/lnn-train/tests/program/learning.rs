@@ -1,0 +1,203 @@
+//! A small run from states to report: both models learn, every recipe runs, and one that explodes ends cleanly.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use lnn_autodiff::Activation;
+use lnn_train::config::{
+    AngleFeatures, ExperimentConfig, FeaturesConfig, Initialisation, IntegratorConfig, ModelConfig, ModelKind,
+    Precision, TrainingConfig,
+};
+use lnn_train::experiment::{Outcome, RunOptions, run};
+use lnn_train::loss::Loss;
+use lnn_train::optimiser::{AdamSettings, ClippingConfig, OptimiserConfig, Schedule, SoapSettings};
+use lnn_train::record::Summary;
+use lnn_train::store::{Parameters, load_model, read_metrics};
+
+use crate::small_run::{config, recipe};
+
+/// Runs a configuration to its end in the folder.
+fn finish(config: ExperimentConfig, folder: &Path) -> Summary {
+    let options = RunOptions {
+        config: config.validate().expect("usable"),
+        folder: folder.to_owned(),
+        resume: false,
+        threads: 2,
+        command: "a test".to_owned(),
+    };
+    match run(&options, &AtomicBool::new(false), &mut |_| {}) {
+        Ok(Outcome::Finished { summary, report }) => {
+            assert!(report.page.is_file() && report.trajectories.is_some_and(|path| path.is_file()));
+            assert!(report.figures.iter().all(|path| path.is_file()));
+            *summary
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Both models in both precisions.
+fn four_models(training: &TrainingConfig) -> ExperimentConfig {
+    let mut config = config(1);
+    let mut models = BTreeMap::new();
+    for (name, model) in &config.models {
+        for (precision, ending) in [(Precision::F32, "f32"), (Precision::F64, "f64")] {
+            let (hidden, training) = (vec![64, 64], training.clone());
+            models.insert(format!("{name}-{ending}"), ModelConfig { precision, hidden, training, ..model.clone() });
+        }
+    }
+    config.models = models;
+    config.log_every = 1000;
+    config.evaluation.held_out = 2000;
+    config.evaluation.t_end = 3.0;
+    config
+}
+
+#[test]
+fn both_models_learn_in_both_precisions() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let trained_folder = folder.path().join("trained");
+    const STEPS: u64 = 4000;
+    let schedule = Schedule::WarmupCosine { peak: 3e-2, warmup_steps: 200, total_steps: STEPS, final_fraction: 0.0 };
+    let trained = finish(four_models(&TrainingConfig { schedule, ..recipe(STEPS) }), &trained_folder);
+    // One step too short to move a weight: the networks as they were drawn.
+    let still = TrainingConfig {
+        optimiser: AdamSettings::default().into(),
+        schedule: Schedule::Constant { rate: 1e-12 },
+        ..recipe(1)
+    };
+    let untrained = finish(four_models(&still), &folder.path().join("untrained"));
+    for (name, after) in &trained.models {
+        let before = &untrained.models[name];
+        let improvement = before.acceleration_l1 / after.acceleration_l1;
+        let energy = before.energy_error_percent.mean / after.energy_error_percent.mean;
+        assert_eq!((after.skipped_steps, after.energy_error_percent.failed), (0, 0), "{name}");
+        assert!(improvement > 10.0, "{name}: acceleration L1 {improvement} times better");
+        assert!(energy > 1.5, "{name}: energy error {energy} times better");
+
+        let file = load_model(&trained_folder.join(format!("model-{name}.safetensors"))).expect("written");
+        assert_eq!(matches!(file.parameters, Parameters::F64(_)), name.ends_with("f64"), "{name}");
+        assert_eq!(file.parameters.len(), after.parameters);
+        assert_eq!(after.samples, STEPS * 96);
+    }
+}
+
+#[test]
+fn every_loss_optimiser_schedule_and_integrator_runs_to_its_report() {
+    let losses = [Loss::L1, Loss::L2, Loss::Huber { delta: 1.0 }, Loss::RelativePseudoHuber { scale: 0.02 }];
+    let soap: OptimiserConfig = SoapSettings { refresh_every: 3, ..SoapSettings::default() }.into();
+    let optimisers = [AdamSettings { weight_decay: 1e-3, ..AdamSettings::default() }.into(), soap];
+    const STEPS: u64 = 12;
+    let schedules = [
+        Schedule::Constant { rate: 1e-3 },
+        Schedule::WarmupCosine { peak: 1e-3, warmup_steps: 3, total_steps: STEPS, final_fraction: 0.1 },
+        Schedule::OneCycle {
+            peak: 1e-3,
+            total_steps: STEPS,
+            warmup_fraction: 0.3,
+            start_divisor: 25.0,
+            final_divisor: 1e4,
+        },
+        Schedule::StepDecay { initial: 1e-3, factor: 0.5, every: 4 },
+    ];
+    let features = [AngleFeatures::SinCos, AngleFeatures::Wrap, AngleFeatures::Identity];
+    let mut config = config(1);
+    let kinds = [config.models["lnn"].kind, config.models["baseline"].kind];
+    config.models.clear();
+    let activations = Activation::ALL;
+    for k in 0..losses.len() * optimisers.len() * schedules.len() {
+        let (loss, rest) = (losses[k % 4], k / 4);
+        let (optimiser, schedule) = (optimisers[rest % 2], schedules[rest / 2]);
+        // The rest of the recipe goes round while the three above take every combination.
+        let kind = kinds[(k / 3) % 2];
+        let smooth =
+            |activation: &&Activation| activation.has_second_derivative() || matches!(kind, ModelKind::Baseline { .. });
+        let usable: Vec<&Activation> = activations.iter().filter(smooth).collect();
+        let model = ModelConfig {
+            kind,
+            hidden: vec![5 + k % 3; 1 + k % 3],
+            activation: *usable[k % usable.len()],
+            initialisation: if k % 5 == 0 { Initialisation::Paper } else { Initialisation::default() },
+            features: FeaturesConfig { angles: features[k % 3], ..FeaturesConfig::default() },
+            precision: if k % 4 == 1 { Precision::F64 } else { Precision::F32 },
+            training: TrainingConfig {
+                steps: STEPS,
+                batch: 1 + 7 * k,
+                loss,
+                l2_penalty: if k % 2 == 0 { 1e-4 } else { 0.0 },
+                optimiser,
+                schedule,
+                clipping: if k % 3 == 0 { ClippingConfig::Off } else { ClippingConfig::default() },
+            },
+        };
+        config.models.insert(format!("recipe-{k}"), model);
+    }
+    config.log_every = 5;
+    config.evaluation.rollouts = 2;
+    for (index, integrator) in [
+        IntegratorConfig::Rk4 { dt: 0.02 },
+        IntegratorConfig::DormandPrince { relative_tolerance: 1e-6, absolute_tolerance: 1e-6 },
+        IntegratorConfig::ImplicitMidpoint { dt: 0.02 },
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut config = config.clone();
+        config.evaluation.integrator = integrator;
+        // All recipes with the first integrator, a few with the others.
+        config.models.retain(|_, model| index == 0 || model.training.batch < 1 + 7 * 6);
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let expected = config.models.len();
+        let summary = finish(config, folder.path());
+        assert_eq!(summary.models.len(), expected);
+        for (name, model) in &summary.models {
+            assert!(model.acceleration_l1.is_finite(), "{name} {integrator:?}");
+            assert_eq!((model.steps, model.skipped_steps), (STEPS, 0), "{name}");
+        }
+        let metrics = read_metrics(&folder.path().join("metrics.jsonl")).expect("written");
+        let steps = |name: &str| -> Vec<u64> {
+            metrics.iter().filter(|line| line.model == name).map(|line| line.step).collect()
+        };
+        assert!(summary.models.keys().all(|name| steps(name) == [5, 10, 12]));
+        assert!(metrics.iter().all(|line| line.loss.is_finite() && line.gradient_norm.is_finite()));
+    }
+}
+
+#[test]
+fn an_absurd_learning_rate_is_skipped_counted_and_reported() {
+    // The first update leaves weights whose loss overflows; with the larger rate the update itself does.
+    for rate in [1e30, 1e300] {
+        for integrator in [
+            IntegratorConfig::Rk4 { dt: 0.01 },
+            IntegratorConfig::DormandPrince { relative_tolerance: 1e-6, absolute_tolerance: 1e-6 },
+        ] {
+            let mut config = config(50);
+            config.evaluation.integrator = integrator;
+            config.evaluation.rollouts = 3;
+            for (name, model) in &mut config.models {
+                model.training.schedule = Schedule::Constant { rate };
+                if name == "lnn" {
+                    model.training.optimiser = AdamSettings::default().into();
+                }
+            }
+            let rollouts = config.evaluation.rollouts;
+            let folder = tempfile::tempdir().expect("temporary folder");
+            let summary = finish(config, folder.path());
+            for (name, model) in &summary.models {
+                assert_eq!(model.steps, 50);
+                assert!(model.skipped_steps >= 40, "{name}: {} skipped", model.skipped_steps);
+                // Reading refuses a weight that is not finite.
+                let file = load_model(&folder.path().join(format!("model-{name}.safetensors"))).expect("finite");
+                assert_eq!(file.parameters.len(), model.parameters);
+            }
+            if rate == 1e30 {
+                let baseline = &summary.models["baseline"];
+                assert_eq!(baseline.energy_error_percent.failed, rollouts, "every rollout fails");
+                assert!(baseline.energy_error_percent.mean.is_infinite());
+            }
+            let metrics = read_metrics(&folder.path().join("metrics.jsonl")).expect("written");
+            let last = metrics.iter().rfind(|line| line.model == "lnn").expect("logged");
+            assert_eq!(last.skipped_steps, summary.models["lnn"].skipped_steps);
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The program as a whole: what it writes, what it survives, what it refuses, what it says.
+
+mod bad_input;
+mod command_line;
+mod damage;
+mod interruption;
+mod learning;
+mod reproducibility;
+mod small_run;
