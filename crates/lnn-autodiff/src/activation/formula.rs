@@ -69,10 +69,13 @@ impl Formula for Silu {
     #[inline(always)]
     fn derivatives<T: Real>(z: T) -> [T; 4] {
         let (_, s, complement) = logistic(z);
-        let p = s * complement;
+        // Far out the exponential is held at the smallest normal number, which a large z would magnify.
+        let settled = z.abs() > T::from_f64(1e3);
+        let p = if settled { T::ZERO } else { s * complement };
         let dp = p * (complement - s);
         let ddp = p * (T::ONE - T::from_f64(6.0) * p);
-        [z * s, s + z * p, T::from_f64(2.0) * p + z * dp, T::from_f64(3.0) * dp + z * ddp]
+        let value = if settled { positive_part(z) } else { z * s };
+        [value, s + z * p, T::from_f64(2.0) * p + z * dp, T::from_f64(3.0) * dp + z * ddp]
     }
 }
 
@@ -233,7 +236,7 @@ mod tests {
     #[test]
     fn tails_are_finite_and_settle() {
         for activation in Activation::ALL {
-            for z in [-1e4_f64, -800.0, -90.0, 90.0, 800.0, 1e4] {
+            for z in [-1e38_f64, -1e30, -1e4, -800.0, -90.0, 90.0, 800.0, 1e4, 1e9] {
                 let double = activation.derivatives(z);
                 let single = activation.derivatives(z as f32);
                 for order in 0..4 {
