@@ -1,7 +1,7 @@
 //! q̈ of the double pendulum by every route: closed form, generic automatic differentiation, learned
 //! Lagrangian one state at a time and in blocks.
 //!
-//! `cargo xtask bench acceleration`; throughput is in states.
+//! `cargo xtask bench cpu acceleration`; throughput is in states.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use lnn::physics::sampling::StateSampler;

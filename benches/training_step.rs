@@ -1,6 +1,6 @@
 //! One whole training step of the double pendulum: sample, jets, solve, loss, adjoint, reduce, optimise.
 //!
-//! `cargo xtask bench training_step`; throughput is in training states.
+//! `cargo xtask bench cpu training_step`; throughput is in training states.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use lnn::train::config::{ModelConfig, preset};

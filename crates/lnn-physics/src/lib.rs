@@ -4,7 +4,7 @@
 //! The flow, from a Lagrangian to a judged rollout:
 //!
 //! ```text
-//! Lagrangian (a few lines)  → EulerLagrange   H, r, q̈ = H⁺ r, p, E by automatic differentiation
+//! Lagrangian (a few lines)  → EulerLagrange   H, r, H q̈ = r, p, E by automatic differentiation
 //! System (closed form)      → q̈, E           the truth that models are held against
 //! StateSampler              → states [q, q̇]   by seed and position
 //! integrators::solve_at     → Trajectory      states at requested times

@@ -196,7 +196,7 @@ impl Lagrangian for OneVelocity {
 }
 
 #[test]
-fn a_singular_mass_matrix_gives_the_least_norm_solution_and_its_rank() {
+fn evaluate_reports_the_rank_and_the_least_squares_acceleration() {
     for d in [2, 3, 16, 17, 24] {
         let mut motion = EulerLagrange::new(OneVelocity { d }).unwrap();
         let q: Vec<f64> = (0..d).map(|i| i as f64 * 0.1).collect();
@@ -210,6 +210,122 @@ fn a_singular_mass_matrix_gives_the_least_norm_solution_and_its_rank() {
             assert!((value - 6.0 / (n * n)).abs() <= 16.0 * n * f64::EPSILON);
         }
     }
+}
+
+#[test]
+fn a_singular_equation_without_solution_is_refused() {
+    for d in [2, 3, 16, 17, 24] {
+        let (q, q_dot) = (vec![0.1; d], vec![0.25; d]);
+        let mut motion = EulerLagrange::new(OneVelocity { d }).unwrap();
+        let mut q_ddot = vec![7.0; d];
+        let mut state_dot = vec![0.0; 2 * d];
+        let state = [q.clone(), q_dot.clone()].concat();
+        // H q̈ has equal components and r = (6, 0, …): the nearest is 6/d, which leaves 6 − 6/d.
+        let n = d as f64;
+        for error in [
+            acceleration(&OneVelocity { d }, &q, &q_dot).unwrap_err(),
+            motion.acceleration_into(&q, &q_dot, &mut q_ddot).unwrap_err(),
+            motion.state_derivative_into(&state, &mut state_dot).unwrap_err(),
+        ] {
+            let EulerLagrangeError::SingularMassMatrix { rank, degrees_of_freedom, residual } = error else {
+                panic!("{error}")
+            };
+            assert_eq!((rank, degrees_of_freedom), (1, d));
+            assert!((residual - (6.0 - 6.0 / n)).abs() <= 6.0 * 16.0 * n * f64::EPSILON, "{residual}");
+            let expected = format!("rank 1 with {d} degrees of freedom");
+            assert!(error.to_string().contains(&expected), "{error}");
+        }
+        assert_eq!(q_ddot, vec![7.0; d]);
+    }
+}
+
+/// L = ½ ẏ² − ½ k y² + y² ẏ + `push`·(q₀ − q₁) with y = Σ sin(wᵢ qᵢ): for `push` = 0 only y moves, and
+/// y² ẏ = d/dt y³/3 adds terms to r that cancel.
+struct Gauge {
+    waves: Vec<f64>,
+    push: f64,
+}
+
+impl Gauge {
+    const STIFFNESS: f64 = 3.0;
+}
+
+impl Lagrangian for Gauge {
+    fn degrees_of_freedom(&self) -> usize {
+        self.waves.len()
+    }
+    fn lagrangian<S: Scalar>(&self, q: &[S], q_dot: &[S]) -> S {
+        let (mut y, mut y_dot) = (S::zero(), S::zero());
+        for ((&q, &v), &w) in q.iter().zip(q_dot).zip(&self.waves) {
+            y += (q * w).sin();
+            y_dot += (q * w).cos() * v * w;
+        }
+        y_dot.square() * 0.5 - y.square() * (0.5 * Self::STIFFNESS) + y.square() * y_dot + (q[0] - q[1]) * self.push
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+    #[test]
+    fn a_gauge_freedom_has_the_least_norm_solution(
+        d in 2_usize..=18,
+        waves in prop::collection::vec(0.2..2.0, 18),
+        q in prop::collection::vec(-3.0..3.0, 18),
+        q_dot in prop::collection::vec(-3.0..3.0, 18),
+    ) {
+        let (q, q_dot) = (&q[..d], &q_dot[..d]);
+        let mut gauge = Gauge { waves: waves[..d].to_vec(), push: 0.0 };
+        let angle: Vec<f64> = gauge.waves.iter().zip(q).map(|(w, q)| w * q).collect();
+        let rate: Vec<f64> = gauge.waves.iter().zip(q_dot).map(|(w, v)| w * v).collect();
+        let slope: Vec<f64> = gauge.waves.iter().zip(&angle).map(|(w, a)| w * a.cos()).collect();
+        let square: f64 = slope.iter().map(|j| j * j).sum();
+        prop_assume!(square > 0.1);
+        // ÿ = J q̈ + J̇ q̇ = −k y with J̇ q̇ = −Σ (wᵢ q̇ᵢ)² sin wᵢ qᵢ, and the least q̈ lies along J.
+        let y: f64 = angle.iter().map(|a| a.sin()).sum();
+        let bend: f64 = rate.iter().zip(&angle).map(|(r, a)| r * r * a.sin()).sum();
+        let along = (bend - Gauge::STIFFNESS * y) / square;
+        // Terms of one component of r: w ≤ 2 and |q̇| ≤ 3 bound each by 2 (36 d + 3 d) from ẏ² and y²,
+        // twice 2·2·d·6 d from y² ẏ. H⁺ = J Jᵀ/|J|⁴ sums d of them and divides by |J|².
+        let n = d as f64;
+        let terms = n.sqrt() * (78.0 * n + 48.0 * n * n);
+        let tolerance = 4.0 * f64::EPSILON * terms / square * (1.0 + 1.0 / square);
+        let found = acceleration(&gauge, q, q_dot);
+        prop_assert!(found.is_ok(), "{found:?}");
+        for (value, j) in found.unwrap().iter().zip(&slope) {
+            prop_assert!((value - along * j).abs() <= tolerance, "{value} ≠ {} ± {tolerance}", along * j);
+        }
+        // A force across the range of H, far above round-off and far below r, leaves no solution.
+        prop_assume!((slope[0] + slope[1]).abs() > 0.1);
+        gauge.push = 1e-6;
+        let error = acceleration(&gauge, q, q_dot).unwrap_err();
+        prop_assert!(
+            matches!(error, EulerLagrangeError::SingularMassMatrix { rank: 1, residual, .. } if residual < 2e-6),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_total_time_derivative_moves_nothing() {
+    // L = d/dt (q₀³ sin q₁): H = 0 and r = 0 but for round-off.
+    struct Total;
+    impl Lagrangian for Total {
+        fn degrees_of_freedom(&self) -> usize {
+            2
+        }
+        fn lagrangian<S: Scalar>(&self, q: &[S], q_dot: &[S]) -> S {
+            q[0].square() * q[1].sin() * q_dot[0] * 3.0 + q[0].square() * q[0] * q[1].cos() * q_dot[1]
+        }
+    }
+    let mut round_off_seen = false;
+    for k in 0..50 {
+        let x = f64::from(k);
+        let (q, q_dot) = ([0.37 * x - 5.0, (1.7 * x).sin()], [(x + 0.3).cos() * 9.0, 0.21 * x - 4.0]);
+        assert_eq!(acceleration(&Total, &q, &q_dot), Ok(vec![0.0; 2]), "state {k}");
+        let mut motion = EulerLagrange::new(Total).unwrap();
+        round_off_seen |= motion.evaluate(&q, &q_dot).unwrap().force.iter().any(|r| *r != 0.0);
+    }
+    assert!(round_off_seen, "no state tells round-off from zero");
 }
 
 #[test]

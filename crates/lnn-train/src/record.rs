@@ -12,15 +12,17 @@ pub struct Summary {
     pub experiment: String,
     /// Preset name the configuration started from.
     pub preset: String,
-    /// Seed of weights, training states and held-out states.
+    /// Seed of weights, training states, held-out states and the rollouts' initial states.
     pub seed: u64,
     /// Backend that computed: `cpu`.
     pub backend: String,
-    /// Processor or adapter, in words.
+    /// Processor or adapter, in words; of the last session that trained, as `threads`.
     pub device: String,
     /// Threads used.
     pub threads: usize,
-    /// Whole run: training, evaluation, rollouts and report, in seconds.
+    /// Training, evaluation, rollouts and report, in seconds. Of a resumed run: the training time that its
+    /// checkpoints record, and the whole of the session that finished it. Judging a finished run again leaves
+    /// it as it was.
     pub wall_seconds: f64,
     /// One entry a model, by name.
     pub models: BTreeMap<String, ModelSummary>,
@@ -33,7 +35,8 @@ pub struct Summary {
 pub struct ModelSummary {
     /// Number of trained parameters.
     pub parameters: usize,
-    /// Time spent in training steps, in seconds, over all sessions of a resumed run.
+    /// Time from the first step to the last, log lines and checkpoints included, in seconds; over all sessions
+    /// of a resumed run, each up to its last checkpoint.
     pub train_seconds: f64,
     /// Optimiser steps attempted.
     pub steps: u64,
@@ -48,7 +51,7 @@ pub struct ModelSummary {
     pub energy_error_percent: Distribution,
     /// Largest energy error over all frames of each rollout, in percent.
     pub energy_error_max_frame_percent: Distribution,
-    /// Steps skipped because the loss or the gradient was not finite.
+    /// Steps without an update, because the loss, the gradient or the updated weights were not finite.
     pub skipped_steps: u64,
 }
 
@@ -67,7 +70,8 @@ pub struct Distribution {
     /// Largest value.
     #[serde(with = "null_if_not_finite")]
     pub max: f64,
-    /// Rollouts that stopped early (singular mass matrix or non-finite state).
+    /// Rollouts that stopped early: a state that is no longer finite, an integrator that failed, or its limit
+    /// of steps. A mass matrix that loses rank does not stop one, since the pseudoinverse still solves.
     pub failed: usize,
 }
 
@@ -98,7 +102,7 @@ pub struct MetricsLine {
     /// Gradient norm of the last step, before clipping.
     #[serde(with = "null_if_not_finite")]
     pub gradient_norm: f64,
-    /// Steps skipped so far.
+    /// Steps without an update so far.
     pub skipped_steps: u64,
     /// Acceleration L1 on a fixed small set of held-out states.
     #[serde(with = "null_if_not_finite")]
@@ -110,20 +114,23 @@ pub struct MetricsLine {
 /// Eigenvalues of the learned mass matrix over a fixed set of held-out states.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MassMatrixSpectrum {
-    /// Smallest eigenvalue over the set.
+    /// Smallest eigenvalue over the set's finite matrices.
     #[serde(with = "null_if_not_finite")]
     pub eigenvalue_min: f64,
-    /// Largest eigenvalue over the set.
+    /// Largest eigenvalue over the set's finite matrices.
     #[serde(with = "null_if_not_finite")]
     pub eigenvalue_max: f64,
-    /// Median condition number |λ|max / |λ|min.
+    /// Median condition number |λ|max / |λ|min; infinite for a matrix that is singular or not finite.
     #[serde(with = "null_if_not_finite")]
     pub condition_median: f64,
     /// Largest condition number.
     #[serde(with = "null_if_not_finite")]
     pub condition_max: f64,
-    /// States at which the matrix is not positive definite.
+    /// States at which the matrix is not positive definite, or not finite.
     pub indefinite: usize,
+    /// States at which the matrix is not of full rank under the model's tolerance, or not finite.
+    #[serde(default)]
+    pub rank_deficient: usize,
 }
 
 /// Rollouts of the truth and of every model from the same initial states.

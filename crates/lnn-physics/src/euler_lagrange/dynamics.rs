@@ -16,7 +16,8 @@ pub struct Dynamics {
     pub mixed_times_velocity: Vec<f64>,
     /// r = ∂L/∂q − (∂²L/∂q̇∂q) q̇, `[d]`.
     pub force: Vec<f64>,
-    /// q̈ = H⁺ r, `[d]`; where H is singular, the solution of least norm.
+    /// q̈ = H⁺ r, `[d]`. Where H is singular, the least-norm solution of H q̈ = r if r lies in the
+    /// range of H, else the least-squares vector, which does not obey the equation of motion.
     pub acceleration: Vec<f64>,
     /// E = q̇·p − L, conserved by the equation of motion.
     pub energy: f64,
@@ -42,7 +43,8 @@ impl Dynamics {
         }
     }
 
-    /// True when H has full rank, so that q̈ is the only solution.
+    /// True when H has full rank, so that q̈ is the only solution; if false, q̈ may be none at all
+    /// (see [`acceleration`](Self::acceleration)).
     #[must_use]
     pub fn is_regular(&self) -> bool {
         self.rank == self.momentum.len()

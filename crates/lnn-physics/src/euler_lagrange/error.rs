@@ -44,4 +44,18 @@ pub enum EulerLagrangeError {
         /// The value found.
         value: f64,
     },
+    /// H has lost rank and H q̈ = r has no solution: no acceleration obeys the equation of motion.
+    #[error(
+        "the mass matrix has rank {rank} with {degrees_of_freedom} degrees of freedom, and no acceleration \
+         solves H q̈ = r (the nearest leaves {residual:e}); give every coordinate a kinetic energy, or take \
+         the least-squares acceleration from EulerLagrange::evaluate"
+    )]
+    SingularMassMatrix {
+        /// Rank of H: eigenvalues of magnitude above 10·d·ε·max|λ|.
+        rank: usize,
+        /// Degrees of freedom d, the rank that makes every force solvable.
+        degrees_of_freedom: usize,
+        /// ‖H q̈ − r‖∞ at the least-squares q̈ = H⁺ r, in the units of r.
+        residual: f64,
+    },
 }

@@ -1,5 +1,6 @@
 //! The evaluator: d forward-over-reverse sweeps, one symmetric solve.
 
+use lnn_autodiff::pseudoinverse::Tolerance;
 use lnn_autodiff::{HessianWorkspace, hessian_rows_in_place};
 
 use super::dynamics::Dynamics;
@@ -71,8 +72,9 @@ impl<L: Lagrangian> EulerLagrange<L> {
 
     /// All derivatives, the acceleration, momentum and energy at `q`, `q_dot`, both `[d]`.
     ///
-    /// A singular mass matrix is no error: the acceleration is then the pseudoinverse solution and
-    /// [`Dynamics::rank`] is below d.
+    /// The permissive form: a singular mass matrix is no error, [`Dynamics::rank`] is then below d
+    /// and the acceleration is H⁺ r whether or not it solves H q̈ = r.
+    /// [`acceleration_into`](Self::acceleration_into) refuses a state without a solution.
     ///
     /// # Errors
     /// [`EulerLagrangeError`]: an argument of the wrong length or not finite, or a derivative that
@@ -123,10 +125,15 @@ impl<L: Lagrangian> EulerLagrange<L> {
         Ok(&self.dynamics)
     }
 
-    /// q̈ at (q, q̇), written to `q_ddot`; all three `[d]`.
+    /// q̈ at (q, q̇), the solution of H q̈ = r, written to `q_ddot`; all three `[d]`.
+    ///
+    /// Where H is singular and r lies in its range (a gauge freedom), the solution of least norm.
     ///
     /// # Errors
-    /// As [`evaluate`](Self::evaluate), and when `q_ddot` has another length.
+    /// As [`evaluate`](Self::evaluate), when `q_ddot` has another length, and
+    /// [`EulerLagrangeError::SingularMassMatrix`] when H has lost rank and ‖H q̈ − r‖∞ is above the
+    /// round-off 10·d·ε·(‖H‖∞‖q̈‖∞ + s), with s the largest sum of magnitudes of the terms of one
+    /// component of r. `q_ddot` is left as it was.
     pub fn acceleration_into(
         &mut self,
         q: &[f64],
@@ -134,14 +141,16 @@ impl<L: Lagrangian> EulerLagrange<L> {
         q_ddot: &mut [f64],
     ) -> Result<(), EulerLagrangeError> {
         check_length("q_ddot", q_ddot.len(), self.dynamics.momentum.len())?;
-        q_ddot.copy_from_slice(&self.evaluate(q, q_dot)?.acceleration);
+        self.evaluate(q, q_dot)?;
+        self.check_solution()?;
+        q_ddot.copy_from_slice(&self.dynamics.acceleration);
         Ok(())
     }
 
     /// Right-hand side `[q̇, q̈]` for a state `[q, q̇]`, both 2d long; what the integrators take.
     ///
     /// # Errors
-    /// As [`evaluate`](Self::evaluate).
+    /// As [`acceleration_into`](Self::acceleration_into).
     ///
     /// # Panics
     /// When either slice does not hold 2d numbers.
@@ -153,12 +162,44 @@ impl<L: Lagrangian> EulerLagrange<L> {
         velocity.copy_from_slice(q_dot);
         self.acceleration_into(q, q_dot, q_ddot)
     }
+
+    /// Refuses the H⁺ r of the last evaluation if H is singular and H q̈ = r has no solution.
+    fn check_solution(&self) -> Result<(), EulerLagrangeError> {
+        let out = &self.dynamics;
+        if out.is_regular() {
+            return Ok(());
+        }
+        let d = out.momentum.len();
+        let q_dot = &self.state[d..];
+        let (mut residual, mut mass_norm, mut force_terms) = (0.0_f64, 0.0_f64, 0.0_f64);
+        for i in 0..d {
+            let mass = &out.mass_matrix[i * d..(i + 1) * d];
+            let product: f64 = mass.iter().zip(&out.acceleration).map(|(h, a)| h * a).sum();
+            residual = residual.max((product - out.force[i]).abs());
+            mass_norm = mass_norm.max(mass.iter().map(|h| h.abs()).sum());
+            // The terms and not r: under a gauge freedom they may cancel and leave round-off of their size.
+            let mixed = &self.rows[2 * d * i..2 * d * i + d];
+            let change: f64 = mixed.iter().zip(q_dot).map(|(c, v)| (c * v).abs()).sum();
+            force_terms = force_terms.max(out.position_gradient[i].abs() + change);
+        }
+        let acceleration_norm = out.acceleration.iter().fold(0.0_f64, |norm, a| norm.max(a.abs()));
+        // The relative tolerance that decides the rank: H is known no better than that. It multiplies
+        // first, so that no product overflows to an infinite tolerance.
+        let relative = Tolerance::for_dimension::<f64>(d).relative;
+        let round_off = relative * mass_norm * acceleration_norm + relative * force_terms;
+        if residual <= round_off {
+            return Ok(());
+        }
+        Err(EulerLagrangeError::SingularMassMatrix { rank: out.rank, degrees_of_freedom: d, residual })
+    }
 }
 
-/// q̈ = H⁺ r of `lagrangian` at `q`, `q_dot`, `[d]`: the one-call form of [`EulerLagrange`].
+/// q̈ of `lagrangian` at `q`, `q_dot`, `[d]`, the solution of H q̈ = r of least norm: the one-call
+/// form of [`EulerLagrange::acceleration_into`].
 ///
 /// # Errors
-/// As [`EulerLagrange::evaluate`].
+/// As [`EulerLagrange::new`] and [`EulerLagrange::acceleration_into`]: a singular mass matrix whose
+/// equation has no solution is refused.
 ///
 /// ```
 /// use lnn_physics::{Lagrangian, Scalar, acceleration};
@@ -181,6 +222,7 @@ impl<L: Lagrangian> EulerLagrange<L> {
 pub fn acceleration<L: Lagrangian>(lagrangian: &L, q: &[f64], q_dot: &[f64]) -> Result<Vec<f64>, EulerLagrangeError> {
     let mut motion = EulerLagrange::new(lagrangian)?;
     motion.evaluate(q, q_dot)?;
+    motion.check_solution()?;
     Ok(motion.dynamics.acceleration)
 }
 

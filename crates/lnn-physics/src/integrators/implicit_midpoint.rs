@@ -1,4 +1,4 @@
-//! The implicit midpoint rule: order 2, symmetric, symplectic in canonical coordinates.
+//! The implicit midpoint rule: order 2, symmetric; symplectic only where the mass matrix is constant.
 //!
 //! Hairer, Lubich, Wanner, *Geometric Numerical Integration*, 2nd ed., eq. (I.1.7), theorem VI.4.2
 //! (it is the Gauss method with one stage) and section VIII.6 on iterating to round-off.
@@ -19,7 +19,7 @@ use super::error::StepFailure;
 /// remembered from one step to the next, so a step backwards undoes a step forwards up to
 /// round-off.
 ///
-/// In Lagrangian coordinates (q, q̇) the rule is symplectic where the mass matrix is constant, since p
+/// In Lagrangian coordinates (q, q̇) the rule is symplectic only where the mass matrix is constant: p
 /// is then a linear function of the state. It is symmetric always, and a symmetric method keeps the
 /// energy error of a reversible system bounded as well, as this crate's tests measure on the double
 /// pendulum.

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | [`Rk4`] | 4 | fixed step; batches in lockstep ([`solve_batch_at`]) |
 //! | [`DormandPrince`] | 5(4) | adaptive step, dense output; the default for accuracy |
-//! | [`ImplicitMidpoint`] | 2 | fixed step, symmetric, symplectic in canonical coordinates; long runs with bounded energy error |
+//! | [`ImplicitMidpoint`] | 2 | fixed step, symmetric, long runs; symplectic only where the mass matrix is constant |
 
 mod dormand_prince;
 mod error;

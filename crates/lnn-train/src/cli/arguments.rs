@@ -25,8 +25,8 @@ pub(super) struct ExperimentArguments {
     /// Experiment: `dblpend` (double pendulum, chaotic).
     pub(super) name: String,
 
-    /// Recipe: `fast` (under a minute of training, better than the paper), `best` (minutes, ten times
-    /// better), `paper` (the paper's own recipe, hours), `notebook` (the authors' notebook, days).
+    /// Recipe: `fast` (seconds of training), `best` (about ten minutes), `paper` (the paper's own, 600 000
+    /// states; minutes to an hour), `notebook` (the authors' notebook, 600 000 steps of 512 states; many hours).
     #[arg(long, default_value = "fast", value_name = "NAME", conflicts_with = "config")]
     pub(super) preset: String,
 
@@ -84,20 +84,21 @@ fn seed_range(text: &str) -> Result<RangeInclusive<u64>, String> {
     if first <= last { Ok(first..=last) } else { Err(wrong()) }
 }
 
-const FIRST_STEP: &str =
-    "Start with `lnn experiment dblpend`; `lnn experiment --help` explains every option and gives examples.";
+const FIRST_STEP: &str = "Start with `cargo xtask experiment dblpend`; `cargo xtask experiment --help` explains every option and \
+     gives examples.";
 
 const EXAMPLES: &str = "\
 Examples:
-  lnn experiment dblpend
-      Learn the double pendulum in under a minute; open runs/dblpend/fast-0/report.html afterwards.
-  lnn experiment dblpend --preset best --seed 3
-  lnn experiment dblpend --seeds 0-9 --resume
+  cargo xtask experiment dblpend
+      Learn the double pendulum in seconds of training; open runs/dblpend/fast-0/report.html afterwards.
+  cargo xtask experiment dblpend --preset best --seed 3
+  cargo xtask experiment dblpend --seeds 0-9 --resume
       Ten seeds, compared in one table; finished ones are not run again.
-  lnn experiment dblpend --models lnn --threads 1
-  lnn experiment dblpend --preset paper --out /data/paper-run
+  cargo xtask experiment dblpend --models lnn --threads 1 --out runs/lnn-alone
+      One model on one thread; another recipe needs a folder of its own.
+  cargo xtask experiment dblpend --preset paper --out /data/paper-run
       Ctrl-C writes a checkpoint; the same command with --resume goes on.
-  lnn experiment dblpend --config runs/dblpend/fast-0/config.ron --out again
-      Repeat a run, or a copy of its recipe that you have edited.
+  cargo xtask experiment dblpend --config runs/dblpend/fast-0/config.ron --out again
+      Repeat a run, or run a copy of its recipe that you have edited.
 
 Exit codes: 0 done, 1 failed (standard error says why), 2 wrong usage, 130 interrupted with a checkpoint.";

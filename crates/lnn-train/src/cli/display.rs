@@ -8,6 +8,8 @@ use lnn_train::experiment::Event;
 use lnn_train::fit::Progress;
 use lnn_train::store::RunState;
 
+use super::say;
+
 /// Time between two plain lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(2);
 /// Time after which a long training's remaining time is announced from its measured rate.
@@ -143,8 +145,8 @@ impl Display {
 
     fn line(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| say(text)),
+            None => say(text),
         }
     }
 

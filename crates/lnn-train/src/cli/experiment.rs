@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{IsTerminal, Write};
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,9 +15,10 @@ use lnn_train::record::Summary;
 use lnn_train::report::{seeds_table, terminal_table};
 use lnn_train::store::{RunFolder, RunState, write_atomically};
 
-use super::INTERRUPTED;
 use super::arguments::{Backend, ExperimentArguments};
 use super::display::Display;
+use super::error::CommandError;
+use super::{INTERRUPTED, say};
 
 /// Where runs go unless `--out` says otherwise.
 const RUNS: &str = "runs";
@@ -50,7 +51,7 @@ fn run_one(
     stop: &AtomicBool,
 ) -> Result<Option<Summary>, Box<dyn Error>> {
     let options = RunOptions {
-        command: repeat_command(arguments, &config),
+        command: repeat_command(arguments, &config, folder),
         config,
         folder: folder.to_owned(),
         resume: arguments.resume,
@@ -70,10 +71,10 @@ fn run_one(
             Ok(Some(*summary))
         }
         Outcome::Interrupted => {
-            eprintln!(
+            say(&format!(
                 "Interrupted. A checkpoint is in {}; go on with the same command and --resume.",
                 folder.display()
-            );
+            ));
             Ok(None)
         }
     }
@@ -91,7 +92,11 @@ fn run_seeds(
         Some(root) => root.clone(),
         None => Path::new(RUNS).join(&config.experiment),
     };
-    let name = format!("{}-seeds-{}-{}.md", config.preset, seeds.start(), seeds.end());
+    let path = root.join(format!("{}-seeds-{}-{}.md", config.preset, seeds.start(), seeds.end()));
+    // Before the first run, not after hours of them.
+    if !arguments.resume && path.exists() {
+        return Err(CommandError::TableExists { path }.into());
+    }
     let template = config.into_inner();
     for seed in seeds {
         let config = ExperimentConfig { seed, ..template.clone() };
@@ -109,7 +114,6 @@ fn run_seeds(
         }
     }
     let table = seeds_table(&summaries);
-    let path = root.join(name);
     write_atomically(&path, format!("{table}\n").as_bytes())?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{table}")?;
@@ -130,19 +134,22 @@ fn finished_summary(folder: &Path, config: &ExperimentConfig) -> Result<Option<S
         return Ok(None);
     }
     let path = folder.summary_path();
-    let text = std::fs::read_to_string(&path)?;
-    let summary = serde_json::from_str(&text).map_err(|error| format!("{} is damaged: {error}", path.display()))?;
+    let bytes = std::fs::read(&path).map_err(|source| CommandError::SummaryRead { path: path.clone(), source })?;
+    let summary = serde_json::from_slice(&bytes).map_err(|source| CommandError::SummaryDamaged { path, source })?;
     Ok(Some(summary))
 }
 
 /// The preset or file, with the command line's seed and models, judged.
-fn configuration(arguments: &ExperimentArguments) -> Result<Validated, ConfigError> {
+fn configuration(arguments: &ExperimentArguments) -> Result<Validated, Box<dyn Error>> {
     // The name is judged first, so that a misspelt experiment is not reported as something else.
     let preset_config = preset(&arguments.name, &arguments.preset)?;
     let (mut config, origin) = match &arguments.config {
         Some(path) => (ExperimentConfig::read(path)?.into_inner(), path.display().to_string()),
         None => (preset_config, format!("preset `{}`", arguments.preset)),
     };
+    if let Some(path) = &arguments.config {
+        same_experiment(path, &config, &arguments.name)?;
+    }
     if let Some(seed) = arguments.seed {
         config.seed = seed;
     }
@@ -150,32 +157,60 @@ fn configuration(arguments: &ExperimentArguments) -> Result<Validated, ConfigErr
         let mut chosen = BTreeMap::new();
         for name in names {
             let Some(model) = config.models.get(name) else {
-                return Err(ConfigError::unknown_name("model", name, config.models.keys().map(String::as_str)));
+                return Err(ConfigError::unknown_name("model", name, config.models.keys().map(String::as_str)).into());
             };
             chosen.insert(name.clone(), model.clone());
         }
         config.models = chosen;
     }
-    config.validate().map_err(|problems| ConfigError::Invalid { origin, problems })
+    Ok(config.validate().map_err(|problems| ConfigError::Invalid { origin, problems })?)
 }
 
-/// A command that repeats the run anywhere.
-fn repeat_command(arguments: &ExperimentArguments, config: &ExperimentConfig) -> String {
+/// Refuses a configuration file of another experiment than the command's.
+fn same_experiment(path: &Path, config: &ExperimentConfig, asked: &str) -> Result<(), CommandError> {
+    if config.experiment == asked {
+        return Ok(());
+    }
+    let (path, found, asked) = (path.to_owned(), config.experiment.clone(), asked.to_owned());
+    Err(CommandError::OtherExperiment { path, found, asked })
+}
+
+/// A command that repeats the run in `folder`, in another folder beside it.
+///
+/// A run from a file is repeated from the folder's own `config.ron`: the file may have been edited since.
+fn repeat_command(arguments: &ExperimentArguments, config: &ExperimentConfig, folder: &Path) -> String {
     let mut command = format!("cargo xtask experiment {}", arguments.name);
-    match &arguments.config {
-        Some(path) => command += &format!(" --config {}", quoted(path)),
-        None => command += &format!(" --preset {}", arguments.preset),
+    if arguments.config.is_some() {
+        command += &format!(" --config {}", quoted(&folder.join("config.ron")));
+    } else {
+        command += &format!(" --preset {} --seed {}", arguments.preset, config.seed);
+        if let Some(models) = &arguments.models {
+            command += &format!(" --models {}", models.join(","));
+        }
     }
-    command += &format!(" --seed {}", config.seed);
-    if let Some(models) = &arguments.models {
-        command += &format!(" --models {}", models.join(","));
-    }
-    command
+    command + &format!(" --out {}", quoted(&beside(folder)))
 }
 
+/// `<folder>-again`: a folder that is not the run's own, which would be refused.
+fn beside(folder: &Path) -> PathBuf {
+    match folder.file_name() {
+        Some(name) => {
+            let mut name = name.to_owned();
+            name.push("-again");
+            folder.with_file_name(name)
+        }
+        None => PathBuf::from("again"),
+    }
+}
+
+/// A path as one word of a POSIX shell.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
-    if text.contains(|c: char| c.is_whitespace() || c == '\'') { format!("{text:?}") } else { text }
+    if text.chars().all(|c| c.is_alphanumeric() || "/._-+=:,@%".contains(c)) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 /// A flag that Ctrl-C (or a termination request) sets; a second one ends the program at once.
@@ -188,4 +223,38 @@ fn stop_on_signal() -> Result<Arc<AtomicBool>, ctrlc::Error> {
         }
     })?;
     Ok(stop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_another_experiment_is_refused() {
+        let config = ExperimentConfig::default();
+        let path = Path::new("small.ron");
+        same_experiment(path, &config, "dblpend").expect("the default's experiment");
+        let message = same_experiment(path, &config, "wave").expect_err("another").to_string();
+        for words in ["small.ron", "for the experiment `dblpend`", "asks for `wave`"] {
+            assert!(message.contains(words), "{words}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_one_word_of_a_shell() {
+        for (path, word) in [
+            ("runs/dblpend/fast-0", "runs/dblpend/fast-0"),
+            ("my runs/a", "'my runs/a'"),
+            ("it's $HOME", r"'it'\''s $HOME'"),
+        ] {
+            assert_eq!(quoted(Path::new(path)), word);
+        }
+    }
+
+    #[test]
+    fn a_repeated_run_goes_beside_the_first() {
+        for (folder, other) in [("runs/a-0", "runs/a-0-again"), ("runs/a-0/", "runs/a-0-again"), ("..", "again")] {
+            assert_eq!(beside(Path::new(folder)), Path::new(other));
+        }
+    }
 }

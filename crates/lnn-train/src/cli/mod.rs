@@ -2,9 +2,11 @@
 
 mod arguments;
 mod display;
+mod error;
 mod experiment;
 
 use std::error::Error;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -26,10 +28,18 @@ pub(crate) fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {}", chain(&*error));
+            say(&format!("error: {}", chain(&*error)));
             ExitCode::from(FAILURE)
         }
     }
+}
+
+/// Writes a line to standard error.
+///
+/// A reader that has gone, as in `lnn … 2>&1 | head`, must not end a training, and there is nobody left to
+/// tell: the failure is dropped.
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// An error and its causes in one paragraph.

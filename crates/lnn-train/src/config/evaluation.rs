@@ -64,7 +64,7 @@ pub enum IntegratorConfig {
         /// Local error allowed in absolute terms.
         absolute_tolerance: f64,
     },
-    /// Implicit midpoint, order 2, symplectic, fixed step.
+    /// Implicit midpoint, order 2, fixed step; symmetric, symplectic only where the mass matrix is constant.
     ImplicitMidpoint {
         /// Step in seconds.
         dt: f64,

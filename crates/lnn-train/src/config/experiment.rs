@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::evaluation::EvaluationConfig;
 use super::model::ModelConfig;
 use super::presets;
-use super::system::{SamplingConfig, SystemConfig};
+use super::system::{SamplingConfig, SamplingTail, SystemConfig};
 
 /// Everything that a run's result depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,13 +17,16 @@ pub struct ExperimentConfig {
     pub experiment: String,
     /// Preset that the configuration started from, or a name of the user's own; part of the folder name.
     pub preset: String,
-    /// Seed of weights, training states and held-out states.
+    /// Seed of weights, training states, held-out states and the rollouts' initial states.
     pub seed: u64,
     /// The physical system.
     pub system: SystemConfig,
     /// Ranges of the training and held-out states.
     pub sampling: SamplingConfig,
-    /// The models by name, trained in the order of their names' appearance in the map (alphabetical).
+    /// A part of each training batch with wider velocities; held-out states have none.
+    pub sampling_tail: Option<SamplingTail>,
+    /// The models by name, trained one after the other: Lagrangian networks first, then baselines, each
+    /// kind in alphabetical order.
     pub models: BTreeMap<String, ModelConfig>,
     /// How the models are judged.
     pub evaluation: EvaluationConfig,

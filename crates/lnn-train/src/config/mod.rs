@@ -32,6 +32,6 @@ pub use experiment::ExperimentConfig;
 pub use model::{AngleFeatures, FeaturesConfig, Initialisation, ModelConfig, ModelKind, Precision, TrainingConfig};
 pub use nearest::nearest;
 pub use presets::preset;
-pub use system::{Interval, SamplingConfig, SystemConfig};
+pub use system::{Interval, SamplingConfig, SamplingTail, SystemConfig};
 pub(crate) use text::from_ron;
 pub use validation::Validated;

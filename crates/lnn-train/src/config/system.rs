@@ -23,6 +23,15 @@ pub enum SystemConfig {
     },
 }
 
+impl SystemConfig {
+    /// Degrees of freedom d.
+    pub fn degrees_of_freedom(&self) -> usize {
+        match self {
+            Self::DoublePendulum { .. } => 2,
+        }
+    }
+}
+
 impl Default for SystemConfig {
     /// The paper's double pendulum: unit masses and lengths, g = 9.8 m/s².
     fn default() -> Self {
@@ -47,6 +56,23 @@ pub struct SamplingConfig {
     /// Range of each coordinate qⱼ (rad for angles).
     pub position: Interval,
     /// Range of each velocity q̇ⱼ (rad/s for angles).
+    pub velocity: Interval,
+}
+
+/// A part of every training batch whose velocities reach further than the rest.
+///
+/// A rollout may swing faster than any training state: the paper's double pendulum, started at rest near
+/// the top, reaches 15 rad/s while training stops at 10. There a learned Lagrangian extrapolates. A
+/// small share of wider states removes that at little cost to the accuracy inside.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamplingTail {
+    /// Share of each batch, above 0 and below 1.
+    pub share: f64,
+    /// First step with a tail. From the very start it destabilises training: an untrained mass matrix is far
+    /// from definite out there.
+    pub from_step: u64,
+    /// Range of each velocity in the tail; coordinates keep theirs.
     pub velocity: Interval,
 }
 

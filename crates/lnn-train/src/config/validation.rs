@@ -9,7 +9,7 @@ use super::experiment::ExperimentConfig;
 use super::model::{AngleFeatures, FeaturesConfig, Initialisation, ModelConfig, ModelKind, TrainingConfig};
 use super::nearest::suggestion;
 use super::presets::EXPERIMENTS;
-use super::system::{Interval, SamplingConfig, SystemConfig};
+use super::system::{Interval, SamplingConfig, SamplingTail, SystemConfig};
 use crate::optimiser::SettingProblem;
 
 /// Widest layer accepted: its square weight matrix still fits in memory.
@@ -18,8 +18,18 @@ const WIDEST: usize = 16_384;
 const DEEPEST: usize = 64;
 /// Largest batch accepted.
 const LARGEST_BATCH: usize = 1 << 22;
+/// Most parameters of one model: with the optimiser's state some ten numbers each are kept.
+const MOST_PARAMETERS: u64 = 1_000_000_000;
+/// Most held-out states.
+const MOST_HELD_OUT: usize = 100_000_000;
 /// Most frames that a rollout may record.
 const MOST_FRAMES: f64 = 1e7;
+/// Most numbers in the rollouts of one model: frames of all of them, 2d numbers each.
+const MOST_ROLLOUT_NUMBERS: f64 = 1e9;
+/// Most steps of a fixed-step integrator in one rollout. Each step is then far above the round-off of the time.
+const MOST_INTEGRATOR_STEPS: f64 = 1e9;
+/// Longest time between checkpoints: thirty years.
+const LONGEST_CHECKPOINT_SECONDS: f64 = 1e9;
 
 /// A configuration whose values have all been judged usable.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,6 +121,7 @@ impl Check {
             seed: _,
             system,
             sampling,
+            sampling_tail,
             models,
             evaluation,
             log_every,
@@ -125,14 +136,24 @@ impl Check {
         self.file_name_part("preset", preset);
         self.system(system);
         self.sampling("sampling", sampling);
+        if let Some(tail) = sampling_tail {
+            let SamplingTail { share, from_step: _, velocity } = *tail;
+            self.require(share > 0.0 && share < 1.0, "sampling_tail.share", share, "above 0 and below 1");
+            self.interval("sampling_tail.velocity", velocity);
+        }
         self.require(!models.is_empty(), "models", "empty", "at least one model");
         for (name, model) in models {
             self.file_name_part("a name in models", name);
-            self.model(&format!("models.{name}"), model);
+            self.model(&format!("models.{name}"), model, system.degrees_of_freedom());
         }
-        self.evaluation(evaluation);
+        self.evaluation(evaluation, system.degrees_of_freedom());
         self.count("log_every", *log_every);
-        self.positive("checkpoint_every_seconds", *checkpoint_every_seconds);
+        self.require(
+            *checkpoint_every_seconds > 0.0 && *checkpoint_every_seconds <= LONGEST_CHECKPOINT_SECONDS,
+            "checkpoint_every_seconds",
+            checkpoint_every_seconds,
+            &format!("a number above 0 and at most {LONGEST_CHECKPOINT_SECONDS}"),
+        );
     }
 
     fn system(&mut self, system: &SystemConfig) {
@@ -149,19 +170,20 @@ impl Check {
     }
 
     fn sampling(&mut self, path: &str, sampling: &SamplingConfig) {
-        let mut interval = |name: &str, Interval { low, high }: Interval| {
-            self.require(
-                low.is_finite() && high.is_finite() && low < high && (high - low).is_finite(),
-                format!("{path}.{name}"),
-                format_args!("[{low}, {high})"),
-                "finite bounds with low below high",
-            );
-        };
-        interval("position", sampling.position);
-        interval("velocity", sampling.velocity);
+        self.interval(&format!("{path}.position"), sampling.position);
+        self.interval(&format!("{path}.velocity"), sampling.velocity);
     }
 
-    fn model(&mut self, path: &str, model: &ModelConfig) {
+    fn interval(&mut self, path: &str, Interval { low, high }: Interval) {
+        self.require(
+            low.is_finite() && high.is_finite() && low < high && (high - low).is_finite(),
+            path,
+            format_args!("[{low}, {high})"),
+            "finite bounds with low below high",
+        );
+    }
+
+    fn model(&mut self, path: &str, model: &ModelConfig, dof: usize) {
         let ModelConfig { kind, hidden, activation, initialisation, features, precision: _, training } = model;
         match *kind {
             ModelKind::Lnn { residual_mass, pseudoinverse_tolerance } => {
@@ -191,6 +213,17 @@ impl Check {
                 format!("{path}.hidden[{layer}]"),
                 width,
                 &format!("a width from 1 to {WIDEST}"),
+            );
+        }
+        // Widths and depth out of range have been reported above, and their product may overflow.
+        if hidden.len() <= DEEPEST && hidden.iter().all(|&width| width <= WIDEST) {
+            let sizes = model.dimensions(dof, 0);
+            let parameters: u64 = sizes.windows(2).map(|layer| (layer[0] as u64 + 1) * layer[1] as u64).sum();
+            self.require(
+                parameters <= MOST_PARAMETERS,
+                format!("{path}.hidden"),
+                format_args!("a network of {parameters} parameters"),
+                &format!("layers with at most {MOST_PARAMETERS} parameters together"),
             );
         }
         self.initialisation(&format!("{path}.initialisation"), initialisation);
@@ -234,6 +267,12 @@ impl Check {
             batch,
             &format!("a whole number from 1 to {LARGEST_BATCH}"),
         );
+        self.require(
+            steps.checked_mul(*batch as u64).is_some(),
+            format!("{path}.steps × {path}.batch"),
+            format_args!("{steps} × {batch}"),
+            &format!("at most {} states", u64::MAX),
+        );
         self.part(&format!("{path}.loss"), loss.validate());
         self.not_negative(format!("{path}.l2_penalty"), *l2_penalty);
         self.part(&format!("{path}.optimiser"), optimiser.validate());
@@ -249,7 +288,7 @@ impl Check {
         self.part(&format!("{path}.clipping"), clipping.validate());
     }
 
-    fn evaluation(&mut self, evaluation: &EvaluationConfig) {
+    fn evaluation(&mut self, evaluation: &EvaluationConfig, dof: usize) {
         let EvaluationConfig {
             held_out,
             rollouts,
@@ -259,7 +298,12 @@ impl Check {
             integrator,
             reference_integrator,
         } = evaluation;
-        self.count("evaluation.held_out", *held_out as u64);
+        self.require(
+            (1..=MOST_HELD_OUT).contains(held_out),
+            "evaluation.held_out",
+            held_out,
+            &format!("a whole number from 1 to {MOST_HELD_OUT}"),
+        );
         self.count("evaluation.rollouts", *rollouts as u64);
         self.sampling("evaluation.initial_states", initial_states);
         self.positive("evaluation.t_end", *t_end);
@@ -274,11 +318,25 @@ impl Check {
                 &format!("1 to {MOST_FRAMES} frames"),
             );
         }
-        self.integrator("evaluation.integrator", integrator, *frames_per_second);
-        self.integrator("evaluation.reference_integrator", reference_integrator, *frames_per_second);
+        let numbers = (frames + 1.0) * *rollouts as f64 * 2.0 * dof as f64;
+        if (1.0..=MOST_FRAMES).contains(&frames) {
+            self.require(
+                numbers <= MOST_ROLLOUT_NUMBERS,
+                "evaluation.rollouts",
+                rollouts,
+                &format!(
+                    "at most {MOST_ROLLOUT_NUMBERS} numbers in all rollouts together; \
+                     {frames} frames of {} numbers give {numbers}",
+                    2 * dof
+                ),
+            );
+        }
+        self.integrator("evaluation.integrator", integrator, evaluation);
+        self.integrator("evaluation.reference_integrator", reference_integrator, evaluation);
     }
 
-    fn integrator(&mut self, path: &str, integrator: &IntegratorConfig, frames_per_second: f64) {
+    fn integrator(&mut self, path: &str, integrator: &IntegratorConfig, evaluation: &EvaluationConfig) {
+        let EvaluationConfig { t_end, frames_per_second, .. } = *evaluation;
         match *integrator {
             IntegratorConfig::Rk4 { dt } | IntegratorConfig::ImplicitMidpoint { dt } => {
                 self.positive(format!("{path}.dt"), dt);
@@ -288,6 +346,19 @@ impl Check {
                         format!("{path}.dt"),
                         dt,
                         "at most the time between two frames, 1 / evaluation.frames_per_second",
+                    );
+                }
+                if dt > 0.0 && t_end > 0.0 && t_end.is_finite() {
+                    // Below this bound t + dt differs from t for every t of the rollout.
+                    self.require(
+                        t_end / dt <= MOST_INTEGRATOR_STEPS,
+                        format!("{path}.dt"),
+                        dt,
+                        &format!(
+                            "at least {}, so that evaluation.t_end is reached within {MOST_INTEGRATOR_STEPS} steps, \
+                             each of which advances the time",
+                            t_end / MOST_INTEGRATOR_STEPS
+                        ),
                     );
                 }
             }

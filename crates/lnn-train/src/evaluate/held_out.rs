@@ -1,5 +1,8 @@
 //! Acceleration error and mass-matrix spectrum over states that training never sees.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lnn_autodiff::pseudoinverse::SymmetricFactors;
 use lnn_physics::System;
 use lnn_physics::sampling::{Interval, StateSampler};
 use rayon::prelude::*;
@@ -34,6 +37,7 @@ struct Share {
     smallest: f64,
     largest: f64,
     indefinite: usize,
+    rank_deficient: usize,
     conditions: Vec<f64>,
 }
 
@@ -64,23 +68,36 @@ impl HeldOut {
 
     /// Judges a model on the first `count` states, or on all if there are fewer.
     pub fn judge(&self, model: &Model, parameters: &[f64], count: usize) -> HeldOutResult {
+        self.judge_unless(&AtomicBool::new(false), model, parameters, count).expect("nobody else sees the flag")
+    }
+
+    /// As [`judge`](Self::judge); `None` once `stop` is set.
+    pub fn judge_unless(
+        &self,
+        stop: &AtomicBool,
+        model: &Model,
+        parameters: &[f64],
+        count: usize,
+    ) -> Option<HeldOutResult> {
         let count = count.min(self.len());
-        let shares: Vec<Share> = (0..count.div_ceil(BLOCK))
+        let shares: Option<Vec<Share>> = (0..count.div_ceil(BLOCK))
             .into_par_iter()
             .map_init(
                 || (model.workspace(BLOCK, false), vec![0.0; BLOCK * self.dof]),
                 |(workspace, out), block| {
                     let rows = block * BLOCK..((block + 1) * BLOCK).min(count);
-                    self.judge_block(model, parameters, rows, workspace, out)
+                    let go_on = !stop.load(Ordering::Relaxed);
+                    go_on.then(|| self.judge_block(model, parameters, rows, workspace, out))
                 },
             )
             .collect();
+        let shares = shares?;
         let error: f64 = shares.iter().map(|share| share.error).sum();
         let acceleration_l1 = error / count as f64;
-        HeldOutResult {
+        Some(HeldOutResult {
             acceleration_l1: if acceleration_l1.is_finite() { acceleration_l1 } else { f64::INFINITY },
             mass_matrix: matches!(model, Model::Lagrangian(_)).then(|| spectrum(shares)),
-        }
+        })
     }
 
     fn judge_block(
@@ -97,11 +114,10 @@ impl HeldOut {
         let states = States { q: &self.q[range.clone()], q_dot: &self.q_dot[range.clone()], conditionals: &[] };
         model.accelerations(parameters, states, workspace, out);
         let error = out.iter().zip(&self.target[range]).map(|(a, b)| (a - b).abs()).sum();
-        let mut share =
-            Share { error, smallest: f64::INFINITY, largest: f64::NEG_INFINITY, indefinite: 0, conditions: Vec::new() };
+        let mut share = Share::new(error);
         if let ModelWorkspace::Lagrangian(workspace) = workspace {
             for row in 0..rows.len() {
-                share.add(workspace.factors().eigenvalues(row));
+                share.add(workspace.factors(), row);
             }
         }
         share
@@ -109,14 +125,30 @@ impl HeldOut {
 }
 
 impl Share {
-    fn add(&mut self, eigenvalues: &[f64]) {
+    fn new(error: f64) -> Self {
+        let (smallest, largest) = (f64::INFINITY, f64::NEG_INFINITY);
+        Self { error, smallest, largest, indefinite: 0, rank_deficient: 0, conditions: Vec::new() }
+    }
+
+    /// Counts the mass matrix `row`. `f64::min` and `f64::max` pass over NaN, so a matrix that is not finite is
+    /// told apart before them.
+    fn add(&mut self, factors: &SymmetricFactors<f64>, row: usize) {
+        self.rank_deficient += usize::from(!factors.is_full_rank(row));
+        let eigenvalues = factors.eigenvalues(row);
+        if eigenvalues.iter().any(|value| !value.is_finite()) {
+            self.indefinite += 1;
+            self.conditions.push(f64::INFINITY);
+            return;
+        }
         let smallest = eigenvalues.iter().copied().fold(f64::INFINITY, f64::min);
         let largest = eigenvalues.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let magnitudes = eigenvalues.iter().map(|value| value.abs());
-        let condition = magnitudes.clone().fold(0.0, f64::max) / magnitudes.fold(f64::INFINITY, f64::min);
+        let (most, least) = (magnitudes.clone().fold(0.0, f64::max), magnitudes.fold(f64::INFINITY, f64::min));
+        // The zero matrix too, which a quotient would make NaN.
+        let condition = if least == 0.0 { f64::INFINITY } else { most / least };
         self.smallest = self.smallest.min(smallest);
         self.largest = self.largest.max(largest);
-        self.indefinite += usize::from(smallest.is_nan() || smallest <= 0.0);
+        self.indefinite += usize::from(smallest <= 0.0);
         self.conditions.push(condition);
     }
 }
@@ -130,5 +162,47 @@ fn spectrum(shares: Vec<Share>) -> MassMatrixSpectrum {
         condition_median: conditions.get(conditions.len() / 2).copied().unwrap_or(f64::NAN),
         condition_max: conditions.last().copied().unwrap_or(f64::NAN),
         indefinite: shares.iter().map(|share| share.indefinite).sum(),
+        rank_deficient: shares.iter().map(|share| share.rank_deficient).sum(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lnn_autodiff::pseudoinverse::Tolerance;
+
+    /// The spectrum of 2 × 2 matrices, each a block of its own.
+    fn judged(matrices: &[[f64; 4]]) -> MassMatrixSpectrum {
+        let share = |matrix: &[f64; 4]| {
+            let mut factors = SymmetricFactors::new(2, 1);
+            factors.factor(matrix, Tolerance { relative: 1e-6, absolute: 0.0 });
+            let mut share = Share::new(0.0);
+            share.add(&factors, 0);
+            share
+        };
+        spectrum(matrices.iter().map(share).collect())
+    }
+
+    #[test]
+    fn a_matrix_that_is_not_finite_counts_as_the_worst_one() {
+        let healthy = judged(&[[1.0, 0.0, 0.0, 4.0], [2.0, 0.0, 0.0, 3.0]]);
+        assert_eq!((healthy.eigenvalue_min, healthy.eigenvalue_max), (1.0, 4.0));
+        assert_eq!((healthy.condition_median, healthy.condition_max), (4.0, 4.0));
+        assert_eq!((healthy.indefinite, healthy.rank_deficient), (0, 0));
+
+        for bad in [f64::NAN, f64::INFINITY] {
+            let found = judged(&[[1.0, 0.0, 0.0, 4.0], [2.0, bad, bad, 3.0], [bad, 0.0, 0.0, 1.0]]);
+            assert_eq!((found.eigenvalue_min, found.eigenvalue_max), (1.0, 4.0), "of the finite one");
+            assert_eq!((found.condition_median, found.condition_max), (f64::INFINITY, f64::INFINITY));
+            assert_eq!((found.indefinite, found.rank_deficient), (2, 2));
+        }
+    }
+
+    #[test]
+    fn lost_rank_and_lost_sign_are_counted_apart() {
+        let found = judged(&[[1.0, 0.0, 0.0, -2.0], [1.0, 0.0, 0.0, 1e-9], [0.0; 4]]);
+        assert_eq!((found.indefinite, found.rank_deficient), (2, 2));
+        assert_eq!((found.eigenvalue_min, found.eigenvalue_max), (-2.0, 1.0));
+        assert_eq!(found.condition_max, f64::INFINITY);
     }
 }

@@ -1,10 +1,11 @@
 //! Long rollouts of the truth and of models from the same initial states.
 
-use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use lnn_physics::System;
 use lnn_physics::integrators::{
-    DormandPrinceOptions, IntegrationFailure, InvalidInput, Method, frame_times, solve_at, solve_batch_at,
+    DormandPrinceOptions, IntegrationError, IntegrationFailure, InvalidInput, Method, frame_times, solve_at,
+    solve_batch_at,
 };
 use lnn_physics::sampling::{Interval, StateSampler};
 use rayon::prelude::*;
@@ -30,10 +31,37 @@ pub struct RolloutPlan {
     reference_integrator: IntegratorConfig,
 }
 
-/// A rollout that could not even start.
+/// What a right-hand side returns once a stop was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a stop was asked for")]
+pub struct Stopped;
+
+/// Why there are no rollouts.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("the rollouts cannot be integrated: {0}")]
-pub struct RolloutError(#[from] InvalidInput);
+pub enum RolloutError {
+    /// A setting or state that no integration can start from.
+    #[error("the rollouts cannot be integrated: {0}")]
+    Input(#[from] InvalidInput),
+    /// An integrator that gave up for a whole batch, such as a step too small to advance the time.
+    #[error("the rollouts cannot be integrated: {0}; change evaluation.integrator")]
+    Integration(IntegrationError<Stopped>),
+    /// The true system's trajectory ended early, so that there is nothing to judge a model against.
+    #[error(
+        "the true system's trajectory from initial state {start} ends at t = {time} s: {reason}; change \
+         evaluation.reference_integrator, or the ranges of evaluation.initial_states"
+    )]
+    Reference {
+        /// Number of the initial state, from 0.
+        start: usize,
+        /// Time of the last good frame in seconds.
+        time: f64,
+        /// What happened.
+        reason: String,
+    },
+    /// A stop was asked for.
+    #[error("the rollouts were stopped on request")]
+    Stopped,
+}
 
 impl RolloutPlan {
     /// The rollouts that `config` asks for, with initial states drawn from `ranges` by `sampler`.
@@ -62,36 +90,46 @@ impl RolloutPlan {
         &self.times
     }
 
-    /// The true system's trajectories.
+    /// The true system's trajectories, all of them complete.
     ///
     /// # Errors
-    /// An integrator setting that is out of range.
-    pub fn truth(&self, system: &dyn System) -> Result<Vec<Trajectory>, RolloutError> {
-        self.one_by_one(method(self.reference_integrator), system, || {
+    /// An integrator setting that is out of range, a trajectory that ends early, or a `stop` that was set.
+    pub fn truth(&self, system: &dyn System, stop: &AtomicBool) -> Result<Vec<Trajectory>, RolloutError> {
+        let truth = self.one_by_one(method(self.reference_integrator), system, stop, || {
             |_t: f64, state: &[f64], state_dot: &mut [f64]| {
+                go_on(stop)?;
                 system.state_derivative_into(state, state_dot);
-                Ok::<(), Infallible>(())
+                Ok(())
             }
-        })
+        })?;
+        let failure = |trajectory: &Trajectory| trajectory.failure.clone();
+        match truth.iter().enumerate().find_map(|(start, trajectory)| Some((start, failure(trajectory)?))) {
+            Some((start, RolloutFailure { time, reason })) => Err(RolloutError::Reference { start, time, reason }),
+            None => Ok(truth),
+        }
     }
 
     /// The model's trajectories; energies are the true system's.
     ///
     /// Fixed-step RK4 advances batches in lockstep; other methods integrate one trajectory at a time.
     ///
+    /// A trajectory that ends early says so in its [`failure`](Trajectory::failure).
+    ///
     /// # Errors
-    /// An integrator setting that is out of range.
+    /// An integrator setting that is out of range, or a `stop` that was set.
     pub fn model(
         &self,
         model: &Model,
         parameters: &[f64],
         system: &dyn System,
+        stop: &AtomicBool,
     ) -> Result<Vec<Trajectory>, RolloutError> {
         let right_hand_side = |rows: usize| {
             let mut field = LearnedField::new(model, parameters, self.dof, rows);
             move |_t: f64, states: &[f64], states_dot: &mut [f64]| {
+                go_on(stop)?;
                 field.evaluate(states, states_dot);
-                Ok::<(), Infallible>(())
+                Ok(())
             }
         };
         let IntegratorConfig::Rk4 { dt } = self.integrator else {
@@ -100,7 +138,7 @@ impl RolloutPlan {
                 let end = self.times.last().copied().unwrap_or(0.0);
                 options.max_steps = (MOST_STEPS_A_SECOND * end.max(1.0)) as u64;
             }
-            return self.one_by_one(method, system, || right_hand_side(1));
+            return self.one_by_one(method, system, stop, || right_hand_side(1));
         };
         let width = 2 * self.dof;
         let batches: Result<Vec<Vec<Trajectory>>, RolloutError> = self
@@ -121,24 +159,32 @@ impl RolloutPlan {
                             self.trajectory(states, failure, system)
                         })
                         .collect()),
-                    Err(failure) => Err(refused(failure)),
+                    Err(failure) => Err(refused(failure, stop)),
                 }
             })
             .collect();
         Ok(batches?.into_iter().flatten().collect())
     }
 
-    fn one_by_one<F, G>(&self, method: Method, system: &dyn System, make: F) -> Result<Vec<Trajectory>, RolloutError>
+    fn one_by_one<F, G>(
+        &self,
+        method: Method,
+        system: &dyn System,
+        stop: &AtomicBool,
+        make: F,
+    ) -> Result<Vec<Trajectory>, RolloutError>
     where
         F: Fn() -> G + Sync,
-        G: FnMut(f64, &[f64], &mut [f64]) -> Result<(), Infallible>,
+        G: FnMut(f64, &[f64], &mut [f64]) -> Result<(), Stopped>,
     {
         method.validate()?;
         self.initial
             .par_chunks(2 * self.dof)
             .map(|initial| match solve_at(&method, make(), initial, &self.times) {
                 Ok(solution) => Ok(self.trajectory(solution.states, None, system)),
-                Err(failure) if failure.partial.is_empty() => Err(refused(failure)),
+                Err(failure) if failure.partial.is_empty() || stop.load(Ordering::Relaxed) => {
+                    Err(refused(failure, stop))
+                }
                 Err(failure) => {
                     let IntegrationFailure { error, partial } = failure;
                     let time = self.times[partial.len() - 1];
@@ -155,14 +201,14 @@ impl RolloutPlan {
     }
 }
 
-/// Energy errors of rollouts against the truth, in percent of `reference`: at the last frame, and the
-/// largest over all frames.
+/// Energy errors of a model's rollouts against the complete `truth`, in percent of `reference`: at the last
+/// frame, and the largest over all frames.
 pub fn energy_errors(truth: &[Trajectory], model: &[Trajectory], reference: f64) -> (Distribution, Distribution) {
     let percent = |error: f64| 100.0 * error / reference;
     let (mut last, mut largest) = (Vec::new(), Vec::new());
     let mut failed = 0;
     for (truth, model) in truth.iter().zip(model) {
-        if model.failure.is_some() || truth.failure.is_some() {
+        if model.failure.is_some() {
             failed += 1;
             continue;
         }
@@ -209,11 +255,20 @@ fn method(integrator: IntegratorConfig) -> Method {
     }
 }
 
-/// A batch fails as a whole only for its input: the learned field itself cannot refuse.
-fn refused(failure: IntegrationFailure<Infallible>) -> RolloutError {
+/// Refuses to evaluate once a stop was asked for.
+fn go_on(stop: &AtomicBool) -> Result<(), Stopped> {
+    if stop.load(Ordering::Relaxed) { Err(Stopped) } else { Ok(()) }
+}
+
+/// Why a whole batch, or a trajectory without a frame, failed. The flag is asked instead of the error: an
+/// adaptive method answers a refusal by shorter steps, and ends with an error of its own.
+fn refused(failure: IntegrationFailure<Stopped>, stop: &AtomicBool) -> RolloutError {
+    if stop.load(Ordering::Relaxed) {
+        return RolloutError::Stopped;
+    }
     match failure.error {
-        lnn_physics::integrators::IntegrationError::Input(input) => RolloutError(input),
-        other => unreachable!("only input can be refused before the first step: {other}"),
+        IntegrationError::Input(input) => RolloutError::Input(input),
+        other => RolloutError::Integration(other),
     }
 }
 
@@ -256,3 +311,6 @@ impl<'a> LearnedField<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

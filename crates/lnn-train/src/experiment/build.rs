@@ -2,19 +2,15 @@
 
 use std::sync::Arc;
 
-use lnn_autodiff::features::{Feature, FeatureMap};
-use lnn_autodiff::pseudoinverse::Tolerance;
 use lnn_autodiff::{MlpShape, Real};
 use lnn_physics::System;
 use lnn_physics::sampling::{Interval, InvalidInterval, StateSampler};
 use lnn_physics::systems::DoublePendulum;
 
 use super::ExperimentError;
-use crate::config::{
-    AngleFeatures, ExperimentConfig, FeaturesConfig, ModelConfig, ModelKind, SamplingConfig, SystemConfig,
-};
-use crate::fit::{Training, TrainingPlan};
-use crate::model::{LagrangianNetwork, Model, ModelError, PlainNetwork};
+use crate::config::{ExperimentConfig, ModelConfig, SamplingConfig, SamplingTail, SystemConfig};
+use crate::fit::{Tail, Training, TrainingPlan};
+use crate::model::{Model, ModelError};
 use crate::optimiser::{ParameterBlock, RunningNormClip};
 
 /// Purposes that states are sampled for; each is a domain of the sampler, so that no purpose sees
@@ -48,38 +44,20 @@ pub(super) fn ranges(config: &SamplingConfig, dof: usize) -> Result<Vec<Interval
     Ok([vec![position; dof], vec![velocity; dof]].concat())
 }
 
+/// The share of a batch with wider velocities, rounded to whole rows.
+fn tail(config: &ExperimentConfig, batch: usize, dof: usize) -> Result<Option<Tail>, InvalidInterval> {
+    let Some(SamplingTail { share, from_step, velocity }) = config.sampling_tail else { return Ok(None) };
+    let wide = SamplingConfig { velocity, ..config.sampling };
+    Ok(Some(Tail { ranges: ranges(&wide, dof)?, rows: (share * batch as f64).round() as usize, from_step }))
+}
+
 /// The model that `config` describes for a system with `dof` degrees of freedom.
 ///
 /// # Errors
 /// A network that does not fit the model.
 pub fn build_model(config: &ModelConfig, dof: usize) -> Result<Model, ModelError> {
-    let features = feature_map(&config.features, dof);
-    let dimensions = [&[features.len()], config.hidden.as_slice(), &[config.kind.outputs(dof)]].concat();
-    let shape = MlpShape::new(&dimensions, config.activation)?;
-    Ok(match config.kind {
-        ModelKind::Lnn { residual_mass, pseudoinverse_tolerance } => {
-            let tolerance = Tolerance { relative: pseudoinverse_tolerance, absolute: 0.0 };
-            Model::Lagrangian(LagrangianNetwork::new(shape, features, residual_mass, Some(tolerance))?)
-        }
-        ModelKind::Baseline { output_scale } => Model::Plain(PlainNetwork::new(shape, features, output_scale)?),
-    })
-}
-
-/// Features in the order of the configuration: all sines, all cosines (or all coordinates), all velocities.
-fn feature_map(config: &FeaturesConfig, dof: usize) -> FeatureMap {
-    let scale = config.position_scale;
-    let mut features = Vec::new();
-    match config.angles {
-        AngleFeatures::SinCos => {
-            features.extend((0..dof).map(|index| Feature::Sine { index }));
-            features.extend((0..dof).map(|index| Feature::Cosine { index }));
-        }
-        AngleFeatures::Wrap => features.extend((0..dof).map(|index| Feature::WrappedAngle { index, scale })),
-        AngleFeatures::Identity => features.extend((0..dof).map(|index| Feature::Position { index, scale })),
-    }
-    let scale = config.velocity_scale;
-    features.extend((0..dof).map(|index| Feature::Velocity { index, scale }));
-    FeatureMap::new(dof, 0, features).expect("a validated configuration has positive finite scales")
+    let shape = MlpShape::new(&config.dimensions(dof, 0), config.activation)?;
+    Model::new(config.kind, &config.features, shape, dof, 0)
 }
 
 /// The layout of a network's flat parameters for an optimiser.
@@ -118,6 +96,7 @@ pub fn build_training<T: Real>(
         optimiser: recipe.optimiser.build(&parameter_blocks(model.shape())).map_err(refused)?,
         clip: RunningNormClip::new(recipe.clipping).map_err(refused)?,
         ranges: ranges(&config.sampling, dof)?,
+        tail: tail(config, recipe.batch, dof)?,
         sampler: sampler(config.seed, Purpose::Training),
         loss: recipe.loss,
         l2_penalty: recipe.l2_penalty,

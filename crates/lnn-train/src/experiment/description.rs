@@ -7,10 +7,12 @@ use crate::config::presets::{BASELINE, LNN};
 use crate::record::PublishedFigures;
 use crate::report::SystemDescription;
 
-/// The system in words.
-pub(super) fn describe(system: &SystemConfig) -> SystemDescription {
-    match *system {
-        SystemConfig::DoublePendulum { m1, m2, l1, l2, g } => SystemDescription::double_pendulum([m1, m2], [l1, l2], g),
+/// The system in words, with the energy that is 100 % in its energy errors.
+pub(super) fn describe(config: &SystemConfig, reference_energy: f64) -> SystemDescription {
+    match *config {
+        SystemConfig::DoublePendulum { m1, m2, l1, l2, .. } => {
+            SystemDescription::double_pendulum([m1, m2], [l1, l2], reference_energy)
+        }
     }
 }
 

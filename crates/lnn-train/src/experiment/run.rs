@@ -13,7 +13,7 @@ use super::ExperimentError;
 use super::build::{Purpose, build_system, build_training, ranges, sampler};
 use super::description::{describe, device, published};
 use crate::config::{ExperimentConfig, ModelKind, Precision, Validated};
-use crate::evaluate::{HeldOut, RolloutPlan, energy_errors};
+use crate::evaluate::{HeldOut, RolloutError, RolloutPlan, energy_errors};
 use crate::fit::{FitPlan, FitResult, Progress, fit, restore};
 use crate::model::Model;
 use crate::record::{ModelSummary, Rollouts, Summary};
@@ -99,6 +99,8 @@ struct Trained {
     parameters: Vec<f64>,
     result: FitResult,
     batch: usize,
+    /// Whether this session made a step.
+    stepped: bool,
 }
 
 /// What every model's training shares.
@@ -161,22 +163,30 @@ fn run_in_pool(
 
     let initial_ranges = ranges(&config.evaluation.initial_states, dof)?;
     let plan = RolloutPlan::new(dof, &initial_ranges, sampler(config.seed, Purpose::Rollout), &config.evaluation)?;
-    let mut rollouts =
-        Rollouts { dof, times: plan.times().to_vec(), truth: plan.truth(&*system)?, models: BTreeMap::new() };
+    // From here on a stop loses nothing: the checkpoints are complete, and a resumed run judges all models again.
+    let Some(truth) = unless_stopped(plan.truth(&*system, stop))? else {
+        return Ok(Outcome::Interrupted);
+    };
+    let mut rollouts = Rollouts { dof, times: plan.times().to_vec(), truth, models: BTreeMap::new() };
     let mut models = BTreeMap::new();
     for trained in &trained {
-        // The checkpoints are complete by now; a resumed run judges all models again.
-        if stop.load(Ordering::Relaxed) {
-            return Ok(Outcome::Interrupted);
-        }
         observe(Event::Judging { model: &trained.name });
-        let trajectories = plan.model(&trained.model, &trained.parameters, &*system)?;
-        models.insert(trained.name.clone(), judge(trained, &context, &rollouts, &trajectories));
+        let rolled_out = plan.model(&trained.model, &trained.parameters, &*system, stop);
+        let Some(trajectories) = unless_stopped(rolled_out)? else {
+            return Ok(Outcome::Interrupted);
+        };
+        let Some(judged) = judge(trained, &context, &rollouts, &trajectories) else {
+            return Ok(Outcome::Interrupted);
+        };
+        models.insert(trained.name.clone(), judged);
         rollouts.models.insert(trained.name.clone(), trajectories);
     }
 
+    if stop.load(Ordering::Relaxed) {
+        return Ok(Outcome::Interrupted);
+    }
     observe(Event::Reporting);
-    let summary = Summary {
+    let mut summary = Summary {
         experiment: config.experiment.clone(),
         preset: config.preset.clone(),
         seed: config.seed,
@@ -187,11 +197,42 @@ fn run_in_pool(
         paper: published(&config.experiment, models.keys()),
         models,
     };
-    let files = write_report(options, &folder, &summary, &rollouts)?;
+    if state == RunState::Finished && trained.iter().all(|trained| !trained.stepped) {
+        match earlier_summary(&folder) {
+            Ok(earlier) => {
+                for (name, model) in &mut summary.models {
+                    // The checkpoint does not know the time that writing it took.
+                    model.train_seconds = earlier.models.get(name).map_or(model.train_seconds, |m| m.train_seconds);
+                }
+                let Summary { device, threads, wall_seconds, .. } = earlier;
+                summary = Summary { device, threads, wall_seconds, ..summary };
+            }
+            Err(problem) => observe(Event::Notice(format!(
+                "{problem}; it is written again, with the machine and the time of this session"
+            ))),
+        }
+    }
+    let files = write_report(options, &folder, system.reference_energy(), &summary, &rollouts)?;
     // Last: its presence says that the run is finished.
     let json = serde_json::to_string_pretty(&summary).expect("numbers and strings serialise");
     write_atomically(&folder.summary_path(), json.as_bytes())?;
     Ok(Outcome::Finished { summary: Box::new(summary), report: files })
+}
+
+/// The result, or `None` if it is missing because a stop was asked for.
+fn unless_stopped<T>(result: Result<T, RolloutError>) -> Result<Option<T>, RolloutError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(RolloutError::Stopped) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What the run that trained the models said of itself: judging again must not claim its machine and time.
+fn earlier_summary(folder: &RunFolder) -> Result<Summary, String> {
+    let path = folder.summary_path();
+    let text = std::fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    serde_json::from_slice(&text).map_err(|error| format!("{} is damaged: {error}", path.display()))
 }
 
 /// Trains the models one after the other, Lagrangian ones first; `None` if a stop was asked for. Also the
@@ -250,7 +291,8 @@ fn train<T: Real + Element>(
         model: name,
         steps: recipe.steps,
         log_every: config.log_every,
-        checkpoint_every: Duration::from_secs_f64(config.checkpoint_every_seconds),
+        // A validated number of seconds fits; one that does not means never.
+        checkpoint_every: Duration::try_from_secs_f64(config.checkpoint_every_seconds).unwrap_or(Duration::MAX),
         folder: context.folder.path(),
         configuration: &context.fingerprint,
         seed: config.seed,
@@ -261,7 +303,7 @@ fn train<T: Real + Element>(
     }
     let parameters = training.parameters().len();
     observe(Event::Training { model: name, parameters, from_step: training.step_count(), steps: plan.steps });
-    let earlier = state.earlier_seconds();
+    let (earlier, first_step) = (state.earlier_seconds(), training.step_count());
     let mut progress = |progress| observe(Event::Progress(progress));
     let result = fit(&mut training, &plan, state, &context.held_out, log, context.stop, &mut progress)?;
     observe(Event::Trained(result));
@@ -284,6 +326,7 @@ fn train<T: Real + Element>(
         parameters: training.parameters().iter().map(|p| p.to_f64()).collect(),
         result,
         batch: recipe.batch,
+        stepped: training.step_count() > first_step,
     };
     Ok((trained, earlier))
 }
@@ -312,17 +355,18 @@ fn header(config: &ExperimentConfig, name: &str, model: &Model, fingerprint: &st
     }
 }
 
+/// The model's figures; `None` if a stop was asked for.
 fn judge(
     trained: &Trained,
     context: &Context<'_>,
     rollouts: &Rollouts,
     trajectories: &[crate::record::Trajectory],
-) -> ModelSummary {
+) -> Option<ModelSummary> {
     let held_out = &context.held_out;
-    let judged = held_out.judge(&trained.model, &trained.parameters, held_out.len());
+    let judged = held_out.judge_unless(context.stop, &trained.model, &trained.parameters, held_out.len())?;
     let reference = context.system.reference_energy();
     let (last, largest) = energy_errors(&rollouts.truth, trajectories, reference);
-    ModelSummary {
+    Some(ModelSummary {
         parameters: trained.parameters.len(),
         train_seconds: trained.result.train_seconds,
         steps: trained.result.steps,
@@ -332,18 +376,19 @@ fn judge(
         energy_error_percent: last,
         energy_error_max_frame_percent: largest,
         skipped_steps: trained.result.skipped_steps,
-    }
+    })
 }
 
 fn write_report(
     options: &RunOptions,
     folder: &RunFolder,
+    reference_energy: f64,
     summary: &Summary,
     rollouts: &Rollouts,
 ) -> Result<ReportFiles, ExperimentError> {
     let config = &options.config;
     let metrics = read_metrics(&folder.metrics_path())?;
-    let system = describe(&config.system);
+    let system = describe(&config.system, reference_energy);
     let config_ron = config.to_ron()?;
     let input = ReportInput {
         summary,
@@ -353,6 +398,5 @@ fn write_report(
         config_ron: &config_ron,
         command: &options.command,
     };
-    let save = |path: &std::path::Path, bytes: &[u8]| write_atomically(path, bytes).map_err(std::io::Error::other);
-    Ok(report::write(folder.path(), &input, &save)?)
+    Ok(report::write(folder.path(), &input, &write_atomically)?)
 }

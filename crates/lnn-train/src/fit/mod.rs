@@ -9,5 +9,5 @@ mod training;
 mod worker;
 
 pub use partition::Partition;
-pub use session::{FitError, FitPlan, FitResult, FitState, Progress, fit, restore};
-pub use training::{StepReport, Training, TrainingPlan};
+pub use session::{FitError, FitPlan, FitResult, FitState, LOGGED_STATES, Progress, fit, restore};
+pub use training::{StepReport, Tail, Training, TrainingPlan};

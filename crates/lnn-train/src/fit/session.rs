@@ -9,7 +9,7 @@ use lnn_autodiff::Real;
 
 use super::training::Training;
 use crate::evaluate::HeldOut;
-use crate::optimiser::OptimiserError;
+use crate::optimiser::{OptimiserError, check_finite};
 use crate::record::MetricsLine;
 use crate::store::{
     Checkpoint, CheckpointRecord, Element, FallbackNotice, MetricsLog, StoreError, TensorProblem, checkpoint_path,
@@ -17,9 +17,16 @@ use crate::store::{
 };
 
 /// Held-out states behind the acceleration error and the spectrum of a log line.
-const LOGGED_STATES: usize = 1024;
+pub const LOGGED_STATES: usize = 1024;
 /// Time between two calls of the observer.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Steps besides the multiples of [`FitPlan::log_every`] that are logged where they come before the first of
+/// these: a learning curve on a logarithmic axis would otherwise miss its start.
+const EARLY_LOGGED_STEPS: [u64; 8] = [1, 2, 5, 10, 20, 50, 100, 200];
+/// Steps without an update, one after the other, after which a training is given up: it never recovers when
+/// each step starts from the same parameters and meets an overflow in a fresh batch.
+const MOST_SKIPPED_IN_A_ROW: u64 = 1000;
 
 /// What a training is called and how often it writes.
 #[derive(Clone, Debug)]
@@ -28,7 +35,7 @@ pub struct FitPlan<'a> {
     pub model: &'a str,
     /// Steps in all.
     pub steps: u64,
-    /// Steps between log lines; the last step is always logged.
+    /// Steps between log lines; the last step is always logged, and some early ones are.
     pub log_every: u64,
     /// Time between checkpoints.
     pub checkpoint_every: Duration,
@@ -64,7 +71,7 @@ pub struct FitResult {
     pub steps: u64,
     /// Seconds spent in [`fit`], log lines and checkpoints included.
     pub train_seconds: f64,
-    /// Steps skipped for a loss or gradient that was not finite.
+    /// Steps without an update, because the loss, the gradient or the updated parameters were not finite.
     pub skipped_steps: u64,
     /// Whether a stop was asked for before the last step; a checkpoint was written.
     pub interrupted: bool,
@@ -86,6 +93,20 @@ pub enum FitError {
         /// What the optimiser says.
         source: OptimiserError,
     },
+    /// Nothing, or nothing any more, can be learned: step after step overflows.
+    #[error(
+        "training of `{model}` learns nothing: {skipped} of {step} steps were skipped, the last ones all, because \
+         the loss, the gradient or the updated weights were not finite; lower the learning rate, scale the inputs \
+         (features) or outputs, or narrow the sampling ranges"
+    )]
+    NothingLearned {
+        /// Model name.
+        model: String,
+        /// Steps done.
+        step: u64,
+        /// Steps skipped.
+        skipped: u64,
+    },
     /// A checkpoint of another training.
     #[error(
         "the checkpoint {path} does not fit this training: {reason}; remove it to start afresh, or use the configuration that wrote it"
@@ -103,6 +124,7 @@ pub enum FitError {
 pub struct FitState {
     loss_sum: f64,
     loss_count: u64,
+    skipped_in_a_row: u64,
     earlier_seconds: f64,
 }
 
@@ -136,9 +158,11 @@ pub fn restore<T: Real + Element>(
     }
     load_tensors(training, &found.checkpoint).map_err(foreign)?;
     let sum = |name: &str| record.sums.get(name).copied().unwrap_or(0.0);
+    let counter = |name: &str| record.counters.get(name).copied().unwrap_or(0);
     let state = FitState {
         loss_sum: sum("loss"),
-        loss_count: record.counters.get("loss_count").copied().unwrap_or(0),
+        loss_count: counter("loss_count"),
+        skipped_in_a_row: counter("skipped_in_a_row"),
         earlier_seconds: record.train_seconds,
     };
     Ok((state, found.notice))
@@ -161,7 +185,8 @@ fn load_tensors<T: Real + Element>(training: &mut Training<T>, checkpoint: &Chec
 /// A log line is appended before the checkpoint that covers it, so a resumed run writes the same lines.
 ///
 /// # Errors
-/// A file that cannot be written, or an optimiser that cannot go on.
+/// A file that cannot be written, an optimiser that cannot go on, or a training that learns nothing: 1000 skipped
+/// steps in a row, or a whole run of them. A state that [`restore`] would refuse is never written.
 pub fn fit<T: Real + Element>(
     training: &mut Training<T>,
     plan: &FitPlan<'_>,
@@ -176,18 +201,17 @@ pub fn fit<T: Real + Element>(
     let (mut last_checkpoint, mut last_progress) = (start, start);
     let mut acceleration_l1 = None;
     while training.step_count() < plan.steps {
-        let report = training.step().map_err(|source| FitError::Optimiser {
-            model: plan.model.to_owned(),
-            step: training.step_count(),
-            source,
-        })?;
+        let report = training.step().map_err(|source| optimiser_error(training, plan, source))?;
         let step = training.step_count();
-        if !report.skipped {
+        if report.skipped {
+            state.skipped_in_a_row += 1;
+        } else {
             state.loss_sum += report.loss;
             state.loss_count += 1;
+            state.skipped_in_a_row = 0;
         }
         let loss = state.loss_sum / state.loss_count as f64;
-        let logged = step.is_multiple_of(plan.log_every) || step == plan.steps;
+        let logged = is_logged(step, plan);
         if logged {
             let parameters: Vec<f64> = training.parameters().iter().map(|p| p.to_f64()).collect();
             let judged = held_out.judge(&training.plan().model, &parameters, LOGGED_STATES);
@@ -205,6 +229,7 @@ pub fn fit<T: Real + Element>(
             })?;
             (state.loss_sum, state.loss_count) = (0.0, 0);
         }
+        give_up_if_hopeless(training, plan, &state)?;
         let now = Instant::now();
         if logged || now - last_progress >= PROGRESS_INTERVAL {
             last_progress = now;
@@ -215,6 +240,8 @@ pub fn fit<T: Real + Element>(
         let stopping = stop.load(Ordering::Relaxed);
         if stopping || step == plan.steps || now - last_checkpoint >= plan.checkpoint_every {
             last_checkpoint = now;
+            check_finite(&training.plan().optimiser.state())
+                .map_err(|source| optimiser_error(training, plan, source))?;
             let seconds = state.earlier_seconds + start.elapsed().as_secs_f64();
             save_checkpoint(plan.folder, &checkpoint(training, plan, &state, seconds))?;
         }
@@ -230,6 +257,23 @@ pub fn fit<T: Real + Element>(
     })
 }
 
+fn is_logged(step: u64, plan: &FitPlan<'_>) -> bool {
+    let early = step < plan.log_every && EARLY_LOGGED_STEPS.contains(&step);
+    early || step.is_multiple_of(plan.log_every) || step == plan.steps
+}
+
+fn optimiser_error<T: Real>(training: &Training<T>, plan: &FitPlan<'_>, source: OptimiserError) -> FitError {
+    FitError::Optimiser { model: plan.model.to_owned(), step: training.step_count(), source }
+}
+
+fn give_up_if_hopeless<T: Real>(training: &Training<T>, plan: &FitPlan<'_>, state: &FitState) -> Result<(), FitError> {
+    let (step, skipped) = (training.step_count(), training.skipped_steps());
+    if state.skipped_in_a_row < MOST_SKIPPED_IN_A_ROW && (step < plan.steps || skipped < step) {
+        return Ok(());
+    }
+    Err(FitError::NothingLearned { model: plan.model.to_owned(), step, skipped })
+}
+
 fn checkpoint<T: Real + Element>(
     training: &Training<T>,
     plan: &FitPlan<'_>,
@@ -243,7 +287,10 @@ fn checkpoint<T: Real + Element>(
             step: training.step_count(),
             seed: plan.seed,
             train_seconds,
-            counters: BTreeMap::from([("loss_count".to_owned(), state.loss_count)]),
+            counters: BTreeMap::from([
+                ("loss_count".to_owned(), state.loss_count),
+                ("skipped_in_a_row".to_owned(), state.skipped_in_a_row),
+            ]),
             sums: BTreeMap::from([("loss".to_owned(), state.loss_sum)]),
         },
         tensors: BTreeMap::new(),

@@ -11,7 +11,7 @@ use super::partition::Partition;
 use super::worker::{BlockContext, Worker};
 use crate::loss::{BatchLoss, Loss};
 use crate::model::Model;
-use crate::optimiser::{ClipOutcome, Optimiser, OptimiserError, RunningNormClip, Schedule};
+use crate::optimiser::{ClipOutcome, Optimiser, OptimiserError, RunningNormClip, Schedule, check_finite};
 
 /// What to train on what, by which recipe.
 pub struct TrainingPlan<T: Real> {
@@ -21,6 +21,8 @@ pub struct TrainingPlan<T: Real> {
     pub system: Arc<dyn System>,
     /// Ranges of the training states, `[2d]`.
     pub ranges: Vec<Interval>,
+    /// Rows of each batch that come from wider ranges.
+    pub tail: Option<Tail>,
     /// Source of the training states: stream k is step k.
     pub sampler: StateSampler,
     /// Loss on accelerations.
@@ -39,6 +41,17 @@ pub struct TrainingPlan<T: Real> {
     pub parameters: Vec<T>,
 }
 
+/// The first rows of every batch, drawn from wider ranges than the others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tail {
+    /// Ranges, `[2d]`.
+    pub ranges: Vec<Interval>,
+    /// Number of rows.
+    pub rows: usize,
+    /// First step with them.
+    pub from_step: u64,
+}
+
 impl<T: Real> TrainingPlan<T> {
     /// What the blocks of a step share.
     fn context(&self, step: u64) -> BlockContext<'_, T> {
@@ -47,6 +60,7 @@ impl<T: Real> TrainingPlan<T> {
             system: &*self.system,
             sampler: self.sampler,
             ranges: &self.ranges,
+            tail: self.tail.as_ref().filter(|tail| step >= tail.from_step),
             loss: self.loss,
             batch: self.batch,
             step,
@@ -152,12 +166,14 @@ impl<T: Real> Training<T> {
 
     /// One step: sample → features → jets → solve → loss → adjoint → reduce → clip → optimise.
     ///
-    /// A loss or gradient that is not finite leaves parameters and optimiser alone and is counted. An update
-    /// that overflows the number format is taken back, so that the parameters are finite at any time, and is
-    /// counted too.
+    /// A loss or gradient that is not finite leaves parameters and optimiser alone and is counted. After an
+    /// update that overflows the number format the parameters are set back to those before it, so that they
+    /// are finite at any time, and the step is counted as skipped too. The optimiser's averages keep that
+    /// gradient, which was finite, and the clipping its norm.
     ///
     /// # Errors
-    /// What the optimiser cannot mend, such as a decomposition that does not converge.
+    /// What the optimiser cannot mend: a decomposition that does not converge, or averages that overflowed
+    /// with the update, from which no later step could recover.
     ///
     /// # Panics
     /// If it runs in a larger thread pool than the one it was made in.
@@ -182,6 +198,7 @@ impl<T: Real> Training<T> {
         self.plan.optimiser.step(&mut self.plan.parameters, &self.gradient, learning_rate)?;
         if !self.plan.parameters.iter().all(|parameter| parameter.is_finite()) {
             self.plan.parameters.copy_from_slice(&self.previous);
+            check_finite(&self.plan.optimiser.state())?;
             return skip(&mut self.plan.clip);
         }
         Ok(StepReport { loss: loss.value, gradient_norm: outcome.norm(), learning_rate, skipped: false })
@@ -238,5 +255,53 @@ impl<T: Real> Training<T> {
             squares += parameter.to_f64() * parameter.to_f64();
         }
         c * squares
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::presets;
+    use crate::experiment::{build_system, build_training};
+    use crate::optimiser::{NamedState, StateTensor};
+
+    /// Writes NaN to every parameter, and a number of choice to its own state.
+    struct Breaking {
+        next: f32,
+        state: [f32; 1],
+    }
+
+    impl Optimiser<f32> for Breaking {
+        fn step(&mut self, parameters: &mut [f32], _gradient: &[f32], _rate: f64) -> Result<(), OptimiserError> {
+            parameters.fill(f32::NAN);
+            self.state[0] = self.next;
+            Ok(())
+        }
+        fn steps(&self) -> u64 {
+            0
+        }
+        fn state(&self) -> NamedState<'_, f32> {
+            vec![("moment".to_owned(), StateTensor::values(&self.state))]
+        }
+        fn load_state(&mut self, _state: &[(String, StateTensor<'_, f32>)]) -> Result<(), OptimiserError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_overflow_keeps_the_parameters_and_ends_a_training_whose_optimiser_is_lost() {
+        let mut config = presets::fast();
+        let model = config.models.get_mut(presets::LNN).expect("in every preset");
+        (model.hidden, model.training.batch) = (vec![4], 8);
+        let system = build_system(&config.system).expect("usable");
+        let mut training = build_training::<f32>(&config, presets::LNN, system).expect("usable");
+        let before = training.parameters().to_vec();
+        training.plan.optimiser = Box::new(Breaking { next: 1.0, state: [0.0] });
+        assert!(training.step().expect("the optimiser is sound").skipped);
+        assert_eq!((training.parameters(), training.skipped_steps()), (&*before, 1));
+        training.plan.optimiser = Box::new(Breaking { next: f32::INFINITY, state: [0.0] });
+        let lost = OptimiserError::StateOverflow { name: "moment".to_owned(), index: 0 };
+        assert_eq!(training.step(), Err(lost));
+        assert_eq!(training.parameters(), before);
     }
 }

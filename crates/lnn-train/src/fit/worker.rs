@@ -9,12 +9,15 @@ use lnn_physics::sampling::{Interval, StateSampler};
 use crate::loss::{BatchLoss, Loss};
 use crate::model::{Model, ModelWorkspace, States};
 
+use super::training::Tail;
+
 /// What every block of a step shares.
 pub(super) struct BlockContext<'a, T> {
     pub(super) model: &'a Model,
     pub(super) system: &'a dyn System,
     pub(super) sampler: StateSampler,
     pub(super) ranges: &'a [Interval],
+    pub(super) tail: Option<&'a Tail>,
     pub(super) loss: Loss,
     pub(super) batch: usize,
     pub(super) step: u64,
@@ -57,7 +60,7 @@ impl<T: Real> Worker<T> {
         let rows = block.len();
         let states = &mut self.states[..rows * 2 * d];
         let range = ..rows * d;
-        context.sampler.fill_from(context.step, block.start as u64, context.ranges, states);
+        sample(context, block.start, states);
         for (row, state) in states.chunks_exact(2 * d).enumerate() {
             let (q, q_dot) = state.split_at(d);
             context.system.acceleration_into(q, q_dot, &mut self.target_row);
@@ -77,4 +80,15 @@ impl<T: Real> Worker<T> {
         }
         loss
     }
+}
+
+/// States `[rows, 2d]` of the batch from row `first` on: the tail's rows lead the batch.
+fn sample<T>(context: &BlockContext<'_, T>, first: usize, states: &mut [f64]) {
+    let width = context.ranges.len();
+    let tail_rows = context.tail.map_or(0, |tail| tail.rows.saturating_sub(first)).min(states.len() / width);
+    let (tail_states, core_states) = states.split_at_mut(tail_rows * width);
+    if let Some(tail) = context.tail {
+        context.sampler.fill_from(context.step, first as u64, &tail.ranges, tail_states);
+    }
+    context.sampler.fill_from(context.step, (first + tail_rows) as u64, context.ranges, core_states);
 }

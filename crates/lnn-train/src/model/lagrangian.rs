@@ -5,7 +5,7 @@ use lnn_autodiff::jet::{JetWorkspace, Purpose};
 use lnn_autodiff::pseudoinverse::{MAX_DIMENSION, RankDeficientTerms, SymmetricFactors, Tolerance};
 use lnn_autodiff::{Mlp, MlpShape, Real};
 
-use super::{ModelError, States};
+use super::{ModelError, States, not_negative};
 
 /// `L(q, q̇, c) = ½ m |q̇|² + net(features(q, q̇, c))`.
 ///
@@ -62,7 +62,8 @@ impl LagrangianNetwork {
     ///
     /// # Errors
     /// A network that does not map the features to one output, an activation without a second
-    /// derivative, or more than [`MAX_DIMENSION`] degrees of freedom.
+    /// derivative, no degree of freedom or more than [`MAX_DIMENSION`], or a residual mass or tolerance that
+    /// is negative or not finite.
     pub fn new(
         shape: MlpShape,
         features: FeatureMap,
@@ -84,6 +85,14 @@ impl LagrangianNetwork {
         }
         if d > MAX_DIMENSION {
             return Err(ModelError::TooManyCoordinates { given: d, most: MAX_DIMENSION });
+        }
+        if d == 0 {
+            return Err(ModelError::NoCoordinates);
+        }
+        not_negative("the residual mass", residual_mass)?;
+        if let Some(Tolerance { relative, absolute }) = tolerance {
+            not_negative("the pseudoinverse's relative tolerance", relative)?;
+            not_negative("the pseudoinverse's absolute tolerance", absolute)?;
         }
         let mass = (0..d).flat_map(|i| (i..d).map(move |j| (i, j)));
         let pairs = mass.chain((0..d).map(|i| (i, d))).collect();

@@ -3,6 +3,7 @@
 //! Each model maps a block of states to accelerations and takes a cotangent of the accelerations back to
 //! a parameter gradient, on plain arrays, in a workspace that is allocated once.
 
+mod build;
 mod initialisation;
 mod lagrangian;
 mod plain;
@@ -10,7 +11,7 @@ mod plain;
 pub use lagrangian::{LagrangianNetwork, LagrangianWorkspace};
 pub use plain::{PlainNetwork, PlainWorkspace};
 
-use lnn_autodiff::features::FeatureMap;
+use lnn_autodiff::features::{FeatureError, FeatureMap};
 use lnn_autodiff::{MlpShape, Real, ShapeError};
 
 /// Why a model cannot be built.
@@ -40,6 +41,22 @@ pub enum ModelError {
         /// Largest.
         most: usize,
     },
+    /// No coordinate, so that there is nothing to accelerate.
+    #[error("a model needs at least 1 degree of freedom, but its features are of a system with none")]
+    NoCoordinates,
+    /// A number of the model's that makes no sense.
+    #[error("{name} is {given}; give a finite number, {expected}")]
+    Setting {
+        /// Name of the number.
+        name: &'static str,
+        /// Value given.
+        given: f64,
+        /// What is expected.
+        expected: &'static str,
+    },
+    /// Features that cannot be computed.
+    #[error(transparent)]
+    Features(#[from] FeatureError),
     /// An activation whose second derivative vanishes.
     #[error(
         "activation `{0}` has no second derivative, so the learned mass matrix would be zero; use softplus, tanh, sigmoid, gelu, silu, relu2 or relu3"
@@ -79,6 +96,15 @@ pub struct States<'a, T> {
     pub conditionals: &'a [T],
 }
 
+/// Refuses a number that is negative or not finite.
+fn not_negative(name: &'static str, given: f64) -> Result<(), ModelError> {
+    if given.is_finite() && given >= 0.0 {
+        Ok(())
+    } else {
+        Err(ModelError::Setting { name, given, expected: "0 or above" })
+    }
+}
+
 impl Model {
     /// The network's shape.
     pub fn shape(&self) -> &MlpShape {
@@ -116,6 +142,8 @@ impl Model {
         workspace: &mut ModelWorkspace<T>,
         out: &mut [T],
     ) {
+        let lengths = (states.q.len(), states.q_dot.len());
+        assert_eq!(lengths, (out.len(), out.len()), "q, q_dot and the accelerations have one length");
         match (self, workspace) {
             (Self::Lagrangian(model), ModelWorkspace::Lagrangian(workspace)) => {
                 model.evaluate(parameters, states, workspace);

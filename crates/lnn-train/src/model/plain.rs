@@ -26,7 +26,8 @@ impl PlainNetwork {
     /// A network from features to the d accelerations, in units of `output_scale`.
     ///
     /// # Errors
-    /// A network that does not map the features to d outputs.
+    /// A network that does not map the features to d outputs, no degree of freedom, or an output scale that
+    /// is not a finite number above 0.
     pub fn new(shape: MlpShape, features: FeatureMap, output_scale: f64) -> Result<Self, ModelError> {
         let d = features.degrees_of_freedom();
         if shape.inputs() != features.len() || shape.outputs() != d {
@@ -37,6 +38,12 @@ impl PlainNetwork {
                 given_inputs: shape.inputs(),
                 given_outputs: shape.outputs(),
             });
+        }
+        if d == 0 {
+            return Err(ModelError::NoCoordinates);
+        }
+        if !(output_scale.is_finite() && output_scale > 0.0) {
+            return Err(ModelError::Setting { name: "the output scale", given: output_scale, expected: "above 0" });
         }
         Ok(Self { shape, features, output_scale })
     }

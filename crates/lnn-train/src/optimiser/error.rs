@@ -58,6 +58,17 @@ pub enum OptimiserError {
         /// Size of the covariance.
         dimension: usize,
     },
+    /// The state overflowed the number format; every later update would be lost.
+    #[error(
+        "optimiser state `{name}` is no longer finite at index {index}: lower the learning rate, or scale the \
+         inputs so that gradients become smaller"
+    )]
+    StateOverflow {
+        /// Name of the tensor.
+        name: String,
+        /// Index of the first such entry.
+        index: usize,
+    },
     /// A tensor that this optimiser needs is not there.
     #[error("optimiser state lacks the tensor `{name}`: was it written by another optimiser or network?")]
     StateMissing {

@@ -22,20 +22,23 @@ pub use soap::{Soap, SoapSettings};
 pub use state::{NamedState, StateTensor};
 
 pub(crate) use error::check_setting;
+pub(crate) use state::check_finite;
 
 use lnn_autodiff::Real;
 
 /// Where one weight matrix or bias lies in a model's flat parameter slice.
 ///
-/// A weight `[out, in]` is row-major with `rows = out`, `columns = in`; a bias has `rows = n`,
-/// `columns = 1`. The blocks of a model follow one another without gap or overlap.
+/// A weight `[out, in]` is row-major with `rows = out`, `columns = in`. A bias of n entries is laid out as
+/// one row, 1 × n, so that [`Soap`] turns it like a weight, or as one column, n × 1, which gets Adam there;
+/// [`parameter_blocks`](crate::experiment::parameter_blocks) lays out rows. The blocks of a model follow one
+/// another without gap or overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParameterBlock {
     /// Index of the block's first parameter.
     pub offset: usize,
-    /// Number of rows: the layer's outputs.
+    /// Number of rows: the layer's outputs, or 1 for a bias as a row.
     pub rows: usize,
-    /// Number of columns: the layer's inputs, or 1 for a bias.
+    /// Number of columns: the layer's inputs, or the bias's entries.
     pub columns: usize,
 }
 

@@ -134,18 +134,6 @@ impl Schedule {
         }
     }
 
-    /// Largest rate of the schedule.
-    #[must_use]
-    pub fn peak(&self) -> f64 {
-        match *self {
-            Self::Constant { rate } => rate,
-            Self::WarmupCosine { peak, .. } | Self::WarmupExponential { peak, .. } | Self::OneCycle { peak, .. } => {
-                peak
-            }
-            Self::StepDecay { initial, .. } => initial,
-        }
-    }
-
     /// Step at which the final rate is reached, for the schedules that have one.
     #[must_use]
     pub fn total_steps(&self) -> Option<u64> {
@@ -155,20 +143,6 @@ impl Schedule {
             | Self::OneCycle { total_steps, .. } => Some(total_steps),
             Self::Constant { .. } | Self::StepDecay { .. } => None,
         }
-    }
-
-    /// The same schedule made to end at `steps`; a schedule without an end is returned as it is.
-    #[must_use]
-    pub fn with_total_steps(mut self, steps: u64) -> Self {
-        match &mut self {
-            Self::WarmupCosine { total_steps, .. }
-            | Self::WarmupExponential { total_steps, .. }
-            | Self::OneCycle { total_steps, .. } => {
-                *total_steps = steps;
-            }
-            Self::Constant { .. } | Self::StepDecay { .. } => {}
-        }
-        self
     }
 
     /// Every setting out of range.
@@ -313,8 +287,16 @@ mod tests {
         let fields =
             |schedule: Schedule| -> Vec<_> { schedule.validate().iter().map(|problem| problem.field).collect() };
         assert_eq!(fields(Schedule::Constant { rate: f64::NAN }), ["rate"]);
-        assert_eq!(fields(COSINE.with_total_steps(300)), ["warmup_steps"], "a warm-up as long as the run");
-        assert_eq!(fields(CYCLE.with_total_steps(0)), ["total_steps"]);
+        let cosine = Schedule::WarmupCosine { peak: 3e-2, warmup_steps: 300, total_steps: 300, final_fraction: 0.0 };
+        assert_eq!(fields(cosine), ["warmup_steps"], "a warm-up as long as the run");
+        let cycle = Schedule::OneCycle {
+            peak: 1e-3,
+            total_steps: 0,
+            warmup_fraction: 0.3,
+            start_divisor: 25.0,
+            final_divisor: 1e4,
+        };
+        assert_eq!(fields(cycle), ["total_steps"]);
         let decay = Schedule::StepDecay { initial: 0.0, factor: 1.5, every: 0 };
         assert_eq!(fields(decay), ["initial", "factor", "every"]);
         assert!(fields(COSINE).is_empty() && fields(CYCLE).is_empty());

@@ -46,12 +46,29 @@ impl<'a, T: Real> StateTensor<'a, T> {
         self.len() == 0
     }
 
+    fn first_non_finite(&self) -> Option<usize> {
+        match self {
+            Self::Values(values) => values.iter().position(|value| !value.is_finite()),
+            Self::Words(_) => None,
+        }
+    }
+
     fn kind(&self) -> &'static str {
         match self {
             Self::Values(_) => "numbers",
             Self::Words(_) => "integers",
         }
     }
+}
+
+/// Refuse a state with a number that is not finite, which [`check_state`] would refuse to load.
+pub(crate) fn check_finite<T: Real>(state: &[(String, StateTensor<'_, T>)]) -> Result<(), OptimiserError> {
+    for (name, tensor) in state {
+        if let Some(index) = tensor.first_non_finite() {
+            return Err(OptimiserError::StateOverflow { name: name.clone(), index });
+        }
+    }
+    Ok(())
 }
 
 /// Refuse `given` unless it has exactly the tensors of `own`, in any order, with finite numbers.
@@ -75,9 +92,7 @@ pub(super) fn check_state<T: Real>(
                 expected: expected.len(),
             });
         }
-        if let StateTensor::Values(values) = tensor
-            && let Some(index) = values.iter().position(|value| !value.is_finite())
-        {
+        if let Some(index) = tensor.first_non_finite() {
             return Err(OptimiserError::StateValue { name: name.clone(), index });
         }
     }
@@ -131,6 +146,29 @@ pub(super) fn load_words<T: Real, const N: usize>(
         }),
         tensor @ StateTensor::Values(_) => {
             Err(OptimiserError::StateKind { name: name.to_owned(), given: tensor.kind(), expected: "integers" })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_finite_exactly_where_it_can_be_loaded() {
+        for (bad, finite) in [(0.0, true), (f64::NAN, false), (f64::NEG_INFINITY, false)] {
+            let values = [1.0, bad];
+            let words = vec![f64::NAN.to_bits()];
+            let state =
+                vec![("steps".to_owned(), StateTensor::words(words)), ("m".to_owned(), StateTensor::values(&values))];
+            assert_eq!(check_state(&state, &state).is_ok(), finite);
+            match check_finite(&state) {
+                Ok(()) => assert!(finite),
+                Err(OptimiserError::StateOverflow { name, index }) => {
+                    assert_eq!((name.as_str(), index, finite), ("m", 1, false));
+                }
+                Err(other) => panic!("{other}"),
+            }
         }
     }
 }

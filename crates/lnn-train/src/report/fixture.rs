@@ -9,7 +9,7 @@ use crate::record::{
 };
 
 pub(crate) fn system() -> SystemDescription {
-    SystemDescription::double_pendulum([1.0, 1.0], [1.0, 1.0], 9.8)
+    SystemDescription::double_pendulum([1.0, 1.0], [1.0, 1.0], 29.4)
 }
 
 pub(crate) fn input<'a>(
@@ -63,12 +63,13 @@ pub(crate) fn summary() -> Summary {
 pub(crate) fn metrics() -> Vec<MetricsLine> {
     let mut lines = Vec::new();
     for (model, floor) in [("baseline", 0.07), ("lnn", 0.06)] {
-        for k in 0..60u64 {
-            let progress = k as f64 / 59.0;
+        // The first steps are logged more often, as in a real run.
+        for step in [1, 2, 5, 10, 20, 50].into_iter().chain((1..60).map(|k| 170 * k)) {
+            let progress = step as f64 / (170.0 * 59.0);
             lines.push(MetricsLine {
                 model: model.to_owned(),
-                step: 170 * k,
-                samples: 512 * 170 * k,
+                step,
+                samples: 512 * step,
                 loss: 3.0 * (-5.0 * progress).exp() + 0.01,
                 learning_rate: 0.03,
                 gradient_norm: 1.0,
@@ -80,6 +81,7 @@ pub(crate) fn metrics() -> Vec<MetricsLine> {
                     condition_median: 1.0 + 3.0 * progress,
                     condition_max: 1.0 + 9.0 * progress,
                     indefinite: 0,
+                    rank_deficient: 0,
                 }),
             });
         }

@@ -61,13 +61,12 @@ pub struct PendulumGeometry {
 }
 
 impl SystemDescription {
-    /// Describes the planar double pendulum with bob masses in kilograms, link lengths in metres and
-    /// gravity in m/s², zero energy at the height of the pivot.
+    /// Describes the planar double pendulum with bob masses in kilograms and link lengths in metres.
     ///
-    /// The reference energy is (m₁ + m₂) g l₁ + m₂ g l₂, 29.4 J for unit masses and lengths and
-    /// g = 9.8 m/s², by which the paper divides its energy errors.
+    /// `energy_reference` in joules is 100 % in every energy error: its largest potential energy, as
+    /// `System::reference_energy` states it.
     #[must_use]
-    pub fn double_pendulum(masses: [f64; 2], lengths: [f64; 2], gravity: f64) -> Self {
+    pub fn double_pendulum(masses: [f64; 2], lengths: [f64; 2], energy_reference: f64) -> Self {
         let angle = |symbol: &str| Coordinate { symbol: symbol.to_owned(), unit: "rad".to_owned(), angle: true };
         Self {
             title: "Double pendulum".to_owned(),
@@ -78,7 +77,7 @@ impl SystemDescription {
             coordinates: vec![angle("θ₁"), angle("θ₂")],
             acceleration_unit: "rad/s²".to_owned(),
             energy_unit: "J".to_owned(),
-            energy_reference: gravity * ((masses[0] + masses[1]) * lengths[0] + masses[1] * lengths[1]),
+            energy_reference,
             energy_reference_meaning: "the largest potential energy".to_owned(),
             pendulum: Some(PendulumGeometry { lengths, masses }),
         }

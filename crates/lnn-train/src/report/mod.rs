@@ -29,7 +29,6 @@ mod seeds;
 mod table;
 mod trajectories;
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -40,10 +39,11 @@ pub use raster::RasterError;
 pub use seeds::seeds_table;
 pub use table::terminal_table;
 
+use crate::store::{StoreError, create_folder};
 use raster::Rasteriser;
 
 /// Writes one whole file; the report leaves it to the caller how that is made atomic.
-pub type SaveFile<'a> = dyn Fn(&Path, &[u8]) -> io::Result<()> + 'a;
+pub type SaveFile<'a> = dyn Fn(&Path, &[u8]) -> Result<(), StoreError> + 'a;
 
 /// Where the report's files are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,13 +92,8 @@ pub enum ReportError {
     #[error("the rollouts cannot be written as comma-separated values: {0}")]
     Trajectories(#[from] csv::Error),
     /// A file or folder could not be written.
-    #[error("cannot write '{}': {source}; check that the folder is writable and has room", path.display())]
-    Write {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system reported.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Writes the page, the figures and the rollouts under `directory`, each file through `save`.
@@ -126,12 +121,9 @@ pub fn write(directory: &Path, input: &ReportInput<'_>, save: &SaveFile<'_>) -> 
         drawn.push((format!("{name}.png"), png));
     }
 
-    let put = |path: PathBuf, bytes: &[u8]| match save(&path, bytes) {
-        Ok(()) => Ok(path),
-        Err(source) => Err(ReportError::Write { path, source }),
-    };
+    let put = |path: PathBuf, bytes: &[u8]| save(&path, bytes).map(|()| path);
     let folder = directory.join("figures");
-    std::fs::create_dir_all(&folder).map_err(|source| ReportError::Write { path: folder.clone(), source })?;
+    create_folder(&folder)?;
     let figures = drawn.iter().map(|(name, bytes)| put(folder.join(name), bytes)).collect::<Result<Vec<_>, _>>()?;
     let trajectories = trajectories.map(|bytes| put(directory.join("trajectories.csv"), &bytes)).transpose()?;
     // Last, so that a page on the disk has all its companions.
@@ -194,12 +186,11 @@ fn check(input: &ReportInput<'_>) -> Result<(), ReportError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use resvg::tiny_skia::Pixmap;
+    use std::io;
 
-    fn save(path: &Path, bytes: &[u8]) -> io::Result<()> {
-        std::fs::write(path, bytes)
-    }
+    use super::*;
+    use crate::store::write_atomically as save;
+    use resvg::tiny_skia::Pixmap;
 
     #[test]
     fn the_whole_report_is_written() {
@@ -265,8 +256,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (summary, rollouts, metrics, system) = fixture::run();
         let input = fixture::input(&summary, &metrics, &rollouts, &system);
-        let full = |_: &Path, _: &[u8]| Err(io::Error::from(io::ErrorKind::StorageFull));
-        let error = write(folder.path(), &input, &full).expect_err("no room");
-        assert!(error.to_string().contains("angles.svg"), "{error}");
+        let full = |path: &Path, _: &[u8]| {
+            Err(StoreError::Write { path: path.to_owned(), source: io::Error::from(io::ErrorKind::StorageFull) })
+        };
+        let message = write(folder.path(), &input, &full).expect_err("no room").to_string();
+        for words in ["angles.svg", "cannot write", "free some space"] {
+            assert_eq!(message.matches(words).count(), 1, "{words}: {message}");
+        }
     }
 }

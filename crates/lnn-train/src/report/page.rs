@@ -143,7 +143,7 @@ fn view(data: &Animation) -> Result<AnimationView, PageError> {
     })
 }
 
-/// The two headline numbers of the first model.
+/// The three headline numbers of the first model.
 fn tiles(input: &ReportInput<'_>) -> Vec<Tile> {
     let summary = input.summary;
     let Some(model) =
@@ -264,7 +264,8 @@ fn table_note(input: &ReportInput<'_>) -> String {
         ));
     }
     note.push_str(&format!(
-        " Energy error is how far the model's energy is from the true one, in percent of {} {}, {}",
+        " Energy error is the difference between the true system's energy at the model's state and that \
+         of the true motion, in percent of {} {}, {}",
         significant(system.energy_reference, 3),
         system.energy_unit,
         system.energy_reference_meaning,

@@ -11,8 +11,9 @@ use crate::record::{ModelSummary, Rollouts, Summary};
 struct Row {
     acceleration_l1: f64,
     energy: [f64; 3],
-    failed: usize,
-    skipped: u64,
+    /// Counts, whose median may lie between two of them.
+    failed: f64,
+    skipped: f64,
     seconds: f64,
 }
 
@@ -49,8 +50,8 @@ fn row(result: &ModelSummary) -> Row {
     Row {
         acceleration_l1: result.acceleration_l1,
         energy: [energy.mean, energy.median, energy.max],
-        failed: energy.failed,
-        skipped: result.skipped_steps,
+        failed: energy.failed as f64,
+        skipped: result.skipped_steps as f64,
         seconds: result.train_seconds,
     }
 }
@@ -58,8 +59,13 @@ fn row(result: &ModelSummary) -> Row {
 fn cells(label: &str, seed: &str, row: &Row) -> Vec<String> {
     let mut cells = vec![label.to_owned(), seed.to_owned(), significant(row.acceleration_l1, 3)];
     cells.extend(row.energy.map(|value| significant(value, 3)));
-    cells.extend([row.failed.to_string(), row.skipped.to_string(), format!("{:.1}", row.seconds)]);
+    cells.extend([count(row.failed), count(row.skipped), format!("{:.1}", row.seconds)]);
     cells
+}
+
+/// A count, or the mean of two with its half.
+fn count(value: f64) -> String {
+    if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") }
 }
 
 fn reduce(rows: &[Row], reduction: fn(Vec<f64>) -> f64) -> Row {
@@ -67,8 +73,8 @@ fn reduce(rows: &[Row], reduction: fn(Vec<f64>) -> f64) -> Row {
     Row {
         acceleration_l1: column(|row| row.acceleration_l1),
         energy: [column(|row| row.energy[0]), column(|row| row.energy[1]), column(|row| row.energy[2])],
-        failed: column(|row| row.failed as f64) as usize,
-        skipped: column(|row| row.skipped as f64) as u64,
+        failed: column(|row| row.failed),
+        skipped: column(|row| row.skipped),
         seconds: column(|row| row.seconds),
     }
 }
@@ -107,18 +113,25 @@ mod tests {
             .map(|(seed, l1)| {
                 let mut summary = fixture::summary();
                 summary.seed = seed as u64;
-                summary.models.get_mut("lnn").unwrap().acceleration_l1 = l1;
+                let lnn = summary.models.get_mut("lnn").unwrap();
+                lnn.acceleration_l1 = l1;
+                lnn.energy_error_percent.failed = seed;
+                lnn.skipped_steps = 2 * seed as u64;
                 summary
             })
             .collect();
         let text = seeds_table(&summaries);
-        let cell = |seed: &str| {
+        let cell_of = |seed: &str, column: usize| {
             let row = text.lines().find(|line| line.contains("LNN") && line.contains(&format!(" {seed} "))).unwrap();
-            row.split('|').nth(3).unwrap().trim().to_owned()
+            row.split('|').nth(column).unwrap().trim().to_owned()
         };
+        let cell = |seed: &str| cell_of(seed, 3);
         assert_eq!(cell("median"), "0.0450");
         assert_eq!(cell("worst"), "n/a");
         assert_eq!(cell("1"), "0.0200");
+        // Failed 0, 1, 2, 3 and skipped 0, 2, 4, 6.
+        assert_eq!((cell_of("median", 7), cell_of("median", 8)), ("1.5".to_owned(), "3".to_owned()));
+        assert_eq!((cell_of("worst", 7), cell_of("worst", 8)), ("3".to_owned(), "6".to_owned()));
         assert!(seeds_table(&[]).contains("model"));
     }
 }

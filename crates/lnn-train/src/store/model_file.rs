@@ -16,6 +16,7 @@ use super::container::{self, FileKind, Refusal};
 use super::error::{StoreError, TensorProblem};
 use super::tensor::{Element, Elements, Tensor};
 use crate::config::{ActivationText, FeaturesConfig, ModelKind, SystemConfig};
+use crate::model::{Model, ModelError};
 
 const KIND: FileKind = FileKind { key: "lnn.model", version: 1, what: "model file" };
 
@@ -137,6 +138,17 @@ pub struct LoadedModel {
     pub shape: MlpShape,
     /// Its weights.
     pub parameters: Parameters,
+}
+
+impl LoadedModel {
+    /// The model, ready to be evaluated with [`parameters`](Self::parameters) in either precision.
+    ///
+    /// # Errors
+    /// A header whose numbers make no sense, such as a negative residual mass.
+    pub fn model(&self) -> Result<Model, ModelError> {
+        let ModelHeader { kind, features, degrees_of_freedom, conditionals, .. } = &self.header;
+        Model::new(*kind, features, self.shape.clone(), *degrees_of_freedom, *conditionals)
+    }
 }
 
 /// Writes a model; `parameters` is the flat vector `[weight, bias]` layer by layer.

@@ -33,7 +33,7 @@ pub enum RunState {
     New,
     /// Begun and to be resumed from its checkpoints.
     Unfinished,
-    /// `summary.json` is there; only the report can be written again.
+    /// `summary.json` is there; the models can be judged and reported again, without training.
     Finished,
 }
 

@@ -15,7 +15,7 @@ use lnn_train::optimiser::{AdamSettings, ClippingConfig, OptimiserConfig, Schedu
 use lnn_train::record::Summary;
 use lnn_train::store::{Parameters, load_model, read_metrics};
 
-use crate::small_run::{config, recipe};
+use crate::small_run::{Workplace, config, recipe};
 
 /// Runs a configuration to its end in the folder.
 fn finish(config: ExperimentConfig, folder: &Path) -> Summary {
@@ -158,46 +158,91 @@ fn every_loss_optimiser_schedule_and_integrator_runs_to_its_report() {
         let steps = |name: &str| -> Vec<u64> {
             metrics.iter().filter(|line| line.model == name).map(|line| line.step).collect()
         };
-        assert!(summary.models.keys().all(|name| steps(name) == [5, 10, 12]));
+        assert!(summary.models.keys().all(|name| steps(name) == [1, 2, 5, 10, 12]));
         assert!(metrics.iter().all(|line| line.loss.is_finite() && line.gradient_norm.is_finite()));
     }
 }
 
-#[test]
-fn an_absurd_learning_rate_is_skipped_counted_and_reported() {
-    // The first update leaves weights whose loss overflows; with the larger rate the update itself does.
-    for rate in [1e30, 1e300] {
-        for integrator in [
-            IntegratorConfig::Rk4 { dt: 0.01 },
-            IntegratorConfig::DormandPrince { relative_tolerance: 1e-6, absolute_tolerance: 1e-6 },
-        ] {
-            let mut config = config(50);
-            config.evaluation.integrator = integrator;
-            config.evaluation.rollouts = 3;
-            for (name, model) in &mut config.models {
-                model.training.schedule = Schedule::Constant { rate };
-                if name == "lnn" {
-                    model.training.optimiser = AdamSettings::default().into();
-                }
-            }
-            let rollouts = config.evaluation.rollouts;
-            let folder = tempfile::tempdir().expect("temporary folder");
-            let summary = finish(config, folder.path());
-            for (name, model) in &summary.models {
-                assert_eq!(model.steps, 50);
-                assert!(model.skipped_steps >= 40, "{name}: {} skipped", model.skipped_steps);
-                // Reading refuses a weight that is not finite.
-                let file = load_model(&folder.path().join(format!("model-{name}.safetensors"))).expect("finite");
-                assert_eq!(file.parameters.len(), model.parameters);
-            }
-            if rate == 1e30 {
-                let baseline = &summary.models["baseline"];
-                assert_eq!(baseline.energy_error_percent.failed, rollouts, "every rollout fails");
-                assert!(baseline.energy_error_percent.mean.is_infinite());
-            }
-            let metrics = read_metrics(&folder.path().join("metrics.jsonl")).expect("written");
-            let last = metrics.iter().rfind(|line| line.model == "lnn").expect("logged");
-            assert_eq!(last.skipped_steps, summary.models["lnn"].skipped_steps);
+/// A short run at a constant rate, the Lagrangian network with Adam.
+fn at_rate(rate: f64, steps: u64) -> ExperimentConfig {
+    let mut config = config(steps);
+    config.evaluation.rollouts = 3;
+    for (name, model) in &mut config.models {
+        model.training.schedule = Schedule::Constant { rate };
+        if name == "lnn" {
+            model.training.optimiser = AdamSettings::default().into();
         }
     }
+    config
+}
+
+#[test]
+fn steps_that_overflow_are_skipped_counted_and_reported() {
+    // The first update leaves weights whose loss overflows.
+    for integrator in [
+        IntegratorConfig::Rk4 { dt: 0.01 },
+        IntegratorConfig::DormandPrince { relative_tolerance: 1e-6, absolute_tolerance: 1e-6 },
+    ] {
+        let mut config = at_rate(1e30, 50);
+        config.evaluation.integrator = integrator;
+        let rollouts = config.evaluation.rollouts;
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let summary = finish(config, folder.path());
+        for (name, model) in &summary.models {
+            assert_eq!(model.steps, 50);
+            assert!(model.skipped_steps >= 40, "{name}: {} skipped", model.skipped_steps);
+            // Reading refuses a weight that is not finite.
+            let file = load_model(&folder.path().join(format!("model-{name}.safetensors"))).expect("finite");
+            assert_eq!(file.parameters.len(), model.parameters);
+        }
+        let baseline = &summary.models["baseline"];
+        assert_eq!(baseline.energy_error_percent.failed, rollouts, "every rollout fails");
+        assert!(baseline.energy_error_percent.mean.is_infinite());
+        let metrics = read_metrics(&folder.path().join("metrics.jsonl")).expect("written");
+        let last = metrics.iter().rfind(|line| line.model == "lnn").expect("logged");
+        assert_eq!(last.skipped_steps, summary.models["lnn"].skipped_steps);
+    }
+}
+
+#[test]
+fn a_training_that_learns_nothing_is_an_error_now_and_when_resumed() {
+    // With 1e300 every update overflows, so that the run ends without one; with 1e30 the second step is the
+    // first of a thousand that are lost.
+    for (rate, steps, ended) in [(1e300, 50, [50, 50]), (1e30, 3000, [1001, 1000])] {
+        let workplace = Workplace::new(&at_rate(rate, steps));
+        let words = format!("`lnn` learns nothing: {} of {} steps were skipped", ended[1], ended[0]);
+        for line in [
+            "experiment dblpend --config small.ron --out run",
+            "experiment dblpend --config small.ron --out run --resume",
+        ] {
+            let said = workplace.run(line);
+            assert_eq!((said.code, said.stdout.as_str()), (Some(1), ""), "{}", said.stderr);
+            assert!(said.stderr.contains(&words) && said.stderr.contains("lower the learning rate"), "{}", said.stderr);
+            assert!(!said.stderr.contains("panicked"), "{}", said.stderr);
+            for file in ["summary.json", "model-lnn.safetensors", "report.html"] {
+                assert!(!workplace.path("run").join(file).exists(), "{file}");
+            }
+        }
+    }
+}
+
+#[test]
+fn judging_a_finished_run_again_keeps_its_machine_and_time() {
+    let workplace = Workplace::new(&config(20));
+    let line = "experiment dblpend --config small.ron --out run --threads";
+    let summary = || -> Summary {
+        let text = std::fs::read(workplace.path("run/summary.json")).expect("a finished run");
+        serde_json::from_slice(&text).expect("a summary")
+    };
+    workplace.succeed(&format!("{line} 2"));
+    let first = summary();
+    assert_eq!(first.threads, 2);
+    workplace.succeed(&format!("{line} 1 --resume"));
+    assert_eq!(summary(), first);
+
+    // A summary that says nothing any more is replaced, and the program says so.
+    workplace.write("run/summary.json", "{}");
+    let said = workplace.succeed(&format!("{line} 1 --resume")).stderr;
+    assert!(said.contains("summary.json is damaged"), "{said}");
+    assert_eq!(summary().threads, 1);
 }

@@ -208,6 +208,7 @@ fn any_config() -> impl Strategy<Value = ExperimentConfig> {
                 seed: counts[0],
                 system,
                 sampling,
+                sampling_tail: None,
                 models,
                 evaluation,
                 log_every: counts[1],

@@ -27,12 +27,18 @@ fn the_preset_itself_has_no_problem() {
 #[test]
 fn each_bad_value_is_found_under_its_own_name() {
     type Spoil = fn(&mut ExperimentConfig);
-    let cases: [(&str, Spoil); 31] = [
+    const WIDE: Interval = Interval { low: -1.0, high: 1.0 };
+    let cases: [(&str, Spoil); 33] = [
         ("experiment", |c| c.experiment = "wave-equation".into()),
         ("preset", |c| c.preset = "../elsewhere".into()),
         ("system.m1", |c| set_system(c, -1.0, 9.8)),
         ("system.m1", |c| set_system(c, f64::NAN, 9.8)),
         ("system.g", |c| set_system(c, 1.0, f64::INFINITY)),
+        ("sampling_tail.share", |c| c.sampling_tail = Some(SamplingTail { share: 1.0, from_step: 0, velocity: WIDE })),
+        ("sampling_tail.velocity", |c| {
+            c.sampling_tail =
+                Some(SamplingTail { share: 0.1, from_step: 0, velocity: Interval { low: 1.0, high: f64::NAN } });
+        }),
         ("sampling.velocity", |c| c.sampling.velocity = Interval { low: 1.0, high: 1.0 }),
         ("sampling.position", |c| c.sampling.position.high = f64::NAN),
         ("models", |c| c.models.clear()),
@@ -105,6 +111,45 @@ fn each_bad_value_is_found_under_its_own_name() {
         fields(|c| c.evaluation.integrator = IntegratorConfig::ImplicitMidpoint { dt: 0.2 }),
         ["evaluation.integrator.dt"]
     );
+}
+
+#[test]
+fn sizes_that_no_machine_could_serve_are_found_under_their_names() {
+    type Spoil = fn(&mut ExperimentConfig);
+    let cases: [(&str, Spoil); 9] = [
+        ("evaluation.integrator.dt", |c| c.evaluation.integrator = IntegratorConfig::Rk4 { dt: 1e-18 }),
+        ("evaluation.reference_integrator.dt", |c| {
+            c.evaluation.reference_integrator = IntegratorConfig::ImplicitMidpoint { dt: 0.99e-7 };
+        }),
+        ("evaluation.held_out", |c| c.evaluation.held_out = 100_000_001),
+        ("evaluation.rollouts", |c| c.evaluation.rollouts = 300_000),
+        ("evaluation.rollouts", |c| c.evaluation.rollouts = usize::MAX),
+        ("models.lnn.hidden", |c| lnn(c).hidden = vec![16_384; 5]),
+        ("models.lnn.training.steps × models.lnn.training.batch", |c| {
+            lnn(c).training.schedule = Schedule::Constant { rate: 1e-3 };
+            lnn(c).training.steps = u64::MAX;
+        }),
+        ("checkpoint_every_seconds", |c| c.checkpoint_every_seconds = 1e300),
+        ("checkpoint_every_seconds", |c| c.checkpoint_every_seconds = f64::NAN),
+    ];
+    for (field, spoil) in cases {
+        assert_eq!(fields(spoil), [field]);
+    }
+    let fits = |c: &mut ExperimentConfig| {
+        c.evaluation.integrator = IntegratorConfig::Rk4 { dt: 1e-7 };
+        c.evaluation.held_out = 100_000_000;
+        c.evaluation.rollouts = 249_000;
+        lnn(c).hidden = vec![16_384; 4];
+        c.checkpoint_every_seconds = 1e9;
+    };
+    assert_eq!(fields(fits), [""; 0]);
+}
+
+#[test]
+fn the_degrees_of_freedom_are_those_of_the_system() {
+    let config = SystemConfig::default();
+    let system = crate::experiment::build_system(&config).expect("usable");
+    assert_eq!(config.degrees_of_freedom(), system.degrees_of_freedom());
 }
 
 fn set_system(config: &mut ExperimentConfig, m1: f64, g: f64) {

@@ -63,13 +63,13 @@ impl SoapSettings {
 /// One parameter block's share of the state.
 #[derive(Debug)]
 enum Block<T: Real> {
-    /// A bias, or any block with one column: plain Adam.
+    /// A block with one column: plain Adam.
     Vector { first_moment: Vec<T>, second_moment: Vec<T> },
-    /// A weight matrix.
+    /// A weight matrix, or a bias as one row.
     Matrix(Box<MatrixState<T>>),
 }
 
-/// SOAP (Vyas et al. 2024, arXiv 2409.11321, Algorithm 3) for weight matrices, Adam for biases.
+/// SOAP (Vyas et al. 2024, arXiv 2409.11321, Algorithm 3) for blocks of two columns or more, Adam for the others.
 ///
 /// For a weight W `[m, n]` with gradient G, elementwise in the rotated space,
 ///
@@ -87,10 +87,11 @@ enum Block<T: Real> {
 /// - M̃ is kept rotated and carried over to the new basis at a refresh, M̃ ← Q_newᵀ Q_old M̃ …, which in
 ///   exact arithmetic equals the paper's first moment in the original space and saves two products a step.
 /// - ε is added to the bias-corrected root, as in Adam's paper; the authors' code adds it before correcting.
-/// - A matrix with one row is preconditioned on the right only. A block with one column is taken for a
-///   bias and gets Adam.
+/// - A block with one row, as [`parameter_blocks`](crate::experiment::parameter_blocks) lays out a bias, is
+///   preconditioned on the right only. A block with one column gets Adam.
 ///
-/// Every product and factorisation runs on the calling thread, so results do not depend on a thread count.
+/// Blocks are shared out over the threads of the current pool, each block to one thread; no block sees
+/// another, so results do not depend on the number of threads.
 /// The first call allocates for the eigendecompositions; later calls do not allocate.
 #[derive(Debug)]
 pub struct Soap<T: Real> {

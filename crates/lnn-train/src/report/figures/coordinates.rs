@@ -10,8 +10,14 @@ use super::super::palette::{Colour, ModelStyle, TRUTH};
 use super::{MODEL_WIDTH, TRUTH_WIDTH, line_key, truth_key};
 use crate::record::Trajectory;
 
-/// Frames shown of the coordinates themselves: more would merge into a solid block.
-const SHOWN_FRAMES: usize = 200;
+/// Intervals between frames of which the coordinates themselves are shown at least.
+const LEAST_SHOWN: usize = 200;
+/// And at most: more would merge into a solid block.
+const MOST_SHOWN: usize = 400;
+/// Angle error in radians at which a model has left the truth for the eye.
+const PARTED: f64 = 1.0;
+/// Seconds shown after the first model has left.
+const AFTERWARDS: f64 = 4.0;
 /// Coordinates shown at most.
 const SHOWN_COORDINATES: usize = 4;
 
@@ -19,12 +25,17 @@ const SHOWN_COORDINATES: usize = 4;
 pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle], chosen: &Representative) -> Option<Figure> {
     let (rollouts, system) = (input.rollouts, input.system);
     let truth = rollouts.truth.get(chosen.index)?;
-    let shown = rollouts.times.len().min(SHOWN_FRAMES + 1);
     let (start, last) = (*rollouts.times.first()?, *rollouts.times.last()?);
-    let window = rollouts.times[shown - 1];
     let followers: Vec<(&ModelStyle, &Trajectory)> =
         models.iter().filter_map(|model| Some((model, rollouts.models.get(&model.name)?.get(chosen.index)?))).collect();
     let all_angles = system.coordinates.iter().all(|coordinate| coordinate.angle);
+    let errors: Vec<(&ModelStyle, Vec<f64>)> =
+        followers.iter().map(|(model, trajectory)| (*model, coordinate_error(trajectory, truth, system))).collect();
+    // Other coordinates have no error that the eye finds large at every scale.
+    let parted = |errors: &[f64]| if all_angles { errors.iter().position(|error| *error > PARTED) } else { None };
+    let shown = shown_frames(&rollouts.times, errors.first().and_then(|(_, errors)| parted(errors)));
+    let window = rollouts.times[shown - 1];
+    let leaves = errors.iter().any(|(_, errors)| parted(errors).is_some_and(|frame| frame < shown));
 
     let mut panels = Vec::new();
     for (j, coordinate) in system.coordinates.iter().enumerate().take(SHOWN_COORDINATES) {
@@ -66,8 +77,6 @@ pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle], chosen: &Re
         });
     }
 
-    let errors: Vec<(&ModelStyle, Vec<f64>)> =
-        followers.iter().map(|(model, trajectory)| (*model, coordinate_error(trajectory, truth, system))).collect();
     let unit = system.coordinates.first().map_or("", |first| &first.unit);
     let same_unit = system.coordinates.iter().all(|c| c.unit == unit);
     let (noun, bound) =
@@ -98,12 +107,43 @@ pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle], chosen: &Re
         name: if all_angles { "angles" } else { "coordinates" },
         title: format!("Truth and models from the same start, {noun}s against time"),
         caption: format!(
-            "{} Look for the moment when a line leaves the black one. Where the motion is chaotic, \
+            "{} {} Where the motion is chaotic, \
              even a tiny error grows exponentially, a straight slope in the lowest panel, and after it \
              has saturated only quantities such as the energy still tell a good model from a bad one.",
-            chosen.reason
+            chosen.reason,
+            if leaves {
+                "Look for the moment when a line leaves the black one."
+            } else {
+                "See whether a line leaves the black one."
+            }
         ),
         legend,
         panels,
     })
+}
+
+/// Number of frames to show of a rollout that the first model leaves at frame `parted`: enough to see it
+/// happen, if the picture stays readable.
+fn shown_frames(times: &[f64], parted: Option<usize>) -> usize {
+    let needed = parted.map_or(0, |frame| {
+        let end = times[frame] + AFTERWARDS;
+        times.partition_point(|time| *time < end) + 1
+    });
+    needed.clamp(LEAST_SHOWN + 1, MOST_SHOWN + 1).min(times.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_reaches_past_the_parting_within_bounds() {
+        // Quarters of a second are exact.
+        let times: Vec<f64> = (0..1001).map(|k| 0.25 * f64::from(k)).collect();
+        for (parted, frames) in [(None, 201), (Some(30), 201), (Some(250), 267), (Some(395), 401), (Some(999), 401)] {
+            assert_eq!(shown_frames(&times, parted), frames, "{parted:?}");
+        }
+        assert_eq!(shown_frames(&times[..50], Some(40)), 50);
+        assert_eq!(shown_frames(&times[..1], None), 1);
+    }
 }

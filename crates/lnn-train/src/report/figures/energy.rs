@@ -26,10 +26,12 @@ pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle], chosen: &Re
 
     let mut marks = vec![Mark::Line { points: series(&truth.energies), colour: TRUTH, quarter_width: TRUTH_WIDTH }];
     let (mut low, mut high) = (initial - LEAST_ROOM * reference, initial + LEAST_ROOM * reference);
+    let mut cut_off = false;
     for (model, trajectory) in followers.iter().rev() {
         for energy in trajectory.energies.iter().filter(|e| e.is_finite()) {
             low = low.min(energy.max(initial - reference));
             high = high.max(energy.min(initial + reference));
+            cut_off |= (energy - initial).abs() > reference;
         }
         marks.push(Mark::Line {
             points: series(&trajectory.energies),
@@ -74,13 +76,14 @@ pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle], chosen: &Re
     ];
     let mut legend = vec![truth_key()];
     legend.extend(followers.iter().map(|(model, _)| line_key(&model.label, model)));
+    let edge = if cut_off { " The upper panel ends one reference energy away from the truth." } else { "" };
     Some(Figure {
         name: "energy",
         title: "Does the model keep the energy?".to_owned(),
         caption: format!(
-            "{} The true energy is constant. A model that obeys an Euler–Lagrange equation keeps an \
-             energy of its own, so its error stays bounded; a model without that law may drift. The \
-             upper panel ends one reference energy away from the truth.",
+            "{} The true energy is constant. A model that obeys an Euler–Lagrange equation conserves an \
+             energy of its own, so its error does not drift for want of a conserved quantity; a model \
+             without that law may drift.{edge}",
             chosen.reason
         ),
         legend,

@@ -73,10 +73,9 @@ pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle]) -> Option<F
     Some(Figure {
         name: "energy_error",
         title: format!("Energy error of {count} rollouts over {span:.0} s"),
-        caption: "Every rollout starts from its own initial state; further left is better, and each \
-                  mark on the axis is ten times the one before. The mean, which the paper reports, \
-                  follows the few worst rollouts; the cloud of dots shows what is usual. Rollouts that \
-                  failed are counted, not averaged."
+        caption: "Every rollout starts from its own initial state; further left is better, and the axis \
+                  is logarithmic. The mean, which the paper reports, follows the few worst rollouts; the \
+                  cloud of dots shows what is usual. Rollouts that failed are counted, not averaged."
             .to_owned(),
         legend,
         panels: vec![Panel {

@@ -5,7 +5,7 @@ use super::super::figure::{Figure, Key, LegendEntry, Mark, Panel};
 use super::super::input::ReportInput;
 use super::super::number::significant;
 use super::super::palette::{ModelStyle, REFERENCE};
-use super::{MODEL_WIDTH, REFERENCE_WIDTH, line_key};
+use super::{MODEL_WIDTH, REFERENCE_WIDTH, line_key, logged_states};
 use crate::record::MetricsLine;
 
 /// Draws both curves of every model that has a training log; `None` without one.
@@ -58,7 +58,7 @@ pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle]) -> Option<F
     let panels = vec![
         panel("Training loss".to_owned(), |line| line.loss, &[]),
         panel(
-            format!("Acceleration L1 on held-out states ({})", input.system.acceleration_unit),
+            format!("Acceleration L1 on {} ({})", logged_states(input.summary), input.system.acceleration_unit),
             |line| line.acceleration_l1,
             &levels,
         ),

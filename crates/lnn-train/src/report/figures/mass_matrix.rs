@@ -4,7 +4,7 @@ use super::super::axis::Axis;
 use super::super::figure::{Figure, Key, LegendEntry, Mark, Panel};
 use super::super::input::ReportInput;
 use super::super::palette::ModelStyle;
-use super::{MODEL_WIDTH, line_key};
+use super::{MODEL_WIDTH, line_key, logged_states};
 use crate::record::MassMatrixSpectrum;
 
 /// Draws every model that has a mass matrix; `None` if none has.
@@ -60,8 +60,9 @@ pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle]) -> Option<F
             key: Key::Ring,
         });
     }
-    let panel = |title: &str, y: Axis, marks: Vec<Mark>| Panel {
-        title: title.to_owned(),
+    let states = logged_states(input.summary);
+    let panel = |title: String, y: Axis, marks: Vec<Mark>| Panel {
+        title,
         x: x.clone(),
         y,
         x_label: "optimiser steps".to_owned(),
@@ -72,14 +73,18 @@ pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle]) -> Option<F
         name: "mass_matrix",
         title: "Is the learned mass matrix healthy?".to_owned(),
         caption: "The accelerations come from solving with the mass matrix, the Lagrangian's second \
-                  derivative in the velocities. Over a fixed set of states its eigenvalues should stay \
+                  derivative in the velocities. Its eigenvalues should stay \
                   positive and its condition number, the ratio of largest to smallest, moderate: large \
                   ones magnify every error of the network."
             .to_owned(),
         legend,
         panels: vec![
-            panel("Eigenvalues: the range over the states", eigenvalues, eigenvalue_marks),
-            panel("Condition number: the median (line) up to the largest", conditions, condition_marks),
+            panel(format!("Eigenvalues: the range over {states}"), eigenvalues, eigenvalue_marks),
+            panel(
+                format!("Condition number: the median (line) up to the largest over {states}"),
+                conditions,
+                condition_marks,
+            ),
         ],
     })
 }

@@ -10,6 +10,8 @@ use super::figure::{Figure, Key, LegendEntry};
 use super::input::ReportInput;
 use super::measure::representative;
 use super::palette::{ModelStyle, TRUTH, model_styles};
+use crate::fit::LOGGED_STATES;
+use crate::record::Summary;
 
 /// Line widths in quarters of a pixel: the truth lies wide under the models that follow it.
 const TRUTH_WIDTH: u32 = 14;
@@ -28,6 +30,14 @@ pub(crate) fn all(input: &ReportInput<'_>) -> Vec<Figure> {
     figures.extend(loss::figure(input, &models));
     figures.extend(mass_matrix::figure(input, &models));
     figures
+}
+
+/// The states that every line of the training log was measured on, in words.
+fn logged_states(summary: &Summary) -> String {
+    match summary.models.values().map(|model| model.held_out).max() {
+        Some(held_out) => format!("{} held-out states", held_out.min(LOGGED_STATES)),
+        None => "held-out states".to_owned(),
+    }
 }
 
 fn line_key(label: &str, style: &ModelStyle) -> LegendEntry {

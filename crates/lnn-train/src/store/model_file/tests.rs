@@ -133,6 +133,53 @@ fn damage_version_and_absence_are_told_apart() {
     assert!(matches!(load_model(&path), Err(StoreError::Read { .. })));
 }
 
+#[test]
+fn a_loaded_model_gives_the_accelerations_of_the_saved_one() {
+    use crate::config::ModelConfig;
+    use crate::experiment::build_model;
+    use crate::model::States;
+
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("model.safetensors");
+    let q: Vec<f64> = (0..6).map(|i| 0.7 * f64::from(i) - 2.0).collect();
+    let q_dot: Vec<f64> = (0..6).map(|i| 1.9 - 0.6 * f64::from(i)).collect();
+    let states = States { q: &q, q_dot: &q_dot, conditionals: &[] };
+    let accelerations = |model: &Model, parameters: &[f64]| {
+        let mut out = vec![0.0; 6];
+        model.accelerations(parameters, states, &mut model.workspace(3, false), &mut out);
+        out.iter().map(|value| value.to_bits()).collect::<Vec<u64>>()
+    };
+    for kind in [
+        ModelKind::Lnn { residual_mass: 0.5, pseudoinverse_tolerance: 1e-6 },
+        ModelKind::Baseline { output_scale: 3.0 },
+    ] {
+        let config = ModelConfig { kind, hidden: vec![5, 4], ..ModelConfig::default() };
+        let model = build_model(&config, 2).expect("usable");
+        let parameters: Vec<f64> = config.initialisation.draw(model.shape(), 7);
+        let header = ModelHeader {
+            kind,
+            dimensions: config.dimensions(2, 0),
+            activation: config.activation,
+            features: config.features,
+            ..header(&[6, 1])
+        };
+        save_model(&path, &header, &parameters).expect("writable");
+        let loaded = load_model(&path).expect("just written");
+        let again = loaded.model().expect("usable");
+        assert_eq!(accelerations(&model, &parameters), accelerations(&again, &loaded.parameters.to_f64()), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_header_with_an_impossible_number_makes_no_model() {
+    let (header, parameters) = sample();
+    let header = ModelHeader { kind: ModelKind::Lnn { residual_mass: -1.0, pseudoinverse_tolerance: 1e-6 }, ..header };
+    let shape = header.shape().expect("fits");
+    let loaded = LoadedModel { header, shape, parameters: Parameters::F32(parameters) };
+    let message = loaded.model().expect_err("negative mass").to_string();
+    assert!(message.contains("the residual mass is -1"), "{message}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]

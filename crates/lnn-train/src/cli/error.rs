@@ -1,0 +1,52 @@
+//! What can be wrong with a command line that is well formed.
+
+use std::io;
+use std::path::PathBuf;
+
+/// A command that cannot be carried out as it was typed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CommandError {
+    /// The configuration file is for another experiment than the command.
+    #[error(
+        "the configuration file {} is for the experiment `{found}`, but the command asks for `{asked}`; \
+         type `{found}` as the experiment's name, or give another file",
+        path.display()
+    )]
+    OtherExperiment {
+        /// The configuration file.
+        path: PathBuf,
+        /// The experiment in the file.
+        found: String,
+        /// The experiment on the command line.
+        asked: String,
+    },
+    /// The table of many seeds would replace another.
+    #[error(
+        "{} is there already, and nothing was changed; add --resume to bring it up to date, choose another \
+         folder with --out, or remove the file",
+        path.display()
+    )]
+    TableExists {
+        /// The table's file.
+        path: PathBuf,
+    },
+    /// A finished run's summary cannot be read.
+    #[error("cannot read {}: {source}; check its permissions", path.display())]
+    SummaryRead {
+        /// `summary.json`.
+        path: PathBuf,
+        /// What the system reported.
+        source: io::Error,
+    },
+    /// A finished run's summary is not what was once written.
+    #[error(
+        "{} is damaged ({source}); delete it and repeat the command with --resume to judge the models again",
+        path.display()
+    )]
+    SummaryDamaged {
+        /// `summary.json`.
+        path: PathBuf,
+        /// What the parser reported.
+        source: serde_json::Error,
+    },
+}

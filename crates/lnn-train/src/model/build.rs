@@ -1,0 +1,104 @@
+//! From what a configuration or a model file says to a model.
+
+use lnn_autodiff::MlpShape;
+use lnn_autodiff::features::{Feature, FeatureMap};
+use lnn_autodiff::pseudoinverse::Tolerance;
+
+use super::{LagrangianNetwork, Model, ModelError, PlainNetwork};
+use crate::config::{AngleFeatures, FeaturesConfig, ModelKind};
+
+impl Model {
+    /// The model of `kind` over the network `shape`, for d degrees of freedom and c conditional inputs.
+    ///
+    /// # Errors
+    /// Features that cannot be computed, a network that does not fit them, or a setting of `kind` that makes
+    /// no sense.
+    pub fn new(
+        kind: ModelKind,
+        features: &FeaturesConfig,
+        shape: MlpShape,
+        degrees_of_freedom: usize,
+        conditionals: usize,
+    ) -> Result<Self, ModelError> {
+        let features = feature_map(features, degrees_of_freedom, conditionals)?;
+        Ok(match kind {
+            ModelKind::Lnn { residual_mass, pseudoinverse_tolerance } => {
+                let tolerance = Tolerance { relative: pseudoinverse_tolerance, absolute: 0.0 };
+                Self::Lagrangian(LagrangianNetwork::new(shape, features, residual_mass, Some(tolerance))?)
+            }
+            ModelKind::Baseline { output_scale } => Self::Plain(PlainNetwork::new(shape, features, output_scale)?),
+        })
+    }
+}
+
+/// Features in the order of the configuration: all sines, all cosines (or all coordinates), all velocities, then
+/// the conditional inputs as they are.
+fn feature_map(config: &FeaturesConfig, dof: usize, conditionals: usize) -> Result<FeatureMap, ModelError> {
+    let scale = config.position_scale;
+    let mut features = Vec::with_capacity(config.inputs(dof, conditionals));
+    match config.angles {
+        AngleFeatures::SinCos => {
+            features.extend((0..dof).map(|index| Feature::Sine { index }));
+            features.extend((0..dof).map(|index| Feature::Cosine { index }));
+        }
+        AngleFeatures::Wrap => features.extend((0..dof).map(|index| Feature::WrappedAngle { index, scale })),
+        AngleFeatures::Identity => features.extend((0..dof).map(|index| Feature::Position { index, scale })),
+    }
+    let scale = config.velocity_scale;
+    features.extend((0..dof).map(|index| Feature::Velocity { index, scale }));
+    features.extend((0..conditionals).map(|index| Feature::Conditional { index, scale: 1.0 }));
+    Ok(FeatureMap::new(dof, conditionals, features)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::States;
+    use lnn_autodiff::Activation;
+
+    fn network(inputs: usize, outputs: usize) -> MlpShape {
+        MlpShape::new(&[inputs, 4, outputs], Activation::Softplus).expect("a shape")
+    }
+
+    fn with_mass(residual_mass: f64) -> Result<Model, ModelError> {
+        let kind = ModelKind::Lnn { residual_mass, pseudoinverse_tolerance: 1e-6 };
+        Model::new(kind, &FeaturesConfig::default(), network(6, 1), 2, 0)
+    }
+
+    #[test]
+    fn numbers_that_make_no_sense_are_refused_by_name() {
+        for given in [f64::NAN, f64::INFINITY, -1.0] {
+            let refused = |result: Result<Model, ModelError>, wanted: &str| match result {
+                Err(ModelError::Setting { name, given: found, .. }) => {
+                    assert_eq!((name, found.to_bits()), (wanted, given.to_bits()));
+                }
+                other => panic!("{wanted} = {given}: {other:?}"),
+            };
+            refused(with_mass(given), "the residual mass");
+            let kind = ModelKind::Lnn { residual_mass: 0.0, pseudoinverse_tolerance: given };
+            let features = FeaturesConfig::default();
+            refused(Model::new(kind, &features, network(6, 1), 2, 0), "the pseudoinverse's relative tolerance");
+            let kind = ModelKind::Baseline { output_scale: given };
+            refused(Model::new(kind, &features, network(6, 2), 2, 0), "the output scale");
+        }
+        assert!(with_mass(0.0).is_ok());
+        let features = FeaturesConfig { velocity_scale: 0.0, ..FeaturesConfig::default() };
+        let refused = Model::new(ModelKind::default(), &features, network(6, 1), 2, 0);
+        assert!(matches!(refused, Err(ModelError::Features(_))), "{refused:?}");
+    }
+
+    #[test]
+    fn a_system_without_coordinates_is_refused() {
+        let refused = Model::new(ModelKind::default(), &FeaturesConfig::default(), network(1, 1), 0, 1);
+        assert_eq!(refused.err(), Some(ModelError::NoCoordinates));
+    }
+
+    #[test]
+    #[should_panic(expected = "q, q_dot and the accelerations have one length")]
+    fn velocities_that_are_missing_are_noticed() {
+        let model = with_mass(1.0).expect("usable");
+        let parameters = vec![0.1; model.parameter_count()];
+        let states = States { q: &[0.1, 0.2, 0.3, 0.4], q_dot: &[1.0, 2.0], conditionals: &[] };
+        model.accelerations(&parameters, states, &mut model.workspace(2, false), &mut [0.0; 4]);
+    }
+}
