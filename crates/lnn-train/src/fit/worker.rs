@@ -60,7 +60,8 @@ impl<T: Real> Worker<T> {
         let rows = block.len();
         let states = &mut self.states[..rows * 2 * d];
         let range = ..rows * d;
-        sample(context, block.start, states);
+        let BlockContext { sampler, step, ranges, tail, .. } = *context;
+        sample(sampler, step, ranges, tail, block.start, states);
         for (row, state) in states.chunks_exact(2 * d).enumerate() {
             let (q, q_dot) = state.split_at(d);
             context.system.acceleration_into(q, q_dot, &mut self.target_row);
@@ -82,13 +83,47 @@ impl<T: Real> Worker<T> {
     }
 }
 
-/// States `[rows, 2d]` of the batch from row `first` on: the tail's rows lead the batch.
-fn sample<T>(context: &BlockContext<'_, T>, first: usize, states: &mut [f64]) {
-    let width = context.ranges.len();
-    let tail_rows = context.tail.map_or(0, |tail| tail.rows.saturating_sub(first)).min(states.len() / width);
+/// States `[rows, 2d]` of the step's batch from row `first` on: the tail's rows lead the batch.
+fn sample(
+    sampler: StateSampler,
+    step: u64,
+    ranges: &[Interval],
+    tail: Option<&Tail>,
+    first: usize,
+    states: &mut [f64],
+) {
+    let width = ranges.len();
+    let tail_rows = tail.map_or(0, |tail| tail.rows.saturating_sub(first)).min(states.len() / width);
     let (tail_states, core_states) = states.split_at_mut(tail_rows * width);
-    if let Some(tail) = context.tail {
-        context.sampler.fill_from(context.step, first as u64, &tail.ranges, tail_states);
+    if let Some(tail) = tail {
+        sampler.fill_from(step, first as u64, &tail.ranges, tail_states);
     }
-    context.sampler.fill_from(context.step, (first + tail_rows) as u64, context.ranges, core_states);
+    sampler.fill_from(step, (first + tail_rows) as u64, ranges, core_states);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tail_leads_the_batch_however_it_is_cut() {
+        let interval = |bound: f64| Interval::new(-bound, bound).unwrap();
+        let (core, wide) = (vec![interval(1.0); 2], vec![interval(100.0); 2]);
+        let tail = Tail { ranges: wide, rows: 7, from_step: 0 };
+        let sampler = StateSampler::new(3, 0);
+        let mut whole = vec![0.0; 40];
+        sample(sampler, 5, &core, Some(&tail), 0, &mut whole);
+        assert!(whole[14..].iter().all(|value| value.abs() <= 1.0));
+        assert!(whole[..14].iter().filter(|value| value.abs() > 1.0).count() > 7, "{whole:?}");
+        for rows in [1, 3, 7, 8, 20] {
+            let mut pieces = vec![0.0; 40];
+            for (block, states) in pieces.chunks_mut(2 * rows).enumerate() {
+                sample(sampler, 5, &core, Some(&tail), block * rows, states);
+            }
+            assert_eq!(pieces, whole, "blocks of {rows}");
+        }
+        let mut plain = vec![0.0; 40];
+        sample(sampler, 5, &core, None, 0, &mut plain);
+        assert_eq!(plain[14..], whole[14..], "the tail leaves the other rows as they are");
+    }
 }

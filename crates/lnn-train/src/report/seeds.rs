@@ -82,8 +82,9 @@ fn reduce(rows: &[Row], reduction: fn(Vec<f64>) -> f64) -> Row {
 /// NaN counts as the worst value of all, in the median too.
 fn sorted(mut values: Vec<f64>) -> Vec<f64> {
     for value in &mut values {
+        // The total order puts this NaN above infinity, but one with a sign below everything.
         if value.is_nan() {
-            *value = f64::INFINITY;
+            *value = f64::NAN;
         }
     }
     values.sort_unstable_by(f64::total_cmp);

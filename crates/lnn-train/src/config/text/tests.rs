@@ -7,7 +7,7 @@ use super::*;
 use crate::config::presets;
 use crate::config::{
     AngleFeatures, EvaluationConfig, FeaturesConfig, Initialisation, IntegratorConfig, Interval, ModelConfig,
-    ModelKind, Precision, SamplingConfig, SystemConfig, TrainingConfig,
+    ModelKind, Precision, SamplingConfig, SamplingTail, SystemConfig, TrainingConfig,
 };
 use crate::optimiser::ClippingConfig;
 
@@ -202,13 +202,15 @@ fn any_config() -> impl Strategy<Value = ExperimentConfig> {
     )
         .prop_map(|(names, counts, system, sampling, models, evaluation, seconds)| {
             let [experiment, preset] = names;
+            let tail = SamplingTail { share: seconds, from_step: counts[0], velocity: sampling.velocity };
+            let tail = counts[1].is_multiple_of(2).then_some(tail);
             ExperimentConfig {
                 experiment,
                 preset,
                 seed: counts[0],
                 system,
                 sampling,
-                sampling_tail: None,
+                sampling_tail: tail,
                 models,
                 evaluation,
                 log_every: counts[1],
