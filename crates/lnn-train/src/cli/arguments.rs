@@ -46,7 +46,7 @@ pub(super) struct ExperimentArguments {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(super) models: Option<Vec<String>>,
 
-    /// Folder of the run [default: runs/<experiment>/<preset>-<seed>]; with --seeds the folder that holds
+    /// Folder of the run [default: runs/EXPERIMENT/PRESET-SEED]; with --seeds the folder that holds
     /// the runs.
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
