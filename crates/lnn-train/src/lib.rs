@@ -14,3 +14,6 @@ pub mod optimiser;
 pub mod record;
 pub mod report;
 pub mod store;
+mod target;
+
+pub use target::NonFiniteTarget;

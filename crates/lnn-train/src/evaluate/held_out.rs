@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use crate::model::{Model, ModelWorkspace, States};
 use crate::record::MassMatrixSpectrum;
+use crate::target::{NonFiniteTarget, acceleration_into};
 
 /// Rows a block; fixed, so that sums do not depend on the number of threads.
 const BLOCK: usize = 64;
@@ -43,7 +44,15 @@ struct Share {
 
 impl HeldOut {
     /// `count` states drawn from `ranges` by `sampler`, with the system's accelerations.
-    pub fn new(system: &dyn System, ranges: &[Interval], sampler: StateSampler, count: usize) -> Self {
+    ///
+    /// # Errors
+    /// An acceleration that is not finite.
+    pub fn new(
+        system: &dyn System,
+        ranges: &[Interval],
+        sampler: StateSampler,
+        count: usize,
+    ) -> Result<Self, NonFiniteTarget> {
         let d = system.degrees_of_freedom();
         let mut states = vec![0.0; count * 2 * d];
         sampler.fill(0, ranges, &mut states);
@@ -52,9 +61,9 @@ impl HeldOut {
         for (state, target) in states.chunks_exact(2 * d).zip(target.chunks_exact_mut(d)) {
             q.extend_from_slice(&state[..d]);
             q_dot.extend_from_slice(&state[d..]);
-            system.acceleration_into(&state[..d], &state[d..], target);
+            acceleration_into::<f64>(system, &state[..d], &state[d..], target)?;
         }
-        Self { dof: d, q, q_dot, target }
+        Ok(Self { dof: d, q, q_dot, target })
     }
 
     /// Number of states.

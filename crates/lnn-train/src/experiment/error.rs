@@ -7,6 +7,7 @@ use crate::model::ModelError;
 use crate::optimiser::OptimiserError;
 use crate::report::ReportError;
 use crate::store::StoreError;
+use crate::target::NonFiniteTarget;
 
 /// What can end an experiment early.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,9 @@ pub enum ExperimentError {
     /// A file or folder.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The data.
+    #[error(transparent)]
+    Data(#[from] NonFiniteTarget),
     /// Training.
     #[error(transparent)]
     Fit(#[from] FitError),

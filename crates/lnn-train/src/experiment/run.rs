@@ -138,22 +138,20 @@ fn run_in_pool(
     let config = &options.config;
     let system = build_system(&config.system)?;
     let dof = system.degrees_of_freedom();
+    // Before the folder is claimed: data that no model can learn leave nothing behind.
+    let held_out_ranges = ranges(&config.sampling, dof)?;
+    let held_out_sampler = sampler(config.seed, Purpose::HeldOut);
+    let held_out = HeldOut::new(&*system, &held_out_ranges, held_out_sampler, config.evaluation.held_out)?;
     let (folder, state) = RunFolder::open(&options.folder, config, options.resume)?;
     let device = device();
     let threads = rayon::current_num_threads();
     observe(Event::Started { folder: folder.path().to_owned(), device: &device, threads, state });
 
-    let held_out_ranges = ranges(&config.sampling, dof)?;
     let context = Context {
         config,
         fingerprint: config.fingerprint()?,
         folder: &folder,
-        held_out: HeldOut::new(
-            &*system,
-            &held_out_ranges,
-            sampler(config.seed, Purpose::HeldOut),
-            config.evaluation.held_out,
-        ),
+        held_out,
         system: Arc::clone(&system),
         stop,
     };

@@ -10,4 +10,4 @@ mod worker;
 
 pub use partition::Partition;
 pub use session::{FitError, FitPlan, FitResult, FitState, LOGGED_STATES, Progress, fit, restore};
-pub use training::{StepReport, Tail, Training, TrainingPlan};
+pub use training::{StepError, StepReport, Tail, Training, TrainingPlan};

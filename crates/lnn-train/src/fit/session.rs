@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use lnn_autodiff::Real;
 
-use super::training::Training;
+use super::training::{StepError, Training};
 use crate::evaluate::HeldOut;
-use crate::optimiser::{OptimiserError, check_finite};
+use crate::optimiser::check_finite;
 use crate::record::MetricsLine;
 use crate::store::{
     Checkpoint, CheckpointRecord, Element, FallbackNotice, MetricsLog, StoreError, TensorProblem, checkpoint_path,
@@ -83,15 +83,15 @@ pub enum FitError {
     /// A file.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The optimiser.
+    /// The data or the optimiser.
     #[error("training of `{model}` cannot go on after step {step}: {source}")]
-    Optimiser {
+    Step {
         /// Model name.
         model: String,
         /// Steps done.
         step: u64,
-        /// What the optimiser says.
-        source: OptimiserError,
+        /// What went wrong.
+        source: StepError,
     },
     /// Nothing, or nothing any more, can be learned: step after step overflows.
     #[error(
@@ -185,7 +185,7 @@ fn load_tensors<T: Real + Element>(training: &mut Training<T>, checkpoint: &Chec
 /// A log line is appended before the checkpoint that covers it, so a resumed run writes the same lines.
 ///
 /// # Errors
-/// A file that cannot be written, an optimiser that cannot go on, or a training that learns nothing: 1000 skipped
+/// A file that cannot be written, data that are not finite, an optimiser that cannot go on, or a training that learns nothing: 1000 skipped
 /// steps in a row, or a whole run of them. A state that [`restore`] would refuse is never written.
 pub fn fit<T: Real + Element>(
     training: &mut Training<T>,
@@ -201,7 +201,7 @@ pub fn fit<T: Real + Element>(
     let (mut last_checkpoint, mut last_progress) = (start, start);
     let mut acceleration_l1 = None;
     while training.step_count() < plan.steps {
-        let report = training.step().map_err(|source| optimiser_error(training, plan, source))?;
+        let report = training.step().map_err(|source| step_error(training, plan, source))?;
         let step = training.step_count();
         if report.skipped {
             state.skipped_in_a_row += 1;
@@ -241,7 +241,7 @@ pub fn fit<T: Real + Element>(
         if stopping || step == plan.steps || now - last_checkpoint >= plan.checkpoint_every {
             last_checkpoint = now;
             check_finite(&training.plan().optimiser.state())
-                .map_err(|source| optimiser_error(training, plan, source))?;
+                .map_err(|source| step_error(training, plan, source.into()))?;
             let seconds = state.earlier_seconds + start.elapsed().as_secs_f64();
             save_checkpoint(plan.folder, &checkpoint(training, plan, &state, seconds))?;
         }
@@ -262,8 +262,8 @@ fn is_logged(step: u64, plan: &FitPlan<'_>) -> bool {
     early || step.is_multiple_of(plan.log_every) || step == plan.steps
 }
 
-fn optimiser_error<T: Real>(training: &Training<T>, plan: &FitPlan<'_>, source: OptimiserError) -> FitError {
-    FitError::Optimiser { model: plan.model.to_owned(), step: training.step_count(), source }
+fn step_error<T: Real>(training: &Training<T>, plan: &FitPlan<'_>, source: StepError) -> FitError {
+    FitError::Step { model: plan.model.to_owned(), step: training.step_count(), source }
 }
 
 fn give_up_if_hopeless<T: Real>(training: &Training<T>, plan: &FitPlan<'_>, state: &FitState) -> Result<(), FitError> {

@@ -12,6 +12,7 @@ use super::worker::{BlockContext, Worker};
 use crate::loss::{BatchLoss, Loss};
 use crate::model::Model;
 use crate::optimiser::{ClipOutcome, Optimiser, OptimiserError, RunningNormClip, Schedule, check_finite};
+use crate::target::NonFiniteTarget;
 
 /// What to train on what, by which recipe.
 pub struct TrainingPlan<T: Real> {
@@ -84,7 +85,18 @@ pub struct Training<T: Real> {
 /// One group's share of the batch.
 struct Group<T> {
     gradient: Vec<T>,
-    loss: BatchLoss,
+    loss: Result<BatchLoss, NonFiniteTarget>,
+}
+
+/// Why a step could not be made, by no fault of this batch alone.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum StepError {
+    /// The optimiser.
+    #[error(transparent)]
+    Optimiser(#[from] OptimiserError),
+    /// The data.
+    #[error(transparent)]
+    Data(#[from] NonFiniteTarget),
 }
 
 /// What one step did.
@@ -108,7 +120,7 @@ impl<T: Real> Training<T> {
         assert_eq!(plan.parameters.len(), parameters, "initial parameters");
         let partition = Partition::new(plan.batch, parameters);
         let worker = |_| Mutex::new(Worker::new(&plan.model, partition.block_rows()));
-        let group = |_| Group { gradient: vec![T::ZERO; parameters], loss: BatchLoss::default() };
+        let group = |_| Group { gradient: vec![T::ZERO; parameters], loss: Ok(BatchLoss::default()) };
         let training = Self {
             step: 0,
             partition,
@@ -129,7 +141,8 @@ impl<T: Real> Training<T> {
         rayon::broadcast(|thread| {
             let mut worker = workers[thread.index()].lock().unwrap_or_else(PoisonError::into_inner);
             let mut gradient = vec![T::ZERO; context.parameters.len()];
-            worker.run(&context, 0..rows, &mut gradient);
+            // The first step meets the same data and returns their error.
+            let _ = worker.run(&context, 0..rows, &mut gradient);
         });
     }
 
@@ -172,15 +185,16 @@ impl<T: Real> Training<T> {
     /// gradient, which was finite, and the clipping its norm.
     ///
     /// # Errors
-    /// What the optimiser cannot mend: a decomposition that does not converge, or averages that overflowed
-    /// with the update, from which no later step could recover.
+    /// A target acceleration that is not finite: the step is not made. And what the optimiser cannot mend: a
+    /// decomposition that does not converge, or averages that overflowed with the update, from which no later
+    /// step could recover.
     ///
     /// # Panics
     /// If it runs in a larger thread pool than the one it was made in.
-    pub fn step(&mut self) -> Result<StepReport, OptimiserError> {
+    pub fn step(&mut self) -> Result<StepReport, StepError> {
         let learning_rate = self.plan.schedule.learning_rate(self.step);
         self.accumulate_blocks();
-        let mut loss = self.reduce();
+        let mut loss = self.reduce()?;
         loss.value += self.add_penalty();
         self.step += 1;
         let skip = |clip: &mut RunningNormClip| {
@@ -213,18 +227,22 @@ impl<T: Real> Training<T> {
             // Uncontended: a thread works on one group at a time.
             let mut worker = workers[thread].lock().unwrap_or_else(PoisonError::into_inner);
             group.gradient.fill(T::ZERO);
-            group.loss = BatchLoss::default();
-            for block in partition.blocks(index) {
-                group.loss += worker.run(&context, block, &mut group.gradient);
-            }
+            group.loss = partition.blocks(index).try_fold(BatchLoss::default(), |mut loss, block| {
+                loss += worker.run(&context, block, &mut group.gradient)?;
+                Ok(loss)
+            });
         });
     }
 
-    /// Sums the groups in their order.
-    fn reduce(&mut self) -> BatchLoss {
+    /// Sums the groups in their order; the first error in that order, so that it too does not depend on threads.
+    fn reduce(&mut self) -> Result<BatchLoss, NonFiniteTarget> {
         /// Parameters a task: below this a second thread costs more than it saves.
         const CHUNK: usize = 1 << 14;
         let groups = &self.groups;
+        let mut loss = BatchLoss::default();
+        for group in groups {
+            loss += group.loss.clone()?;
+        }
         self.gradient.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, gradient)| {
             let start = chunk * CHUNK;
             let end = start + gradient.len();
@@ -235,11 +253,7 @@ impl<T: Real> Training<T> {
                 }
             }
         });
-        let mut loss = BatchLoss::default();
-        for group in groups {
-            loss += group.loss;
-        }
-        loss
+        Ok(loss)
     }
 
     /// Adds the gradient 2cθ of the penalty and returns its value c‖θ‖².
@@ -301,7 +315,7 @@ mod tests {
         assert_eq!((training.parameters(), training.skipped_steps()), (&*before, 1));
         training.plan.optimiser = Box::new(Breaking { next: f32::INFINITY, state: [0.0] });
         let lost = OptimiserError::StateOverflow { name: "moment".to_owned(), index: 0 };
-        assert_eq!(training.step(), Err(lost));
+        assert_eq!(training.step(), Err(lost.into()));
         assert_eq!(training.parameters(), before);
     }
 }

@@ -8,6 +8,7 @@ use lnn_physics::sampling::{Interval, StateSampler};
 
 use crate::loss::{BatchLoss, Loss};
 use crate::model::{Model, ModelWorkspace, States};
+use crate::target::{NonFiniteTarget, acceleration_into};
 
 use super::training::Tail;
 
@@ -55,7 +56,15 @@ impl<T: Real> Worker<T> {
     }
 
     /// Samples the rows `block` of the step's batch, and adds their loss's gradient to `gradient`.
-    pub(super) fn run(&mut self, context: &BlockContext<'_, T>, block: Range<usize>, gradient: &mut [T]) -> BatchLoss {
+    ///
+    /// # Errors
+    /// A target that is not finite in `T`.
+    pub(super) fn run(
+        &mut self,
+        context: &BlockContext<'_, T>,
+        block: Range<usize>,
+        gradient: &mut [T],
+    ) -> Result<BatchLoss, NonFiniteTarget> {
         let d = self.target_row.len();
         let rows = block.len();
         let states = &mut self.states[..rows * 2 * d];
@@ -64,7 +73,7 @@ impl<T: Real> Worker<T> {
         sample(sampler, step, ranges, tail, block.start, states);
         for (row, state) in states.chunks_exact(2 * d).enumerate() {
             let (q, q_dot) = state.split_at(d);
-            context.system.acceleration_into(q, q_dot, &mut self.target_row);
+            acceleration_into::<T>(context.system, q, q_dot, &mut self.target_row)?;
             for i in 0..d {
                 self.q[row * d + i] = T::from_f64(q[i]);
                 self.q_dot[row * d + i] = T::from_f64(q_dot[i]);
@@ -79,7 +88,7 @@ impl<T: Real> Worker<T> {
         if loss.non_finite == 0 {
             context.model.add_gradient(context.parameters, lambda, &mut self.workspace, gradient);
         }
-        loss
+        Ok(loss)
     }
 }
 

@@ -111,6 +111,22 @@ fn values_that_make_no_sense_are_refused_under_their_names() {
     }
 }
 
+/// Accelerations beyond a number format, by a gravity of the wrong unit.
+#[test]
+fn data_that_are_not_finite_are_refused_with_the_state_they_belong_to() {
+    let message = refused(&spoilt("g: 9.8", "g: 1.79e308"), BAD);
+    assert!(message.contains("the training data are unusable: at q = [") && message.contains("inf"), "{message}");
+    assert!(message.contains("finite in f64") && message.contains("check the system's parameters"), "{message}");
+
+    // Large enough for single precision only: found when the training draws it, and no step is made.
+    let workplace = spoilt("g: 9.8", "g: 1e39");
+    let ended = workplace.run(BAD);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("training of `lnn` cannot go on after step 0"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("finite in f32") && ended.stderr.contains("precision to f64"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+}
+
 #[test]
 fn a_rectifier_is_refused_for_a_lagrangian_network_and_all_problems_come_at_once() {
     let mut config = config(40);
