@@ -98,6 +98,8 @@ pub struct FeatureMap {
     degrees_of_freedom: usize,
     conditionals: usize,
     features: Vec<Feature>,
+    /// For a sine or cosine, an earlier cosine or sine of the same angle: one evaluation gives both.
+    partners: Vec<Option<usize>>,
 }
 
 impl FeatureMap {
@@ -124,7 +126,8 @@ impl FeatureMap {
                 return Err(FeatureError::Scale { feature: position, scale });
             }
         }
-        Ok(Self { degrees_of_freedom, conditionals, features })
+        let partners = (0..features.len()).map(|k| partner(&features[..k], features[k])).collect();
+        Ok(Self { degrees_of_freedom, conditionals, features, partners })
     }
 
     /// Number of features: the network's input width.
@@ -159,15 +162,21 @@ impl FeatureMap {
         for row in 0..rows {
             let x = &mut x[row * n..(row + 1) * n];
             let slope = &mut slope[row * n..(row + 1) * n];
-            for (k, feature) in self.features.iter().enumerate() {
+            for (k, (feature, partner)) in self.features.iter().zip(&self.partners).enumerate() {
                 (x[k], slope[k]) = match *feature {
                     Feature::Position { index, scale } => linear(q[row * d + index], scale),
                     Feature::WrappedAngle { index, scale } => linear(wrap(q[row * d + index]), scale),
-                    Feature::Sine { index } => q[row * d + index].sin_cos(),
-                    Feature::Cosine { index } => {
-                        let (sine, cosine) = q[row * d + index].sin_cos();
-                        (cosine, -sine)
-                    }
+                    Feature::Sine { index } => match *partner {
+                        Some(cosine) => (-slope[cosine], x[cosine]),
+                        None => q[row * d + index].sin_cos(),
+                    },
+                    Feature::Cosine { index } => match *partner {
+                        Some(sine) => (slope[sine], -x[sine]),
+                        None => {
+                            let (sine, cosine) = q[row * d + index].sin_cos();
+                            (cosine, -sine)
+                        }
+                    },
                     Feature::Velocity { index, scale } => linear(q_dot[row * d + index], scale),
                     Feature::Conditional { index, scale } => linear(conditionals[row * c + index], scale),
                 };
@@ -234,6 +243,16 @@ impl FeatureMap {
             }
         }
     }
+}
+
+/// The place of a sine among `earlier` if `feature` is the cosine of the same angle, or the reverse.
+fn partner(earlier: &[Feature], feature: Feature) -> Option<usize> {
+    let wanted = match feature {
+        Feature::Sine { index } => Feature::Cosine { index },
+        Feature::Cosine { index } => Feature::Sine { index },
+        _ => return None,
+    };
+    earlier.iter().position(|&feature| feature == wanted)
 }
 
 impl Feature {
@@ -316,6 +335,22 @@ mod tests {
         let mut along = vec![0.0; n];
         map.position_tangent(&slope, &q_dot, &mut along);
         assert_eq!(along, tangents[2 * n..], "(q̇, 0) is the position tangent along q̇");
+    }
+
+    #[test]
+    fn sines_and_cosines_are_those_of_their_angles_in_any_order() {
+        let (sine, cosine) = (|index| Feature::Sine { index }, |index| Feature::Cosine { index });
+        let list = vec![cosine(0), sine(1), sine(0), cosine(0), cosine(1), sine(1)];
+        let map = FeatureMap::new(2, 0, list).expect("valid features");
+        let (mut x, mut slope) = ([0.0; 12], [0.0; 12]);
+        map.evaluate(&[0.3, -1.2, 2.5, 7.0], &[0.0; 4], &[], &mut x, &mut slope);
+        for (row, [a, b]) in [[0.3_f64, -1.2], [2.5, 7.0]].into_iter().enumerate() {
+            let (want, want_slope) = (
+                [a.cos(), b.sin(), a.sin(), a.cos(), b.cos(), b.sin()],
+                [-a.sin(), b.cos(), a.cos(), -a.sin(), -b.sin(), b.cos()],
+            );
+            assert_eq!((&x[6 * row..6 * row + 6], &slope[6 * row..6 * row + 6]), (&want[..], &want_slope[..]));
+        }
     }
 
     #[test]

@@ -33,3 +33,4 @@ pub use mlp::{LayerRange, Mlp, MlpShape, ShapeError};
 pub use real::Real;
 pub use scalar::Scalar;
 pub use tape::{Adjoints, Tape, Var};
+pub use vectorised::vectorised;

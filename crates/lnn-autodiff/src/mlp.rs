@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::jet::PackedWeights;
 use crate::{Activation, Real};
 
 /// Layer sizes and activation of a multilayer perceptron
@@ -131,7 +132,7 @@ impl MlpShape {
     /// [`ShapeError::ParameterCount`] if the slice has another length.
     pub fn bind<'a, T: Real>(&'a self, parameters: &'a [T]) -> Result<Mlp<'a, T>, ShapeError> {
         if parameters.len() == self.parameter_count() {
-            Ok(Mlp { shape: self, parameters })
+            Ok(Mlp { shape: self, parameters, packed: None })
         } else {
             Err(ShapeError::ParameterCount { expected: self.parameter_count(), given: parameters.len() })
         }
@@ -143,9 +144,20 @@ impl MlpShape {
 pub struct Mlp<'a, T> {
     pub(crate) shape: &'a MlpShape,
     pub(crate) parameters: &'a [T],
+    pub(crate) packed: Option<&'a PackedWeights<T>>,
 }
 
 impl<'a, T: Real> Mlp<'a, T> {
+    /// The same network with its weights packed for blocks of few rows, which must have been made from the same
+    /// parameters.
+    ///
+    /// # Panics
+    /// If `packed` was made from another number of parameters.
+    #[must_use]
+    pub fn with_packed(self, packed: &'a PackedWeights<T>) -> Self {
+        assert_eq!(packed.parameter_count(), self.parameters.len(), "packed from this network");
+        Self { packed: Some(packed), ..self }
+    }
     /// The network's shape.
     pub fn shape(&self) -> &'a MlpShape {
         self.shape

@@ -11,6 +11,7 @@ use faer::traits::RealField;
 /// kernels, whose error bounds are stated there.
 pub trait Real:
     RealField
+    + bytemuck::Pod
     + Copy
     + Default
     + Debug

@@ -1,16 +1,30 @@
 //! Run-time choice of the instruction set for a kernel.
 
 /// Calls `kernel(arguments)` compiled for the best instruction set of this machine (AVX-512, AVX2 with
-/// FMA, or what the target guarantees).
+/// FMA, or what the target guarantees), and returns its result.
 ///
 /// The kernel is plain Rust; the compiler vectorises its loops. It must not capture anything and must be
 /// marked `#[inline(always)]`: a captured reference would be called through a shim that is compiled for
 /// the baseline instruction set.
-pub(crate) fn vectorised<A, K: Fn(A)>(arguments: A, kernel: K) {
+///
+/// ```
+/// let (mut y, x) = ([1.0_f32; 100], [2.0_f32; 100]);
+/// lnn_autodiff::vectorised(
+///     (&mut y, &x),
+///     #[inline(always)]
+///     |(y, x)| {
+///         for (y, x) in y.iter_mut().zip(x) {
+///             *y += 0.5 * x;
+///         }
+///     },
+/// );
+/// assert_eq!(y, [2.0; 100]);
+/// ```
+pub fn vectorised<A, R, K: Fn(A) -> R>(arguments: A, kernel: K) -> R {
     const {
         assert!(size_of::<K>() == 0, "a vectorised kernel captures nothing");
     }
-    pulp::Arch::new().dispatch(Call { arguments, kernel });
+    pulp::Arch::new().dispatch(Call { arguments, kernel })
 }
 
 struct Call<A, K> {
@@ -18,11 +32,11 @@ struct Call<A, K> {
     kernel: K,
 }
 
-impl<A, K: Fn(A)> pulp::NullaryFnOnce for Call<A, K> {
-    type Output = ();
+impl<A, R, K: Fn(A) -> R> pulp::NullaryFnOnce for Call<A, K> {
+    type Output = R;
 
     #[inline(always)]
-    fn call(self) {
-        (self.kernel)(self.arguments);
+    fn call(self) -> R {
+        (self.kernel)(self.arguments)
     }
 }

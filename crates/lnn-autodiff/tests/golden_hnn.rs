@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use lnn_autodiff::jet::{JetWorkspace, Purpose};
+use lnn_autodiff::jet::{Accumulate, JetWorkspace, Purpose};
 use lnn_autodiff::{Activation, MlpShape, Real};
 use serde_json::Value;
 
@@ -80,7 +80,7 @@ fn evaluate<T: Real>(golden: &Golden, block: usize) -> Found {
         let weight = T::from_f64(2.0 / rows as f64);
         let a: Vec<T> = error.chunks_exact(2).flat_map(|error| [-error[1] * weight, error[0] * weight]).collect();
         let nothing = vec![T::ZERO; end - start];
-        jets.functional_gradient(network, &a, &nothing, &nothing, &mut gradient);
+        jets.functional_gradient(network, &a, &nothing, &nothing, Accumulate::Add, &mut gradient);
     }
     found.gradient = gradient.iter().map(|gradient| gradient.to_f64()).collect();
     found

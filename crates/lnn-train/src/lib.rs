@@ -2,6 +2,7 @@
 //!
 //! The modules follow the data: [`config`] says what to do, [`model`] holds the networks, [`fit`] trains
 //! them with [`loss`] and [`optimiser`], [`evaluate`] judges them, [`record`] is what was measured,
+//! [`rollout`] integrates many states of a learned motion,
 //! [`report`] shows it, [`store`] keeps it, and [`experiment`] runs it all.
 
 pub mod config;
@@ -13,6 +14,7 @@ pub mod model;
 pub mod optimiser;
 pub mod record;
 pub mod report;
+pub mod rollout;
 pub mod store;
 mod target;
 

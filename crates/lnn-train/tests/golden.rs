@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use lnn_autodiff::features::{Feature, FeatureMap};
-use lnn_autodiff::jet::{JetWorkspace, Purpose};
+use lnn_autodiff::jet::{Accumulate, JetWorkspace, Purpose};
 use lnn_autodiff::{Activation, MlpShape, Real};
 use lnn_train::loss::Loss;
 use lnn_train::model::{LagrangianNetwork, LagrangianWorkspace, States};
@@ -187,7 +187,7 @@ fn evaluate<T: Real>(golden: &Golden, block: usize) -> Found {
         let part = Loss::L1.evaluate(workspace.acceleration(), &target[start * d..end * d], rows, &mut lambda);
         assert_eq!(part.non_finite, 0, "{}", golden.name);
         found.loss += part.value;
-        model.add_gradient(&parameters, &lambda, &mut workspace, &mut gradient);
+        model.gradient(&parameters, &lambda, &mut workspace, Accumulate::Add, &mut gradient);
     }
     found.gradient.extend(double(&gradient));
     (found.position_gradient, found.mixed) = first_and_mixed(golden, &parameters, &q, &q_dot, &conditionals);

@@ -5,30 +5,51 @@ use super::elementary::{exp_m1_nonpositive, exp_nonpositive, ln_1p_unit};
 use crate::Real;
 
 /// A formula that a loop can be monomorphised over.
-pub(super) trait Formula {
+pub(crate) trait Formula {
+    /// `[σ, σ′, σ″, σ‴]`; what is not used is not computed.
     fn derivatives<T: Real>(z: T) -> [T; 4];
 }
 
-pub(super) struct Softplus;
-pub(super) struct Tanh;
-pub(super) struct Sigmoid;
-pub(super) struct Gelu;
-pub(super) struct Silu;
-pub(super) struct Relu2;
-pub(super) struct Relu3;
-pub(super) struct Relu;
+/// Code that is compiled once for each activation.
+pub(crate) trait WithFormula {
+    /// What [`WithFormula::run`] gives.
+    type Output;
+    /// The code.
+    fn run<F: Formula>(self) -> Self::Output;
+}
+
+/// Runs `code` with the formula of `activation`.
+pub(crate) fn with_formula<C: WithFormula>(activation: Activation, code: C) -> C::Output {
+    match activation {
+        Activation::Softplus => code.run::<Softplus>(),
+        Activation::Tanh => code.run::<Tanh>(),
+        Activation::Sigmoid => code.run::<Sigmoid>(),
+        Activation::Gelu => code.run::<Gelu>(),
+        Activation::Silu => code.run::<Silu>(),
+        Activation::Relu2 => code.run::<Relu2>(),
+        Activation::Relu3 => code.run::<Relu3>(),
+        Activation::Relu => code.run::<Relu>(),
+    }
+}
+
+struct Softplus;
+struct Tanh;
+struct Sigmoid;
+struct Gelu;
+struct Silu;
+struct Relu2;
+struct Relu3;
+struct Relu;
 
 pub(super) fn derivatives<T: Real>(activation: Activation, z: T) -> [T; 4] {
-    match activation {
-        Activation::Softplus => Softplus::derivatives(z),
-        Activation::Tanh => Tanh::derivatives(z),
-        Activation::Sigmoid => Sigmoid::derivatives(z),
-        Activation::Gelu => Gelu::derivatives(z),
-        Activation::Silu => Silu::derivatives(z),
-        Activation::Relu2 => Relu2::derivatives(z),
-        Activation::Relu3 => Relu3::derivatives(z),
-        Activation::Relu => Relu::derivatives(z),
+    struct At<T>(T);
+    impl<T: Real> WithFormula for At<T> {
+        type Output = [T; 4];
+        fn run<F: Formula>(self) -> [T; 4] {
+            F::derivatives(self.0)
+        }
     }
+    with_formula(activation, At(z))
 }
 
 /// max(z, 0) that lets NaN through.

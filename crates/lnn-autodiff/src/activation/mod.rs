@@ -2,17 +2,16 @@
 //!
 //! The Euler–Lagrange equation needs two derivatives of the network and its adjoint a third, so an
 //! activation here is always the tuple (σ, σ′, σ″, σ‴). One scalar formula each, in a form that keeps
-//! its relative accuracy in both tails; [`evaluate`] runs it over slices in vector code chosen for the
-//! machine at run time.
+//! its relative accuracy in both tails; the [jet engine](crate::jet) runs it over whole layers in vector code
+//! chosen for the machine at run time.
 
 mod elementary;
 mod formula;
-mod kernel;
 
 use std::fmt;
 use std::str::FromStr;
 
-pub use kernel::evaluate;
+pub(crate) use formula::{Formula, WithFormula, with_formula};
 
 /// An activation function of the hidden layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

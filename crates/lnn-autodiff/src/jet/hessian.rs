@@ -1,6 +1,6 @@
 //! Second derivatives by contraction: no third-order tensor, no extra product.
 
-use super::elementwise;
+use super::elementwise::contract_pairs;
 use super::workspace::{JetWorkspace, Purpose};
 use crate::Real;
 
@@ -23,12 +23,11 @@ impl<T: Real> JetWorkspace<T> {
         if pairs.is_empty() {
             return;
         }
-        for (layer, hidden) in self.hidden.iter().enumerate() {
-            let (_, width) = self.widths(layer);
-            let channel = self.rows * width;
+        for hidden in &self.hidden {
+            let channel = self.rows * hidden.stride;
             let tangents = &hidden.z[..self.directions * channel];
             let (delta, second) = (&hidden.delta[..channel], &hidden.second[..channel]);
-            elementwise::contract_pairs(out, delta, second, tangents, pairs, width);
+            contract_pairs(out, delta, second, tangents, pairs, hidden.stride);
         }
     }
 }

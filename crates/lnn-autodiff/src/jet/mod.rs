@@ -14,15 +14,28 @@
 //! step of a Lagrangian network. `docs/derivations/2-adjoint.md` derives the recurrences; the names
 //! here are the symbols there.
 //!
-//! Arrays are row-major and channel-first: `[channels][rows][width]`, so a layer is one matrix product
-//! over channels × rows.
+//! Arrays are row-major and channel-first: `[channels][rows][stride]`, so a layer is one matrix product
+//! over channels × rows, followed by one elementwise pass.
 
+mod buffer;
 mod elementwise;
 mod forward;
 mod functional;
 mod hessian;
+mod narrow;
+mod packed;
 mod product;
 mod reverse;
 mod workspace;
 
+pub use packed::PackedWeights;
 pub use workspace::{JetInputs, JetWorkspace, Purpose};
+
+/// What becomes of the numbers that are already in a gradient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accumulate {
+    /// They are overwritten, whatever they are.
+    Replace,
+    /// They are added to.
+    Add,
+}

@@ -1,8 +1,9 @@
 //! One reverse sweep: δ = ∂(ȳ·f)/∂a of every layer, and the vector-Jacobian product by parameters.
 
-use super::elementwise;
-use super::product::{add_outer, times_weight};
-use super::workspace::{JetWorkspace, Purpose};
+use super::Accumulate;
+use super::elementwise::{add_rows, multiply};
+use super::product::{Rows, outer, times_weight};
+use super::workspace::{HiddenBuffers, JetWorkspace, Purpose};
 use crate::{Mlp, Real};
 
 impl<T: Real> JetWorkspace<T> {
@@ -15,69 +16,77 @@ impl<T: Real> JetWorkspace<T> {
     pub fn reverse(&mut self, network: Mlp<'_, T>, output_bar: &[T]) {
         self.require(Purpose::Gradient);
         self.require_network(network.shape());
-        let rows = self.rows;
-        assert_eq!(output_bar.len(), rows * self.shape.outputs(), "ȳ: rows × outputs");
-        let own_bar = &mut self.output_bar[..rows * self.shape.outputs()];
-        own_bar.copy_from_slice(output_bar);
-        let last = self.hidden.len();
-        for layer in (0..=last).rev() {
-            let (inputs, outputs) = self.widths(layer);
-            let (below, here) = self.hidden.split_at_mut(layer);
-            let z_bar = match here.first_mut() {
-                None => &self.output_bar[..rows * outputs],
-                Some(hidden) => {
-                    let channel = rows * outputs;
-                    let delta_z = hidden.delta_z_mut(channel);
-                    let (delta_z, delta, first) = delta_z;
-                    elementwise::multiply(delta_z, delta, first);
-                    &*delta_z
-                }
-            };
-            let target = match below.last_mut() {
-                Some(hidden) => &mut hidden.delta[..rows * inputs],
-                None => &mut self.input_bar[..rows * inputs],
-            };
-            times_weight(target, z_bar, network.weight(layer), [rows, outputs, inputs]);
+        let (rows, inputs, outputs) = (self.rows, self.shape.inputs(), self.shape.outputs());
+        assert_eq!(output_bar.len(), rows * outputs, "ȳ: rows × outputs");
+        self.output_bar[..rows * outputs].copy_from_slice(output_bar);
+        let mut z_bar = Rows { data: &self.output_bar[..], width: outputs, stride: outputs };
+        for layer in (0..self.hidden.len()).rev() {
+            let HiddenBuffers { width, stride, ref mut delta, ref first, .. } = self.hidden[layer];
+            let out = Rows { data: &mut delta[..], width, stride };
+            times_weight(rows, out, z_bar, (network, layer + 1), &mut self.lanes);
+            let channel = rows * stride;
+            multiply(&mut self.bars[..channel], &delta[..channel], &first[..channel]);
+            z_bar = Rows { data: &self.bars[..], width, stride };
         }
+        let out = Rows { data: &mut self.input_bar[..], width: inputs, stride: inputs };
+        times_weight(rows, out, z_bar, (network, 0), &mut self.lanes);
     }
 
-    /// Adds ∂(Σ ȳ·f)/∂θ of the block to `gradient`, laid out as the parameters.
+    /// Writes ∂(Σ ȳ·f)/∂θ of the block to `gradient`, laid out as the parameters.
     ///
     /// Needs [`reverse`](Self::reverse) before it; this is the vector-Jacobian product of a plain
     /// network with ȳ as cotangent.
     ///
     /// # Panics
     /// If `gradient` has another length than the parameters.
-    pub fn add_parameter_vjp(&mut self, gradient: &mut [T]) {
+    pub fn parameter_vjp(&mut self, accumulate: Accumulate, gradient: &mut [T]) {
         self.require(Purpose::Gradient);
         assert_eq!(gradient.len(), self.shape.parameter_count(), "gradient length");
         let rows = self.rows;
+        if accumulate == Accumulate::Replace {
+            // Biases are sums over rows; weights are written as a whole, if there is a row at all.
+            for layer in self.shape.layers() {
+                gradient[layer.bias.clone()].fill(T::ZERO);
+            }
+        }
+        if rows == 0 {
+            self.clear(accumulate, gradient);
+            return;
+        }
         for layer in 0..=self.hidden.len() {
-            let (inputs, outputs) = self.widths(layer);
-            let z_bar = match self.hidden.get(layer) {
-                Some(hidden) => hidden.delta_z(rows * outputs),
-                None => &self.output_bar[..rows * outputs],
+            let range = self.shape.layer(layer).clone();
+            let left = match self.hidden.get(layer) {
+                None => Rows { data: &self.output_bar[..], width: range.outputs, stride: range.outputs },
+                Some(hidden) => {
+                    let channel = rows * hidden.stride;
+                    multiply(&mut self.bars[..channel], &hidden.delta[..channel], &hidden.first[..channel]);
+                    Rows { data: &self.bars[..], width: hidden.width, stride: hidden.stride }
+                }
             };
-            let value = self.directions * rows * inputs;
-            let input = &self.stacks[layer][value..value + rows * inputs];
-            let range = self.shape.layer(layer);
-            add_outer(&mut gradient[range.weight.clone()], z_bar, input, [rows, outputs, inputs]);
-            elementwise::add_rows(&mut gradient[range.bias.clone()], z_bar);
+            outer(rows, &mut gradient[range.weight], accumulate, left, self.right_factors(layer));
+            add_rows(&mut gradient[range.bias], &left.data[..rows * left.stride], left.stride);
         }
     }
-}
 
-impl<T: Real> super::workspace::HiddenBuffers<T> {
-    /// δσ′ lies last among the bars: channel 3 with the adjoint's, channel 0 without.
-    fn delta_z_start(&self, channel: usize) -> usize {
-        if self.third.is_empty() { 0 } else { 3 * channel }
+    /// Right factors of a layer's weight gradient: `[value, u, w, c]` of its input.
+    pub(super) fn right_factors(&self, layer: usize) -> Rows<&[T]> {
+        match layer.checked_sub(1) {
+            None => {
+                let inputs = self.shape.inputs();
+                let value = self.directions * self.rows * inputs;
+                Rows { data: &self.inputs[value..], width: inputs, stride: inputs }
+            }
+            Some(below) => {
+                let HiddenBuffers { width, stride, activations, .. } = &self.hidden[below];
+                Rows { data: &activations[..], width: *width, stride: *stride }
+            }
+        }
     }
-    pub(super) fn delta_z(&self, channel: usize) -> &[T] {
-        let start = self.delta_z_start(channel);
-        &self.bars[start..start + channel]
-    }
-    fn delta_z_mut(&mut self, channel: usize) -> (&mut [T], &[T], &[T]) {
-        let start = self.delta_z_start(channel);
-        (&mut self.bars[start..start + channel], &self.delta[..channel], &self.first[..channel])
+
+    /// The gradient of no rows.
+    pub(super) fn clear(&self, accumulate: Accumulate, gradient: &mut [T]) {
+        if accumulate == Accumulate::Replace {
+            gradient.fill(T::ZERO);
+        }
     }
 }

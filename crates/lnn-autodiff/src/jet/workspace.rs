@@ -1,5 +1,7 @@
 //! The buffers of one block, allocated once.
 
+use super::buffer::{Buffer, row_stride};
+use super::elementwise::LANES;
 use crate::{MlpShape, Real};
 
 /// What a workspace will be asked for; buffers and derivatives beyond it are not made.
@@ -25,36 +27,53 @@ pub struct JetWorkspace<T> {
     pub(super) purpose: Purpose,
     pub(super) capacity: usize,
     pub(super) rows: usize,
-    /// Layer inputs, first the network's: channels `[tangents…, value, u, w, c]`. The forward product
-    /// reads the leading t + 1 channels, the weight gradient the trailing 4, each one contiguous run.
-    pub(super) stacks: Vec<Vec<T>>,
+    /// The network's inputs `[tangents…, value, u, w, c]`, each `[rows, inputs]`. The forward product reads the
+    /// leading t + 1 channels, the weight gradient the trailing 4, each one contiguous run.
+    pub(super) inputs: Vec<T>,
     pub(super) hidden: Vec<HiddenBuffers<T>>,
+    /// `[ȧ…, a]` of the layer that was computed last: the next product's input.
+    pub(super) carried: Buffer<T>,
+    /// `[z̄, ż̄^u, ż̄^w, δσ′]` of the layer at hand, the left factors of its weight gradient in the order of
+    /// [`HiddenBuffers::activations`]; without the functional δσ′ only.
+    pub(super) bars: Buffer<T>,
+    /// `[β, α^u, α^w]` of the layer at hand.
+    pub(super) above: Buffer<T>,
+    /// The bias of the layer at hand, or its gradient; one padded row.
+    pub(super) bias_row: Buffer<T>,
+    /// Scratch: a lane group for each input of the widest layer.
+    pub(super) lanes: Buffer<T>,
     /// `[tangents…, value]`, each `[rows, outputs]`.
     pub(super) outputs: Vec<T>,
     /// ȳ, `[rows, outputs]`.
     pub(super) output_bar: Vec<T>,
     /// `[rows, inputs]`.
     pub(super) input_bar: Vec<T>,
-    /// `[β, α^u, α^w]` of the layer at hand.
-    pub(super) above: Vec<T>,
 }
 
-/// What one hidden layer keeps between passes, each `[channels][rows][width]`.
+/// What one hidden layer keeps between passes, each `[channels][rows][stride]`.
 #[derive(Clone, Debug)]
 pub(super) struct HiddenBuffers<T> {
-    /// `[ż…, z]`.
-    pub(super) z: Vec<T>,
-    pub(super) first: Vec<T>,
-    pub(super) second: Vec<T>,
-    pub(super) third: Vec<T>,
+    pub(super) width: usize,
+    pub(super) stride: usize,
+    /// `[ż…, z]`; z is not needed after its activation, and its place is c_z's.
+    pub(super) z: Buffer<T>,
+    pub(super) first: Buffer<T>,
+    pub(super) second: Buffer<T>,
+    pub(super) third: Buffer<T>,
     /// δ = ∂(ȳ·f)/∂a.
-    pub(super) delta: Vec<T>,
-    /// `[z̄, ż̄^u, ż̄^w, δσ′]`: the left factors of the weight gradient, in the order of the stacks' last
-    /// four channels.
-    pub(super) bars: Vec<T>,
-    pub(super) c_z: Vec<T>,
-    pub(super) z_u: Vec<T>,
-    pub(super) z_w: Vec<T>,
+    pub(super) delta: Buffer<T>,
+    /// `[ż^u, ż^w]`.
+    pub(super) z_directional: Buffer<T>,
+    /// `[a, ȧ^u, ȧ^w, c_a]`: the right factors of the next layer's weight gradient; without the functional a only.
+    pub(super) activations: Buffer<T>,
+}
+
+impl<T> HiddenBuffers<T> {
+    /// The first `length` numbers of a buffer, or none if it was not made.
+    pub(super) fn part(buffer: &mut Buffer<T>, length: usize) -> &mut [T] {
+        let length = length.min(buffer.len());
+        &mut buffer[..length]
+    }
 }
 
 /// Where a caller writes the block's inputs.
@@ -69,36 +88,45 @@ pub struct JetInputs<'a, T> {
 impl<T: Real> JetWorkspace<T> {
     /// Buffers for blocks of up to `capacity` rows with `directions` tangents.
     pub fn new(shape: &MlpShape, directions: usize, capacity: usize, purpose: Purpose) -> Self {
-        let zeros = |channels: usize, width: usize| vec![T::ZERO; channels * capacity * width];
         let only_for = |least: Purpose, channels: usize| if purpose >= least { channels } else { 0 };
-        let adjoint_channels = only_for(Purpose::Functional, 3);
-        let widths = &shape.dimensions()[..=shape.hidden_layers()];
-        let stacks = widths.iter().map(|&width| zeros(directions + 1 + adjoint_channels, width)).collect();
-        let hidden = widths[1..]
+        let (gradient, functional) = (only_for(Purpose::Gradient, 1), only_for(Purpose::Functional, 1));
+        let widths = &shape.dimensions()[1..=shape.hidden_layers()];
+        let hidden: Vec<_> = widths
             .iter()
-            .map(|&width| HiddenBuffers {
-                z: zeros(directions + 1, width),
-                first: zeros(only_for(Purpose::Gradient, 1), width),
-                second: zeros(only_for(Purpose::Hessian, 1), width),
-                third: zeros(only_for(Purpose::Functional, 1), width),
-                delta: zeros(only_for(Purpose::Gradient, 1), width),
-                bars: zeros(only_for(Purpose::Gradient, 1) + adjoint_channels, width),
-                c_z: zeros(only_for(Purpose::Functional, 1), width),
-                z_u: zeros(only_for(Purpose::Functional, 1), width),
-                z_w: zeros(only_for(Purpose::Functional, 1), width),
+            .map(|&width| {
+                let stride = row_stride::<T>(width);
+                let buffer = |channels: usize| Buffer::new(channels * capacity * stride);
+                HiddenBuffers {
+                    width,
+                    stride,
+                    z: buffer(directions + 1),
+                    first: buffer(gradient),
+                    second: buffer(only_for(Purpose::Hessian, 1)),
+                    third: buffer(functional),
+                    delta: buffer(gradient),
+                    z_directional: buffer(2 * functional),
+                    activations: buffer(gradient + 3 * functional),
+                }
             })
             .collect();
+        let widest = hidden.iter().map(|layer| layer.stride).max().unwrap_or(0);
+        let shared = |channels: usize| Buffer::new(channels * capacity * widest);
+        let zeros = |channels: usize, width: usize| vec![T::ZERO; channels * capacity * width];
         Self {
             directions,
             purpose,
             capacity,
             rows: 0,
-            stacks,
+            inputs: zeros(directions + 1 + 3 * functional, shape.inputs()),
             hidden,
+            carried: shared(directions + 1),
+            bars: shared(gradient + 3 * functional),
+            above: shared(3 * functional),
+            bias_row: Buffer::new(widest),
+            lanes: Buffer::new(gradient * shape.widest() * LANES),
             outputs: zeros(directions + 1, shape.outputs()),
             output_bar: zeros(1, shape.outputs()),
-            input_bar: zeros(only_for(Purpose::Gradient, 1), shape.inputs()),
-            above: zeros(adjoint_channels, shape.widest()),
+            input_bar: zeros(gradient, shape.inputs()),
             shape: shape.clone(),
         }
     }
@@ -128,7 +156,7 @@ impl<T: Real> JetWorkspace<T> {
         assert!(rows <= self.capacity, "a block of {rows} rows does not fit into a workspace for {}", self.capacity);
         self.rows = rows;
         let channel = rows * self.shape.inputs();
-        let (tangents, rest) = self.stacks[0].split_at_mut(self.directions * channel);
+        let (tangents, rest) = self.inputs.split_at_mut(self.directions * channel);
         JetInputs { value: &mut rest[..channel], tangents }
     }
 

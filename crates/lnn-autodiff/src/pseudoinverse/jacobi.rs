@@ -11,6 +11,19 @@ const MAX_SWEEPS: usize = 30;
 /// On return the diagonal of `a` holds the eigenvalues, unsorted, and column k of `vectors` `[d, d]` the
 /// eigenvector of eigenvalue k. Only the upper triangle of `a` is read.
 pub(super) fn diagonalise<T: Real>(d: usize, a: &mut [T], vectors: &mut [T]) -> bool {
+    // The same code with loops of a known length for the dimensions that are met most.
+    match d {
+        1 => diagonalise_in(1, a, vectors),
+        2 => diagonalise_in(2, a, vectors),
+        3 => diagonalise_in(3, a, vectors),
+        4 => diagonalise_in(4, a, vectors),
+        _ => diagonalise_in(d, a, vectors),
+    }
+}
+
+#[inline(always)]
+fn diagonalise_in<T: Real>(d: usize, a: &mut [T], vectors: &mut [T]) -> bool {
+    let (a, vectors) = (&mut a[..d * d], &mut vectors[..d * d]);
     vectors.fill(T::ZERO);
     for k in 0..d {
         vectors[k * d + k] = T::ONE;
@@ -33,6 +46,7 @@ pub(super) fn diagonalise<T: Real>(d: usize, a: &mut [T], vectors: &mut [T]) -> 
 }
 
 /// Annihilates entry (p, q); returns false where it is negligible against both diagonal entries.
+#[inline(always)]
 fn rotate<T: Real>(d: usize, a: &mut [T], vectors: &mut [T], p: usize, q: usize) -> bool {
     let off = a[p * d + q];
     let (app, aqq) = (a[p * d + p], a[q * d + q]);

@@ -17,7 +17,18 @@ impl<T: Real> SymmetricFactors<T> {
     /// `x = V f(Λ⁺) Vᵀ b`.
     fn apply(&self, index: usize, b: &[T], x: &mut [T], f: impl Fn(T) -> T) {
         self.require(index);
-        let d = self.dimension;
+        match self.dimension {
+            1 => self.apply_in(1, index, b, x, f),
+            2 => self.apply_in(2, index, b, x, f),
+            3 => self.apply_in(3, index, b, x, f),
+            4 => self.apply_in(4, index, b, x, f),
+            d => self.apply_in(d, index, b, x, f),
+        }
+    }
+
+    #[inline(always)]
+    fn apply_in(&self, d: usize, index: usize, b: &[T], x: &mut [T], f: impl Fn(T) -> T) {
+        let (b, x) = (&b[..d], &mut x[..d]);
         let vectors = &self.vectors[index * d * d..(index + 1) * d * d];
         let inverses = &self.inverses[index * d..(index + 1) * d];
         x.fill(T::ZERO);

@@ -1,7 +1,7 @@
 //! One full pass of the batched engine.
 
 use lnn_autodiff::Real;
-use lnn_autodiff::jet::{JetWorkspace, Purpose};
+use lnn_autodiff::jet::{Accumulate, JetWorkspace, Purpose};
 
 use crate::case::Case;
 
@@ -39,21 +39,21 @@ pub(crate) fn run_in<T: Real>(case: &Case, workspace: &mut JetWorkspace<T>, purp
     if purpose >= Purpose::Gradient {
         workspace.reverse(network, &cast::<T>(&case.output_bar));
         passes.input_bar = double(workspace.input_bar());
-        let mut gradient = vec![T::ZERO; parameters.len()];
-        workspace.add_parameter_vjp(&mut gradient);
+        // Poisoned here and below: an entry that is not written shows.
+        let mut gradient = vec![T::from_f64(f64::NAN); parameters.len()];
+        workspace.parameter_vjp(Accumulate::Replace, &mut gradient);
         passes.vjp = double(&gradient);
     }
     if purpose >= Purpose::Hessian {
         let pairs = case.pairs();
-        // Poisoned: an entry that is not written shows.
         let mut hessian = vec![T::from_f64(f64::NAN); case.rows * pairs.len()];
         workspace.hessian(&pairs, &mut hessian);
         passes.hessian = double(&hessian);
     }
     if purpose >= Purpose::Functional {
-        let mut gradient = vec![T::ZERO; parameters.len()];
+        let mut gradient = vec![T::from_f64(f64::NAN); parameters.len()];
         let [a, u, w] = [&case.a, &case.u, &case.w].map(|values| cast::<T>(values));
-        workspace.functional_gradient(network, &a, &u, &w, &mut gradient);
+        workspace.functional_gradient(network, &a, &u, &w, Accumulate::Replace, &mut gradient);
         passes.functional = double(&gradient);
     }
     passes

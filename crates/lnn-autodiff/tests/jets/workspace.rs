@@ -1,7 +1,7 @@
 //! What a workspace holds from one block to the next must not show, and misuse must.
 
 use lnn_autodiff::Activation;
-use lnn_autodiff::jet::{JetWorkspace, Purpose};
+use lnn_autodiff::jet::{Accumulate, JetWorkspace, Purpose};
 use proptest::prelude::*;
 
 use crate::case::{Case, case};
@@ -95,8 +95,8 @@ fn gradients_add_to_what_is_there() {
     let network = case.shape.bind(&case.parameters).expect("sizes");
     // Twice into the same slice, on a power of two that no rounding moves.
     let (mut vjp, mut functional) = (want.vjp.clone(), want.functional.clone());
-    workspace.add_parameter_vjp(&mut vjp);
-    workspace.functional_gradient(network, &case.a, &case.u, &case.w, &mut functional);
+    workspace.parameter_vjp(Accumulate::Add, &mut vjp);
+    workspace.functional_gradient(network, &case.a, &case.u, &case.w, Accumulate::Add, &mut functional);
     for (twice, once) in vjp.iter().zip(&want.vjp).chain(functional.iter().zip(&want.functional)) {
         assert!((twice - 2.0 * once).abs() <= case.operations() * f64::EPSILON * once.abs(), "{twice} {once}");
     }
@@ -150,7 +150,7 @@ fn functional_of_a_hessian_workspace() {
     let (case, mut workspace) = ready(Purpose::Hessian);
     let network = case.shape.bind(&case.parameters).expect("sizes");
     let mut gradient = vec![0.0; case.parameters.len()];
-    workspace.functional_gradient(network, &case.a, &case.u, &case.w, &mut gradient);
+    workspace.functional_gradient(network, &case.a, &case.u, &case.w, Accumulate::Add, &mut gradient);
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn a_cotangent_of_another_length() {
 #[test]
 #[should_panic(expected = "gradient length")]
 fn a_gradient_of_another_length() {
-    ready(Purpose::Functional).1.add_parameter_vjp(&mut [0.0; 3]);
+    ready(Purpose::Functional).1.parameter_vjp(Accumulate::Add, &mut [0.0; 3]);
 }
 
 /// The functional with arrays cut short by the given numbers.
@@ -199,7 +199,8 @@ fn functional_cut_short(cut: [usize; 4]) {
     let (case, mut workspace) = ready(Purpose::Functional);
     let network = case.shape.bind(&case.parameters).expect("sizes");
     let mut gradient = vec![0.0; case.parameters.len() - cut[3]];
-    workspace.functional_gradient(network, &case.a[cut[0]..], &case.u[cut[1]..], &case.w[cut[2]..], &mut gradient);
+    let (a, u, w) = (&case.a[cut[0]..], &case.u[cut[1]..], &case.w[cut[2]..]);
+    workspace.functional_gradient(network, a, u, w, Accumulate::Add, &mut gradient);
 }
 
 #[test]

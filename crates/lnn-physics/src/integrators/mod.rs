@@ -26,8 +26,8 @@ pub use rk4::Rk4;
 pub use solve::{Method, frame_times, solve_at};
 pub use trajectory::{Statistics, Trajectory};
 
-/// One step of a given size with a method that keeps its own workspace.
-pub trait FixedStep {
+/// One step of a given size with a method that keeps its own workspace, for states of `f64` or `f32`.
+pub trait FixedStep<T = f64> {
     /// Advances `state` in place from `t` to `t + dt`; a negative `dt` goes backwards.
     ///
     /// # Errors
@@ -36,9 +36,9 @@ pub trait FixedStep {
     ///
     /// # Panics
     /// When `state` has another length than the workspace was made for.
-    fn step<F, E>(&mut self, derivative: &mut F, t: f64, dt: f64, state: &mut [f64]) -> Result<(), StepFailure<E>>
+    fn step<F, E>(&mut self, derivative: &mut F, t: f64, dt: f64, state: &mut [T]) -> Result<(), StepFailure<E>>
     where
-        F: FnMut(f64, &[f64], &mut [f64]) -> Result<(), E>;
+        F: FnMut(f64, &[T], &mut [T]) -> Result<(), E>;
 }
 
 /// Accepts positive finite numbers only.

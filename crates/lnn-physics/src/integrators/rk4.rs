@@ -4,6 +4,8 @@
 //! Phys. 46 (1901) 435–453; Hairer, Nørsett, Wanner, *Solving Ordinary Differential Equations I*,
 //! table II.1.2.
 
+use lnn_autodiff::Real;
+
 use super::FixedStep;
 use super::error::StepFailure;
 
@@ -34,39 +36,43 @@ const WEIGHTS: [f64; 4] = [1.0 / 6.0, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 6.0];
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Rk4 {
-    stage: Vec<f64>,
-    slope: Vec<f64>,
-    increment: Vec<f64>,
+pub struct Rk4<T = f64> {
+    stage: Vec<T>,
+    slope: Vec<T>,
+    increment: Vec<T>,
 }
 
-impl Rk4 {
+impl<T: Real> Rk4<T> {
     /// Workspace for states of `dimension` components.
     #[must_use]
     pub fn new(dimension: usize) -> Self {
-        Self { stage: vec![0.0; dimension], slope: vec![0.0; dimension], increment: vec![0.0; dimension] }
+        let zeros = || vec![T::ZERO; dimension];
+        Self { stage: zeros(), slope: zeros(), increment: zeros() }
     }
 }
 
-impl FixedStep for Rk4 {
-    fn step<F, E>(&mut self, derivative: &mut F, t: f64, dt: f64, state: &mut [f64]) -> Result<(), StepFailure<E>>
+impl<T: Real> FixedStep<T> for Rk4<T> {
+    fn step<F, E>(&mut self, derivative: &mut F, t: f64, dt: f64, state: &mut [T]) -> Result<(), StepFailure<E>>
     where
-        F: FnMut(f64, &[f64], &mut [f64]) -> Result<(), E>,
+        F: FnMut(f64, &[T], &mut [T]) -> Result<(), E>,
     {
         assert_eq!(state.len(), self.stage.len(), "the state has another length than the workspace");
         self.stage.copy_from_slice(state);
-        self.increment.fill(0.0);
+        self.increment.fill(T::ZERO);
         for i in 0..NODES.len() {
             derivative(t + NODES[i] * dt, &self.stage, &mut self.slope).map_err(StepFailure::Derivative)?;
+            let weight = T::from_f64(WEIGHTS[i]);
             for (increment, &slope) in self.increment.iter_mut().zip(&self.slope) {
-                *increment += WEIGHTS[i] * slope;
+                *increment += weight * slope;
             }
             if let Some(&coupling) = COUPLING.get(i) {
+                let length = T::from_f64(coupling * dt);
                 for ((stage, &start), &slope) in self.stage.iter_mut().zip(&*state).zip(&self.slope) {
-                    *stage = start + coupling * dt * slope;
+                    *stage = start + length * slope;
                 }
             }
         }
+        let dt = T::from_f64(dt);
         for (value, &increment) in state.iter_mut().zip(&self.increment) {
             *value += dt * increment;
         }

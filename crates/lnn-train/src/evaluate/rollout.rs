@@ -11,8 +11,9 @@ use lnn_physics::sampling::{Interval, StateSampler};
 use rayon::prelude::*;
 
 use crate::config::{EvaluationConfig, IntegratorConfig};
-use crate::model::{Model, States};
+use crate::model::Model;
 use crate::record::{Distribution, RolloutFailure, Trajectory};
+use crate::rollout::{LearnedField, TrainedModel};
 
 /// Trajectories a lockstep batch; fixed, so that results do not depend on the number of threads.
 const BATCH: usize = 10;
@@ -124,11 +125,12 @@ impl RolloutPlan {
         system: &dyn System,
         stop: &AtomicBool,
     ) -> Result<Vec<Trajectory>, RolloutError> {
+        let trained = &TrainedModel::new(model, parameters);
         let right_hand_side = |rows: usize| {
-            let mut field = LearnedField::new(model, parameters, self.dof, rows);
+            let mut field = LearnedField::new(model, rows);
             move |_t: f64, states: &[f64], states_dot: &mut [f64]| {
                 go_on(stop)?;
-                field.evaluate(states, states_dot);
+                field.evaluate(trained, states, states_dot);
                 Ok(())
             }
         };
@@ -269,46 +271,6 @@ fn refused(failure: IntegrationFailure<Stopped>, stop: &AtomicBool) -> RolloutEr
     match failure.error {
         IntegrationError::Input(input) => RolloutError::Input(input),
         other => RolloutError::Integration(other),
-    }
-}
-
-/// d/dt (q, q̇) = (q̇, q̈ of the model) for a batch of states `[rows, 2d]`.
-struct LearnedField<'a> {
-    model: &'a Model,
-    parameters: &'a [f64],
-    dof: usize,
-    workspace: crate::model::ModelWorkspace<f64>,
-    q: Vec<f64>,
-    q_dot: Vec<f64>,
-    acceleration: Vec<f64>,
-}
-
-impl<'a> LearnedField<'a> {
-    fn new(model: &'a Model, parameters: &'a [f64], dof: usize, rows: usize) -> Self {
-        let zeros = || vec![0.0; rows * dof];
-        Self {
-            model,
-            parameters,
-            dof,
-            workspace: model.workspace(rows, false),
-            q: zeros(),
-            q_dot: zeros(),
-            acceleration: zeros(),
-        }
-    }
-
-    fn evaluate(&mut self, states: &[f64], states_dot: &mut [f64]) {
-        let d = self.dof;
-        for (row, state) in states.chunks_exact(2 * d).enumerate() {
-            self.q[row * d..(row + 1) * d].copy_from_slice(&state[..d]);
-            self.q_dot[row * d..(row + 1) * d].copy_from_slice(&state[d..]);
-        }
-        let block = States { q: &self.q, q_dot: &self.q_dot, conditionals: &[] };
-        self.model.accelerations(self.parameters, block, &mut self.workspace, &mut self.acceleration);
-        for (row, state_dot) in states_dot.chunks_exact_mut(2 * d).enumerate() {
-            state_dot[..d].copy_from_slice(&self.q_dot[row * d..(row + 1) * d]);
-            state_dot[d..].copy_from_slice(&self.acceleration[row * d..(row + 1) * d]);
-        }
     }
 }
 

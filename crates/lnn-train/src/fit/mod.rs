@@ -4,6 +4,7 @@
 //! log lines and checkpoints.
 
 mod partition;
+mod reduce;
 mod session;
 mod training;
 mod worker;

@@ -2,8 +2,11 @@
 
 use std::ops::Range;
 
-/// Above this many parameters the partial gradients' memory traffic outweighs finer groups.
+/// Above this many parameters the partial gradients' memory traffic outweighs finer groups: a batch of 512 has four,
+/// which measured 5 % faster than eight on two cores, and cannot use more than four.
 const LARGE_NETWORK: usize = 100_000;
+/// Most partial gradients.
+const MOST_GROUPS: usize = 16;
 
 /// A batch cut into groups of blocks.
 ///
@@ -21,10 +24,10 @@ pub struct Partition {
 impl Partition {
     /// The partition for batches of `batch` rows of a network with `parameters` parameters.
     pub fn new(batch: usize, parameters: usize) -> Self {
-        let most_groups = if parameters > LARGE_NETWORK { 8 } else { 16 };
-        let block_rows = batch.div_ceil(most_groups).next_multiple_of(8).clamp(16, 64).min(batch.max(1));
+        let (blocks, most_rows) = if parameters > LARGE_NETWORK { (4, 128) } else { (16, 64) };
+        let block_rows = batch.div_ceil(blocks).next_multiple_of(8).clamp(16, most_rows).min(batch.max(1));
         let blocks = batch.div_ceil(block_rows);
-        let group_rows = blocks.div_ceil(most_groups) * block_rows;
+        let group_rows = blocks.div_ceil(MOST_GROUPS) * block_rows;
         Self { batch, block_rows, group_rows }
     }
 

@@ -3,11 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lnn_autodiff::Real;
+use lnn_autodiff::jet::Accumulate;
 use lnn_physics::System;
 use lnn_physics::sampling::{Interval, StateSampler};
 use rayon::prelude::*;
 
 use super::partition::Partition;
+use super::reduce::{Reduction, all_finite, reduce};
 use super::worker::{BlockContext, Worker};
 use crate::loss::{BatchLoss, Loss};
 use crate::model::Model;
@@ -142,7 +144,7 @@ impl<T: Real> Training<T> {
             let mut worker = workers[thread.index()].lock().unwrap_or_else(PoisonError::into_inner);
             let mut gradient = vec![T::ZERO; context.parameters.len()];
             // The first step meets the same data and returns their error.
-            let _ = worker.run(&context, 0..rows, &mut gradient);
+            let _ = worker.run(&context, 0..rows, Accumulate::Replace, &mut gradient);
         });
     }
 
@@ -194,8 +196,7 @@ impl<T: Real> Training<T> {
     pub fn step(&mut self) -> Result<StepReport, StepError> {
         let learning_rate = self.plan.schedule.learning_rate(self.step);
         self.accumulate_blocks();
-        let mut loss = self.reduce()?;
-        loss.value += self.add_penalty();
+        let (loss, squared_norm) = self.reduce()?;
         self.step += 1;
         let skip = |clip: &mut RunningNormClip| {
             clip.count_skipped();
@@ -204,13 +205,12 @@ impl<T: Real> Training<T> {
         if loss.non_finite > 0 || !loss.value.is_finite() {
             return skip(&mut self.plan.clip);
         }
-        let outcome = self.plan.clip.apply(&mut self.gradient);
+        let outcome = self.plan.clip.apply_with_norm(&mut self.gradient, squared_norm);
         if outcome == ClipOutcome::Skipped {
             return Ok(StepReport { loss: loss.value, gradient_norm: f64::NAN, learning_rate, skipped: true });
         }
-        self.previous.copy_from_slice(&self.plan.parameters);
-        self.plan.optimiser.step(&mut self.plan.parameters, &self.gradient, learning_rate)?;
-        if !self.plan.parameters.iter().all(|parameter| parameter.is_finite()) {
+        self.plan.optimiser.update(&mut self.plan.parameters, &self.gradient, learning_rate)?;
+        if !all_finite(&self.plan.parameters) {
             self.plan.parameters.copy_from_slice(&self.previous);
             check_finite(&self.plan.optimiser.state())?;
             return skip(&mut self.plan.clip);
@@ -226,49 +226,34 @@ impl<T: Real> Training<T> {
             let thread = rayon::current_thread_index().unwrap_or(0);
             // Uncontended: a thread works on one group at a time.
             let mut worker = workers[thread].lock().unwrap_or_else(PoisonError::into_inner);
-            group.gradient.fill(T::ZERO);
+            let mut accumulate = Accumulate::Replace;
             group.loss = partition.blocks(index).try_fold(BatchLoss::default(), |mut loss, block| {
-                loss += worker.run(&context, block, &mut group.gradient)?;
+                loss += worker.run(&context, block, accumulate, &mut group.gradient)?;
+                accumulate = Accumulate::Add;
                 Ok(loss)
             });
         });
     }
 
-    /// Sums the groups in their order; the first error in that order, so that it too does not depend on threads.
-    fn reduce(&mut self) -> Result<BatchLoss, NonFiniteTarget> {
-        /// Parameters a task: below this a second thread costs more than it saves.
-        const CHUNK: usize = 1 << 14;
-        let groups = &self.groups;
+    /// Sums the groups in their order and keeps the parameters; the batch loss and the gradient's squared norm, or
+    /// the first error in that order, so that it too does not depend on threads.
+    fn reduce(&mut self) -> Result<(BatchLoss, f64), NonFiniteTarget> {
         let mut loss = BatchLoss::default();
-        for group in groups {
+        for group in &self.groups {
             loss += group.loss.clone()?;
         }
-        self.gradient.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, gradient)| {
-            let start = chunk * CHUNK;
-            let end = start + gradient.len();
-            gradient.copy_from_slice(&groups[0].gradient[start..end]);
-            for group in &groups[1..] {
-                for (sum, &part) in gradient.iter_mut().zip(&group.gradient[start..end]) {
-                    *sum += part;
-                }
-            }
-        });
-        Ok(loss)
+        let penalty = self.plan.l2_penalty;
+        let arrays =
+            Reduction { gradient: &mut self.gradient, previous: &mut self.previous, parameters: &self.plan.parameters };
+        let norms = reduce(arrays, &self.groups, penalty);
+        loss.value += penalty * norms.parameters;
+        Ok((loss, norms.gradient))
     }
+}
 
-    /// Adds the gradient 2cθ of the penalty and returns its value c‖θ‖².
-    fn add_penalty(&mut self) -> f64 {
-        let c = self.plan.l2_penalty;
-        if c == 0.0 {
-            return 0.0;
-        }
-        let twice = T::from_f64(2.0 * c);
-        let mut squares = 0.0;
-        for (gradient, &parameter) in self.gradient.iter_mut().zip(&self.plan.parameters) {
-            *gradient += twice * parameter;
-            squares += parameter.to_f64() * parameter.to_f64();
-        }
-        c * squares
+impl<T> AsRef<[T]> for Group<T> {
+    fn as_ref(&self) -> &[T] {
+        &self.gradient
     }
 }
 
@@ -286,7 +271,10 @@ mod tests {
     }
 
     impl Optimiser<f32> for Breaking {
-        fn step(&mut self, parameters: &mut [f32], _gradient: &[f32], _rate: f64) -> Result<(), OptimiserError> {
+        fn parameter_count(&self) -> usize {
+            usize::MAX
+        }
+        fn update(&mut self, parameters: &mut [f32], _gradient: &[f32], _rate: f64) -> Result<(), OptimiserError> {
             parameters.fill(f32::NAN);
             self.state[0] = self.next;
             Ok(())

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use lnn_autodiff::Real;
+use lnn_autodiff::jet::Accumulate;
 use lnn_physics::System;
 use lnn_physics::sampling::{Interval, StateSampler};
 
@@ -55,7 +56,8 @@ impl<T: Real> Worker<T> {
         }
     }
 
-    /// Samples the rows `block` of the step's batch, and adds their loss's gradient to `gradient`.
+    /// Samples the rows `block` of the step's batch, and writes their loss's gradient to `gradient`, unless that
+    /// loss is not finite.
     ///
     /// # Errors
     /// A target that is not finite in `T`.
@@ -63,6 +65,7 @@ impl<T: Real> Worker<T> {
         &mut self,
         context: &BlockContext<'_, T>,
         block: Range<usize>,
+        accumulate: Accumulate,
         gradient: &mut [T],
     ) -> Result<BatchLoss, NonFiniteTarget> {
         let d = self.target_row.len();
@@ -86,7 +89,7 @@ impl<T: Real> Worker<T> {
         context.model.accelerations(context.parameters, states, &mut self.workspace, acceleration);
         let loss = context.loss.evaluate(acceleration, &self.target[range], context.batch, lambda);
         if loss.non_finite == 0 {
-            context.model.add_gradient(context.parameters, lambda, &mut self.workspace, gradient);
+            context.model.gradient(context.parameters, lambda, &mut self.workspace, accumulate, gradient);
         }
         Ok(loss)
     }

@@ -1,11 +1,11 @@
 //! The Lagrangian network: L = ½ m |q̇|² + net(features), q̈ from the Euler–Lagrange equation.
 
 use lnn_autodiff::features::FeatureMap;
-use lnn_autodiff::jet::{JetWorkspace, Purpose};
+use lnn_autodiff::jet::{Accumulate, JetWorkspace, Purpose};
 use lnn_autodiff::pseudoinverse::{MAX_DIMENSION, RankDeficientTerms, SymmetricFactors, Tolerance};
 use lnn_autodiff::{Mlp, MlpShape, Real};
 
-use super::{ModelError, States, not_negative};
+use super::{ModelError, States, bind, not_negative};
 
 /// `L(q, q̇, c) = ½ m |q̇|² + net(features(q, q̇, c))`.
 ///
@@ -151,7 +151,19 @@ impl LagrangianNetwork {
     /// If the block has more rows than the workspace, or `parameters` has another length than the
     /// network.
     pub fn evaluate<T: Real>(&self, parameters: &[T], states: States<'_, T>, workspace: &mut LagrangianWorkspace<T>) {
-        let network = self.network(parameters);
+        self.evaluate_network(bind(&self.shape, parameters), states, workspace);
+    }
+
+    /// As [`evaluate`](Self::evaluate), for a network that is bound to its parameters already.
+    ///
+    /// # Panics
+    /// If the block has more rows than the workspace, or the network has another shape.
+    pub fn evaluate_network<T: Real>(
+        &self,
+        network: Mlp<'_, T>,
+        states: States<'_, T>,
+        workspace: &mut LagrangianWorkspace<T>,
+    ) {
         let d = self.features.degrees_of_freedom();
         let rows = states.q.len() / d;
         let ws = workspace;
@@ -200,21 +212,22 @@ impl LagrangianNetwork {
         }
     }
 
-    /// Adds `∂(Σ λ·q̈)/∂θ` of the block evaluated last to `gradient`; `lambda` is `[rows, d]`.
+    /// Writes `∂(Σ λ·q̈)/∂θ` of the block evaluated last to `gradient`; `lambda` is `[rows, d]`.
     ///
     /// With v = H⁺λ the gradient is that of the scalar `Σ (D_(v,0) − D_(0,v) D_(q̇,q̈)) L`. Rows whose H
     /// lost rank add the two constant-rank terms, in two further sweeps of the block.
     ///
     /// # Panics
     /// If the workspace was not made for training.
-    pub fn add_gradient<T: Real>(
+    pub fn gradient<T: Real>(
         &self,
         parameters: &[T],
         lambda: &[T],
         workspace: &mut LagrangianWorkspace<T>,
+        accumulate: Accumulate,
         gradient: &mut [T],
     ) {
-        let network = self.network(parameters);
+        let network = bind(&self.shape, parameters);
         let LagrangianWorkspace { rows, dof: d, jets, slope, force, acceleration, factors, adjoint, .. } = workspace;
         let (rows, d) = (*rows, *d);
         let n = self.features.len();
@@ -239,21 +252,14 @@ impl LagrangianNetwork {
         self.features.position_tangent(&slope[..rows * n], v, a);
         velocity_direction(u, v, T::ZERO, T::ONE, d);
         velocity_direction(w, acceleration, T::ONE, T::ONE, d);
-        jets.functional_gradient(network, a, u, w, gradient);
+        jets.functional_gradient(network, a, u, w, accumulate, gradient);
         if rank_deficient {
             a.fill(T::ZERO);
             for (left, right) in [(&*inverse_v, &*null_b), (null_lambda, inverse_x)] {
                 velocity_direction(u, left, T::ZERO, T::ONE, d);
                 velocity_direction(w, right, T::ZERO, -T::ONE, d);
-                jets.functional_gradient(network, a, u, w, gradient);
+                jets.functional_gradient(network, a, u, w, Accumulate::Add, gradient);
             }
-        }
-    }
-
-    fn network<'a, T: Real>(&'a self, parameters: &'a [T]) -> Mlp<'a, T> {
-        match self.shape.bind(parameters) {
-            Ok(network) => network,
-            Err(error) => panic!("{error}"),
         }
     }
 }

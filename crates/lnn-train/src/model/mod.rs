@@ -12,7 +12,8 @@ pub use lagrangian::{LagrangianNetwork, LagrangianWorkspace};
 pub use plain::{PlainNetwork, PlainWorkspace};
 
 use lnn_autodiff::features::{FeatureError, FeatureMap};
-use lnn_autodiff::{MlpShape, Real, ShapeError};
+use lnn_autodiff::jet::Accumulate;
+use lnn_autodiff::{Mlp, MlpShape, Real, ShapeError};
 
 /// Why a model cannot be built.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -96,6 +97,17 @@ pub struct States<'a, T> {
     pub conditionals: &'a [T],
 }
 
+/// The network of `shape` with these parameters.
+///
+/// # Panics
+/// If their number is another than the shape's.
+fn bind<'a, T: Real>(shape: &'a MlpShape, parameters: &'a [T]) -> Mlp<'a, T> {
+    match shape.bind(parameters) {
+        Ok(network) => network,
+        Err(error) => panic!("{error}"),
+    }
+}
+
 /// Refuses a number that is negative or not finite.
 fn not_negative(name: &'static str, given: f64) -> Result<(), ModelError> {
     if given.is_finite() && given >= 0.0 {
@@ -142,36 +154,51 @@ impl Model {
         workspace: &mut ModelWorkspace<T>,
         out: &mut [T],
     ) {
+        self.accelerations_of_network(bind(self.shape(), parameters), states, workspace, out);
+    }
+    /// As [`accelerations`](Self::accelerations), for a network that is bound to its parameters already: with
+    /// [`PackedWeights`](lnn_autodiff::jet::PackedWeights) the way for many blocks of few rows.
+    ///
+    /// # Panics
+    /// As for [`accelerations`](Self::accelerations), or if the network has another shape than the model's.
+    pub fn accelerations_of_network<T: Real>(
+        &self,
+        network: Mlp<'_, T>,
+        states: States<'_, T>,
+        workspace: &mut ModelWorkspace<T>,
+        out: &mut [T],
+    ) {
         let lengths = (states.q.len(), states.q_dot.len());
         assert_eq!(lengths, (out.len(), out.len()), "q, q_dot and the accelerations have one length");
         match (self, workspace) {
             (Self::Lagrangian(model), ModelWorkspace::Lagrangian(workspace)) => {
-                model.evaluate(parameters, states, workspace);
+                model.evaluate_network(network, states, workspace);
                 out.copy_from_slice(workspace.acceleration());
             }
             (Self::Plain(model), ModelWorkspace::Plain(workspace)) => {
-                model.accelerations(parameters, states, workspace, out);
+                model.accelerations_of_network(network, states, workspace, out);
             }
             _ => panic!("the workspace was made for another kind of model"),
         }
     }
-    /// Adds `∂(Σ λ·q̈)/∂θ` of the block evaluated last to `gradient`; `lambda` is `[rows, d]`.
+    /// Writes `∂(Σ λ·q̈)/∂θ` of the block evaluated last to `gradient`; `lambda` is `[rows, d]`.
     ///
     /// # Panics
     /// If the workspace belongs to another kind of model or was not made for training.
-    pub fn add_gradient<T: Real>(
+    pub fn gradient<T: Real>(
         &self,
         parameters: &[T],
         lambda: &[T],
         workspace: &mut ModelWorkspace<T>,
+        accumulate: Accumulate,
         gradient: &mut [T],
     ) {
         match (self, workspace) {
             (Self::Lagrangian(model), ModelWorkspace::Lagrangian(workspace)) => {
-                model.add_gradient(parameters, lambda, workspace, gradient);
+                model.gradient(parameters, lambda, workspace, accumulate, gradient);
             }
             (Self::Plain(model), ModelWorkspace::Plain(workspace)) => {
-                model.add_gradient(parameters, lambda, workspace, gradient);
+                model.gradient(parameters, lambda, workspace, accumulate, gradient);
             }
             _ => panic!("the workspace was made for another kind of model"),
         }

@@ -1,10 +1,10 @@
 //! The plain second-order baseline: q̈ = scale · net(features), q̇ exact.
 
 use lnn_autodiff::features::FeatureMap;
-use lnn_autodiff::jet::{JetWorkspace, Purpose};
+use lnn_autodiff::jet::{Accumulate, JetWorkspace, Purpose};
 use lnn_autodiff::{Mlp, MlpShape, Real};
 
-use super::{ModelError, States};
+use super::{ModelError, States, bind};
 
 /// `q̈ = output_scale · net(features(q, q̇, c))`.
 #[derive(Clone, Debug)]
@@ -83,26 +83,41 @@ impl PlainNetwork {
         workspace: &mut PlainWorkspace<T>,
         out: &mut [T],
     ) {
+        self.accelerations_of_network(bind(&self.shape, parameters), states, workspace, out);
+    }
+
+    /// As [`accelerations`](Self::accelerations), for a network that is bound to its parameters already.
+    ///
+    /// # Panics
+    /// If the block has more rows than the workspace, or a length does not fit.
+    pub fn accelerations_of_network<T: Real>(
+        &self,
+        network: Mlp<'_, T>,
+        states: States<'_, T>,
+        workspace: &mut PlainWorkspace<T>,
+        out: &mut [T],
+    ) {
         let rows = out.len() / self.shape.outputs();
         let inputs = workspace.jets.start(rows);
         let slope = &mut workspace.slope[..rows * self.features.len()];
         self.features.evaluate(states.q, states.q_dot, states.conditionals, inputs.value, slope);
-        workspace.jets.forward(self.network(parameters));
+        workspace.jets.forward(network);
         let scale = T::from_f64(self.output_scale);
         for (out, &y) in out.iter_mut().zip(workspace.jets.output()) {
             *out = scale * y;
         }
     }
 
-    /// Adds `∂(Σ λ·q̈)/∂θ` of the block evaluated last to `gradient`.
+    /// Writes `∂(Σ λ·q̈)/∂θ` of the block evaluated last to `gradient`.
     ///
     /// # Panics
     /// If the workspace was not made for training.
-    pub fn add_gradient<T: Real>(
+    pub fn gradient<T: Real>(
         &self,
         parameters: &[T],
         lambda: &[T],
         workspace: &mut PlainWorkspace<T>,
+        accumulate: Accumulate,
         gradient: &mut [T],
     ) {
         let scale = T::from_f64(self.output_scale);
@@ -110,14 +125,7 @@ impl PlainNetwork {
         for (bar, &lambda) in output_bar.iter_mut().zip(lambda) {
             *bar = scale * lambda;
         }
-        workspace.jets.reverse(self.network(parameters), output_bar);
-        workspace.jets.add_parameter_vjp(gradient);
-    }
-
-    fn network<'a, T: Real>(&'a self, parameters: &'a [T]) -> Mlp<'a, T> {
-        match self.shape.bind(parameters) {
-            Ok(network) => network,
-            Err(error) => panic!("{error}"),
-        }
+        workspace.jets.reverse(bind(&self.shape, parameters), output_bar);
+        workspace.jets.parameter_vjp(accumulate, gradient);
     }
 }

@@ -1,9 +1,10 @@
 //! Adam with optional decoupled weight decay.
 
-use lnn_autodiff::Real;
+use lnn_autodiff::{Real, vectorised};
+use rayon::prelude::*;
 
 use super::state::{check_state, load_values, load_words};
-use super::{NamedState, Optimiser, OptimiserError, SettingProblem, StateTensor, check_setting, check_step};
+use super::{NamedState, Optimiser, OptimiserError, SettingProblem, StateTensor, check_setting};
 
 /// Settings of [`Adam`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -86,6 +87,19 @@ impl<T: Real> Moments<T> {
         *second = flush(self.beta2 * *second + self.fresh2 * gradient * gradient, self.smallest_normal);
         *first * self.correction1 / ((*second * self.correction2).sqrt() + self.epsilon)
     }
+
+    /// [`direction`](Self::direction) of every entry, in place of the gradient.
+    pub(super) fn directions(&self, gradient: &mut [T], first: &mut [T], second: &mut [T]) {
+        vectorised(
+            (*self, gradient, first, second),
+            #[inline(always)]
+            |(moments, gradient, first, second)| {
+                for ((entry, first), second) in gradient.iter_mut().zip(first).zip(second) {
+                    *entry = moments.direction(first, second, *entry);
+                }
+            },
+        );
+    }
 }
 
 /// The smallest positive normal number of `T`.
@@ -137,23 +151,58 @@ impl<T: Real> Adam<T> {
     }
 }
 
+/// What one step does to every parameter.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Update<T> {
+    pub(super) moments: Moments<T>,
+    /// 1 − η w.
+    pub(super) keep: T,
+    /// η.
+    pub(super) rate: T,
+}
+
+impl<T: Real> Update<T> {
+    /// Moments, then parameters; slices of equal length.
+    pub(super) fn run(&self, parameters: &mut [T], gradient: &[T], first: &mut [T], second: &mut [T]) {
+        vectorised(
+            (*self, parameters, gradient, first, second),
+            #[inline(always)]
+            |(update, parameters, gradient, first, second)| {
+                for (((parameter, &gradient), first), second) in
+                    parameters.iter_mut().zip(gradient).zip(first).zip(second)
+                {
+                    let direction = update.moments.direction(first, second, gradient);
+                    *parameter = update.keep * *parameter - update.rate * direction;
+                }
+            },
+        );
+    }
+}
+
 const FIRST: &str = "adam.first_moment";
 const SECOND: &str = "adam.second_moment";
 const STEPS: &str = "adam.steps";
 
 impl<T: Real> Optimiser<T> for Adam<T> {
-    fn step(&mut self, parameters: &mut [T], gradient: &[T], learning_rate: f64) -> Result<(), OptimiserError> {
-        check_step(self.first_moment.len(), parameters, gradient)?;
+    fn parameter_count(&self) -> usize {
+        self.first_moment.len()
+    }
+
+    fn update(&mut self, parameters: &mut [T], gradient: &[T], learning_rate: f64) -> Result<(), OptimiserError> {
+        /// Parameters a task: below two of these a second thread costs more than it saves.
+        const CHUNK: usize = 1 << 14;
         self.steps += 1;
         let AdamSettings { beta1, beta2, epsilon, weight_decay } = self.settings;
-        let moments = Moments::<T>::new(beta1, beta2, epsilon, self.steps);
-        let keep = T::from_f64(1.0 - learning_rate * weight_decay);
-        let rate = T::from_f64(learning_rate);
-        for (((parameter, &gradient), first), second) in
-            parameters.iter_mut().zip(gradient).zip(&mut self.first_moment).zip(&mut self.second_moment)
-        {
-            *parameter = keep * *parameter - rate * moments.direction(first, second, gradient);
-        }
+        let update = Update {
+            moments: Moments::new(beta1, beta2, epsilon, self.steps),
+            keep: T::from_f64(1.0 - learning_rate * weight_decay),
+            rate: T::from_f64(learning_rate),
+        };
+        let chunks = parameters.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK));
+        let moments = self.first_moment.par_chunks_mut(CHUNK).zip(self.second_moment.par_chunks_mut(CHUNK));
+        chunks.zip(moments).for_each(|((parameters, gradient), (first, second))| {
+            update.run(parameters, gradient, first, second);
+        });
         Ok(())
     }
 

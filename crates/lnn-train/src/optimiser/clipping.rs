@@ -1,6 +1,6 @@
 //! Gradient clipping by a running mean of the norm; steps without a usable gradient are skipped and counted.
 
-use lnn_autodiff::Real;
+use lnn_autodiff::{Real, vectorised};
 use serde::{Deserialize, Serialize};
 
 use super::state::{check_state, load_words};
@@ -129,12 +129,17 @@ impl RunningNormClip {
 
     /// Clip `gradient` in place, or say that the step must be skipped.
     pub fn apply<T: Real>(&mut self, gradient: &mut [T]) -> ClipOutcome {
-        let squared = squared_norm(gradient);
-        if !T::from_f64(squared).is_finite() {
+        let squared_norm = squared_norm(gradient);
+        self.apply_with_norm(gradient, squared_norm)
+    }
+
+    /// As [`apply`](Self::apply), for a caller that knows the gradient's squared norm already.
+    pub fn apply_with_norm<T: Real>(&mut self, gradient: &mut [T], squared_norm: f64) -> ClipOutcome {
+        if !T::from_f64(squared_norm).is_finite() {
             self.skipped += 1;
             return ClipOutcome::Skipped;
         }
-        let norm = squared.sqrt();
+        let norm = squared_norm.sqrt();
         let ClippingConfig::RunningNorm { factor, averaging } = self.config else {
             return ClipOutcome::Applied { norm };
         };
@@ -201,18 +206,24 @@ impl RunningNormClip {
 }
 
 /// Σ gᵢ² in double precision, in a fixed order.
-pub(super) fn squared_norm<T: Real>(gradient: &[T]) -> f64 {
-    const LANES: usize = 8;
-    let mut sums = [0.0; LANES];
-    let (blocks, rest) = gradient.as_chunks::<LANES>();
-    for block in blocks {
-        for lane in 0..LANES {
-            let entry = block[lane].to_f64();
-            sums[lane] += entry * entry;
-        }
-    }
-    let tail: f64 = rest.iter().map(|entry| entry.to_f64() * entry.to_f64()).sum();
-    sums.iter().sum::<f64>() + tail
+pub(crate) fn squared_norm<T: Real>(values: &[T]) -> f64 {
+    vectorised(
+        values,
+        #[inline(always)]
+        |values| {
+            const LANES: usize = 16;
+            let mut sums = [0.0; LANES];
+            let (blocks, rest) = values.as_chunks::<LANES>();
+            for block in blocks {
+                for lane in 0..LANES {
+                    let value = block[lane].to_f64();
+                    sums[lane] += value * value;
+                }
+            }
+            let rest: f64 = rest.iter().map(|value| value.to_f64() * value.to_f64()).sum();
+            sums.iter().sum::<f64>() + rest
+        },
+    )
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub use schedule::Schedule;
 pub use soap::{Soap, SoapSettings};
 pub use state::{NamedState, StateTensor};
 
+pub(crate) use clipping::squared_norm;
 pub(crate) use error::check_setting;
 pub(crate) use state::check_finite;
 
@@ -79,6 +80,9 @@ pub fn parameter_count(blocks: &[ParameterBlock]) -> Result<usize, OptimiserErro
 ///
 /// An implementation allocates in its constructor only, unless its documentation says otherwise.
 pub trait Optimiser<T: Real>: Send {
+    /// Number of parameters of the layout given at construction.
+    fn parameter_count(&self) -> usize;
+
     /// Update `parameters` in place from `gradient` with the given learning rate.
     ///
     /// `parameters` and `gradient` have the length of the layout given at construction.
@@ -90,7 +94,17 @@ pub trait Optimiser<T: Real>: Send {
     ///
     /// # Panics
     /// If a slice has another length than the layout.
-    fn step(&mut self, parameters: &mut [T], gradient: &[T], learning_rate: f64) -> Result<(), OptimiserError>;
+    fn step(&mut self, parameters: &mut [T], gradient: &[T], learning_rate: f64) -> Result<(), OptimiserError> {
+        check_step(self.parameter_count(), parameters, gradient)?;
+        self.update(parameters, gradient, learning_rate)
+    }
+
+    /// As [`step`](Optimiser::step), for slices of the layout's length and a gradient whose squared norm is known
+    /// to be finite in `T`, as after [`RunningNormClip::apply`]. Any other poisons the averages.
+    ///
+    /// # Errors
+    /// As for [`step`](Optimiser::step), the overflow excepted.
+    fn update(&mut self, parameters: &mut [T], gradient: &[T], learning_rate: f64) -> Result<(), OptimiserError>;
 
     /// Number of updates done; it drives the bias correction and is part of the state.
     fn steps(&self) -> u64;
@@ -110,7 +124,7 @@ pub trait Optimiser<T: Real>: Send {
 fn check_step<T: Real>(count: usize, parameters: &[T], gradient: &[T]) -> Result<(), OptimiserError> {
     assert_eq!(parameters.len(), count, "parameters do not match the optimiser's layout");
     assert_eq!(gradient.len(), count, "gradient does not match the optimiser's layout");
-    let squared_norm = clipping::squared_norm(gradient);
+    let squared_norm = squared_norm(gradient);
     if T::from_f64(squared_norm).is_finite() {
         Ok(())
     } else {

@@ -1,6 +1,7 @@
 //! Random Lagrangian networks with states and cotangents.
 
 use lnn_autodiff::features::{Feature, FeatureMap};
+use lnn_autodiff::jet::Accumulate;
 use lnn_autodiff::{Activation, MlpShape};
 use lnn_train::model::{LagrangianNetwork, LagrangianWorkspace, States};
 
@@ -104,7 +105,7 @@ impl Case {
     /// `∂/∂θ Σ λ·q̈` by the batched adjoint.
     pub(crate) fn gradient(&self, workspace: &mut LagrangianWorkspace<f64>) -> Vec<f64> {
         let mut gradient = vec![0.0; self.parameters.len()];
-        self.model.add_gradient(&self.parameters, &self.lambda, workspace, &mut gradient);
+        self.model.gradient(&self.parameters, &self.lambda, workspace, Accumulate::Replace, &mut gradient);
         gradient
     }
     /// n ε: each layer adds its inputs' products and about 20 operations of the activation's derivatives; features,

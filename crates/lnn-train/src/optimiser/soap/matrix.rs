@@ -5,7 +5,7 @@ use faer::prelude::{IntoConst, ReborrowMut};
 use faer::{Accum, MatMut, MatRef, Par};
 use lnn_autodiff::Real;
 
-use super::super::adam::Moments;
+use super::super::adam::Update;
 use super::basis::Basis;
 
 /// SOAP's state for a weight W `[rows, columns]`, row-major, with at least two columns.
@@ -52,8 +52,8 @@ impl<T: Real> MatrixState<T> {
         self.right.decompose()
     }
 
-    /// Adam in the rotated space: moments, then W ← `keep` W − `rate` Q_L U Q_Rᵀ.
-    pub(super) fn update(&mut self, parameters: &mut [T], gradient: &[T], moments: &Moments<T>, keep: T, rate: T) {
+    /// Adam in the rotated space: moments, then W ← (1 − η w) W − η Q_L U Q_Rᵀ.
+    pub(super) fn update(&mut self, parameters: &mut [T], gradient: &[T], update: &Update<T>) {
         let (rows, columns) = (self.rows, self.columns);
         let left = self.left.as_ref().map(Basis::vectors);
         rotate(
@@ -65,13 +65,10 @@ impl<T: Real> MatrixState<T> {
             Accum::Replace,
             T::ONE,
         );
-        for ((entry, first), second) in self.rotated.iter_mut().zip(&mut self.first_moment).zip(&mut self.second_moment)
-        {
-            *entry = moments.direction(first, second, *entry);
-        }
-        if keep != T::ONE {
+        update.moments.directions(&mut self.rotated, &mut self.first_moment, &mut self.second_moment);
+        if update.keep != T::ONE {
             for parameter in parameters.iter_mut() {
-                *parameter = keep * *parameter;
+                *parameter = update.keep * *parameter;
             }
         }
         rotate(
@@ -81,7 +78,7 @@ impl<T: Real> MatrixState<T> {
             &mut self.half_rotated,
             MatMut::from_row_major_slice_mut(parameters, rows, columns),
             Accum::Add,
-            -rate,
+            -update.rate,
         );
     }
 

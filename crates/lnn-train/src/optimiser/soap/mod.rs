@@ -7,11 +7,10 @@ mod orthonormal;
 use lnn_autodiff::Real;
 
 use self::matrix::MatrixState;
-use super::adam::Moments;
+use super::adam::{Moments, Update};
 use super::state::{check_state, load_values, load_words};
 use super::{
-    NamedState, Optimiser, OptimiserError, ParameterBlock, SettingProblem, StateTensor, check_setting, check_step,
-    parameter_count,
+    NamedState, Optimiser, OptimiserError, ParameterBlock, SettingProblem, StateTensor, check_setting, parameter_count,
 };
 
 /// Settings of [`Soap`].
@@ -145,17 +144,22 @@ impl<T: Real> Soap<T> {
 const STEPS: &str = "soap.steps";
 
 impl<T: Real> Optimiser<T> for Soap<T> {
-    fn step(&mut self, parameters: &mut [T], gradient: &[T], learning_rate: f64) -> Result<(), OptimiserError> {
-        check_step(self.count, parameters, gradient)?;
+    fn parameter_count(&self) -> usize {
+        self.count
+    }
+
+    fn update(&mut self, parameters: &mut [T], gradient: &[T], learning_rate: f64) -> Result<(), OptimiserError> {
         if !self.prepared {
             return self.prepare(gradient);
         }
         self.steps += 1;
         let SoapSettings { beta1, beta2, shampoo_beta, refresh_every, epsilon, weight_decay } = self.settings;
-        let update = Update {
-            moments: Moments::new(beta1, beta2, epsilon, self.steps),
-            keep: T::from_f64(1.0 - learning_rate * weight_decay),
-            rate: T::from_f64(learning_rate),
+        let update = BlockUpdate {
+            adam: Update {
+                moments: Moments::new(beta1, beta2, epsilon, self.steps),
+                keep: T::from_f64(1.0 - learning_rate * weight_decay),
+                rate: T::from_f64(learning_rate),
+            },
             shampoo_beta,
             refresh: self.steps.is_multiple_of(refresh_every),
         };
@@ -208,15 +212,13 @@ impl<T: Real> Optimiser<T> for Soap<T> {
 }
 
 /// What one step does to every block.
-struct Update<T: Real> {
-    moments: Moments<T>,
-    keep: T,
-    rate: T,
+struct BlockUpdate<T: Real> {
+    adam: Update<T>,
     shampoo_beta: f64,
     refresh: bool,
 }
 
-impl<T: Real> Update<T> {
+impl<T: Real> BlockUpdate<T> {
     /// Multiply-adds below which a second thread costs more than it saves.
     const WORTH_A_THREAD: usize = 1 << 18;
 
@@ -257,15 +259,10 @@ impl<T: Real> Update<T> {
     fn block(&self, state: &mut Block<T>, parameters: &mut [T], gradient: &[T]) {
         match state {
             Block::Vector { first_moment, second_moment } => {
-                for (((parameter, &gradient), first), second) in
-                    parameters.iter_mut().zip(gradient).zip(first_moment).zip(second_moment)
-                {
-                    let direction = self.moments.direction(first, second, gradient);
-                    *parameter = self.keep * *parameter - self.rate * direction;
-                }
+                self.adam.run(parameters, gradient, first_moment, second_moment);
             }
             Block::Matrix(matrix) => {
-                matrix.update(parameters, gradient, &self.moments, self.keep, self.rate);
+                matrix.update(parameters, gradient, &self.adam);
                 matrix.average(gradient, self.shampoo_beta);
                 if self.refresh {
                     matrix.refresh();

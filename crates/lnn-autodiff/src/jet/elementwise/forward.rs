@@ -1,0 +1,80 @@
+//! After the forward product: bias, activation, its derivatives, tangents.
+
+use super::{LANES, each, groups, groups_mut};
+use crate::Real;
+use crate::activation::{Formula, WithFormula};
+use crate::vectorised::vectorised;
+
+/// From `[ż…, z]` of a layer to its outputs and what later passes need, each `[channels, rows, stride]`.
+///
+/// `a = σ(z + b)`, `ȧ = σ′ ż`. An empty slice is not written.
+pub(in crate::jet) struct ForwardPass<'a, T> {
+    /// `[ż…, z]`, z still without bias.
+    pub(in crate::jet) z: &'a [T],
+    /// `[stride]`.
+    pub(in crate::jet) bias: &'a [T],
+    /// `[ȧ…, a]`: the next product's input.
+    pub(in crate::jet) carried: &'a mut [T],
+    /// a once more, for the weight gradient.
+    pub(in crate::jet) value: &'a mut [T],
+    pub(in crate::jet) first: &'a mut [T],
+    pub(in crate::jet) second: &'a mut [T],
+    pub(in crate::jet) third: &'a mut [T],
+    /// Numbers a channel.
+    pub(in crate::jet) channel: usize,
+}
+
+impl<T: Real> WithFormula for ForwardPass<'_, T> {
+    type Output = ();
+
+    /// With the fewest derivatives that give what is asked for.
+    fn run<F: Formula>(self) {
+        let has_tangents = self.z.len() > self.channel;
+        if !self.third.is_empty() {
+            vectorised(self, Self::kernel::<F, 4>);
+        } else if !self.second.is_empty() {
+            vectorised(self, Self::kernel::<F, 3>);
+        } else if has_tangents || !self.first.is_empty() {
+            vectorised(self, Self::kernel::<F, 2>);
+        } else {
+            vectorised(self, Self::kernel::<F, 1>);
+        }
+    }
+}
+
+impl<T: Real> ForwardPass<'_, T> {
+    #[inline(always)]
+    fn kernel<F: Formula, const ORDERS: usize>(self) {
+        let channel = self.channel / LANES;
+        let directions = self.z.len() / self.channel - 1;
+        let (z, bias) = (groups(self.z), groups(self.bias));
+        let (carried, value) = (groups_mut(self.carried), groups_mut(self.value));
+        let (first, second, third) = (groups_mut(self.first), groups_mut(self.second), groups_mut(self.third));
+        for row in 0..channel / bias.len() {
+            for column in 0..bias.len() {
+                let at = row * bias.len() + column;
+                let (z_here, bias) = (z[directions * channel + at], bias[column]);
+                let mut results = [[T::ZERO; LANES]; ORDERS];
+                for lane in 0..LANES {
+                    let derivatives = F::derivatives(z_here[lane] + bias[lane]);
+                    for order in 0..ORDERS {
+                        results[order][lane] = derivatives[order];
+                    }
+                }
+                carried[directions * channel + at] = results[0];
+                for (out, order) in [(&mut *value, 0), (first, 1), (second, 2), (third, 3)] {
+                    if order < ORDERS && !out.is_empty() {
+                        out[at] = results[order];
+                    }
+                }
+                if ORDERS > 1 {
+                    let slope = results[1];
+                    for direction in 0..directions {
+                        let z_tan = z[direction * channel + at];
+                        carried[direction * channel + at] = each(|lane| slope[lane] * z_tan[lane]);
+                    }
+                }
+            }
+        }
+    }
+}
