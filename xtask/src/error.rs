@@ -20,6 +20,8 @@ pub(crate) enum TaskError {
     Failed { command: String, code: Option<i32> },
     /// A file or folder could not be read.
     Read { path: PathBuf, source: io::Error },
+    /// A file or folder could not be written.
+    Write { path: PathBuf, source: io::Error },
     /// Standard output could not be written.
     Output(io::Error),
     /// A program's machine-readable output, or a data file, is not what was expected.
@@ -49,6 +51,7 @@ impl fmt::Display for TaskError {
             }
             Self::Failed { command, code: None } => write!(f, "`{command}` was stopped by a signal"),
             Self::Read { path, source } => write!(f, "cannot read {}: {source}", path.display()),
+            Self::Write { path, source } => write!(f, "cannot write {}: {source}", path.display()),
             Self::Output(source) => write!(f, "cannot write to standard output: {source}"),
             Self::Format { origin, expected } => write!(f, "{origin}: expected {expected}"),
         }
@@ -58,7 +61,10 @@ impl fmt::Display for TaskError {
 impl std::error::Error for TaskError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Start { source, .. } | Self::Read { source, .. } | Self::Output(source) => Some(source),
+            Self::Start { source, .. }
+            | Self::Read { source, .. }
+            | Self::Write { source, .. }
+            | Self::Output(source) => Some(source),
             Self::Usage(_) | Self::Failed { .. } | Self::Format { .. } => None,
         }
     }

@@ -1,0 +1,149 @@
+//! `docs/benchmarks/*.json` and the page made from them, `docs/benchmarks.md`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use serde_json::{Map, Value};
+
+use super::number;
+use crate::error::TaskError;
+
+/// The templates by name: the page, then a part for each data file.
+const TEMPLATES: [(&str, &str); 4] = [
+    ("benchmarks.md", include_str!("../../templates/benchmarks.md")),
+    ("cpu.md", include_str!("../../templates/cpu.md")),
+    ("roofline.md", include_str!("../../templates/roofline.md")),
+    ("peers.md", include_str!("../../templates/peers.md")),
+];
+
+/// Writes `docs/benchmarks/<name>.json` under `root`, then `docs/benchmarks.md` anew from all data files
+/// there.
+pub(crate) fn save(root: &Path, name: &str, value: &Value) -> Result<(), TaskError> {
+    let folder = root.join("docs/benchmarks");
+    fs::create_dir_all(&folder).map_err(|source| TaskError::Write { path: folder.clone(), source })?;
+    let mut text = format!("{value:#}");
+    text.push('\n');
+    replace(&folder.join(format!("{name}.json")), &text)?;
+    replace(&root.join("docs/benchmarks.md"), &render(&data(&folder)?)?)
+}
+
+/// The page over `context`, the data by the name of their file; a part without data is left out.
+pub(crate) fn render(context: &Map<String, Value>) -> Result<String, TaskError> {
+    let failure = |error: minijinja::Error| TaskError::Format {
+        origin: format!("xtask/templates/{}", error.name().unwrap_or("benchmarks.md")),
+        expected: format!("a template that fits the data in docs/benchmarks ({error:#})"),
+    };
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
+    environment.set_syntax(syntax.map_err(failure)?);
+    environment.add_filter("significant", number::significant);
+    environment.add_filter("duration", number::duration);
+    environment.add_filter("rate", |value: f64, unit: &str| number::rate(value, unit));
+    environment.add_filter("percent", number::percent);
+    for (name, source) in TEMPLATES {
+        environment.add_template(name, source).map_err(failure)?;
+    }
+    environment.get_template("benchmarks.md").and_then(|page| page.render(Serde(context))).map_err(failure)
+}
+
+/// Every `<name>.json` of the folder, by its name.
+fn data(folder: &Path) -> Result<Map<String, Value>, TaskError> {
+    let read = |path: &Path, source| TaskError::Read { path: path.to_path_buf(), source };
+    let mut data = Map::new();
+    for entry in fs::read_dir(folder).map_err(|source| read(folder, source))? {
+        let path = entry.map_err(|source| read(folder, source))?.path();
+        let Some(name) = path.file_stem().filter(|_| path.extension().is_some_and(|kind| kind == "json")) else {
+            continue;
+        };
+        let text = fs::read_to_string(&path).map_err(|source| read(&path, source))?;
+        let value = serde_json::from_str(&text).map_err(|error| TaskError::Format {
+            origin: path.display().to_string(),
+            expected: format!("JSON ({error}); remove the file or measure again with `--save`"),
+        })?;
+        data.insert(name.to_string_lossy().into_owned(), value);
+    }
+    Ok(data)
+}
+
+/// Writes a file under another name and renames it, so that no reader sees half of it.
+fn replace(path: &Path, text: &str) -> Result<(), TaskError> {
+    let temporary: PathBuf = path.with_extension("new");
+    fs::write(&temporary, text)
+        .and_then(|()| fs::rename(&temporary, path))
+        .map_err(|source| TaskError::Write { path: path.to_path_buf(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::criterion::Unit;
+    use super::super::criterion::tests::Folder;
+    use super::super::rates::tests::measurement;
+    use super::super::{rates, roofline};
+    use super::*;
+
+    /// The data of `run`, as `bench cpu` saves it, on a machine that does not exist.
+    fn sample() -> Map<String, Value> {
+        let mut run = roofline::tests::run();
+        run.push(measurement("generic", "tape of duals, 4 variables", Unit::Other("Hessians".into()), 2e6));
+        let ceilings = rates::ceilings(&run);
+        let machine = json!({ "processor": "Some CPU", "threads": 2, "system": "linux x86_64",
+            "rustc": "rustc 1.89.0", "date": "2025-01-31" });
+        let with_origin = |mut value: Value| {
+            value["machine"] = machine.clone();
+            value["command"] = json!("cargo xtask bench cpu --save");
+            value
+        };
+        let steps = roofline::steps(&run, &ceilings);
+        Map::from_iter([
+            ("cpu".to_owned(), with_origin(rates::document(&run, &ceilings))),
+            ("roofline".to_owned(), with_origin(roofline::document(&steps))),
+        ])
+    }
+
+    #[test]
+    fn the_page_has_the_figures_of_the_data() {
+        let page = render(&sample()).expect("the templates fit the data");
+        assert_eq!(page, include_str!("golden.md"), "the page is\n{page}");
+    }
+
+    #[test]
+    fn parts_without_data_are_left_out() {
+        let mut data = sample();
+        data.remove("roofline");
+        let page = render(&data).expect("one part is enough");
+        assert!(page.contains("## Parts of the engine") && !page.contains("## Where the time"), "{page}");
+        let page = render(&Map::new()).expect("no part is enough");
+        assert!(page.contains("# Benchmarks") && !page.contains("## "), "{page}");
+    }
+
+    #[test]
+    fn data_that_lack_an_entry_are_refused_by_the_templates_name() {
+        let mut data = sample();
+        data["cpu"]["groups"][2]["rows"][0].as_object_mut().expect("a row").remove("seconds");
+        let message = render(&data).expect_err("no time to show").to_string();
+        assert!(message.contains("cpu.md"), "{message}");
+    }
+
+    #[test]
+    fn saving_writes_the_data_and_a_page_from_all_that_is_there() {
+        let folder = Folder::new("document");
+        let data = sample();
+        save(&folder.0, "cpu", &data["cpu"]).expect("a fresh folder");
+        let page = |root: &Path| fs::read_to_string(root.join("docs/benchmarks.md")).expect("just written");
+        assert!(!page(&folder.0).contains("## Where the time"));
+        save(&folder.0, "roofline", &data["roofline"]).expect("the same folder");
+        assert_eq!(page(&folder.0), render(&data).expect("the templates fit the data"));
+        let text = fs::read_to_string(folder.0.join("docs/benchmarks/cpu.json")).expect("just written");
+        assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), data["cpu"]);
+        fs::write(folder.0.join("docs/benchmarks/cpu.json"), "{").expect("the folder can be written");
+        let message = save(&folder.0, "roofline", &data["roofline"]).expect_err("damaged data").to_string();
+        assert!(message.contains("cpu.json") && message.contains("--save"), "{message}");
+    }
+}

@@ -1,0 +1,145 @@
+//! What is compared, and what it must show: the one table of cases.
+
+use crate::error::TaskError;
+
+/// What both sides do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// One training step.
+    Step,
+    /// Runge–Kutta steps of a learned motion.
+    Rollout,
+}
+
+/// What our program is measured against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reference {
+    /// The same work by JAX: the ratio is that of the speeds.
+    Jax,
+    /// The rate of the matrix product alone: the ratio is the fraction of it that the work reaches.
+    Product,
+}
+
+/// One line of the table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) work: Work,
+    pub(crate) reference: Reference,
+    /// Width of the hidden layers.
+    pub(crate) hidden: usize,
+    /// Number of hidden layers.
+    pub(crate) layers: usize,
+    /// States at once.
+    pub(crate) batch: usize,
+    /// Timings in one round: a second or two of the slower side.
+    pub(crate) repeat: usize,
+    /// Ratio that must be reached.
+    pub(crate) must: f64,
+    /// Ratio that is wanted.
+    pub(crate) goal: f64,
+}
+
+/// The network and batch whose memory has a limit.
+pub(crate) const LARGE_STEP: &str = "training step 4×500, batch 512";
+
+/// Bytes that [`LARGE_STEP`] must stay under.
+pub(crate) const LARGE_STEP_MEMORY: u64 = 200_000_000;
+
+use Reference::{Jax, Product};
+use Work::{Rollout, Step};
+
+/// All cases, in the table's order.
+#[rustfmt::skip]
+pub(crate) const CASES: [Case; 7] = [
+    Case { name: LARGE_STEP,
+           work: Step,    reference: Jax,     hidden: 500, layers: 4, batch: 512,  repeat: 8,   must: 4.0,  goal: 4.6 },
+    Case { name: "training step 4×500, batch 32",
+           work: Step,    reference: Jax,     hidden: 500, layers: 4, batch: 32,   repeat: 60,  must: 3.5,  goal: 4.3 },
+    Case { name: "training step 3×64, batch 512",
+           work: Step,    reference: Jax,     hidden: 64,  layers: 3, batch: 512,  repeat: 150, must: 9.0,  goal: 12.0 },
+    Case { name: "RK4 step 3×64, 1 state",
+           work: Rollout, reference: Jax,     hidden: 64,  layers: 3, batch: 1,    repeat: 200, must: 4.0,  goal: 8.0 },
+    Case { name: "RK4 step 3×64, 1024 states",
+           work: Rollout, reference: Jax,     hidden: 64,  layers: 3, batch: 1024, repeat: 5,   must: 6.0,  goal: 9.0 },
+    Case { name: "RK4 step 4×500, 1 state",
+           work: Rollout, reference: Jax,     hidden: 500, layers: 4, batch: 1,    repeat: 20,  must: 3.0,  goal: 5.0 },
+    Case { name: "whole-step rate 4×500, batch 512, of the product rate",
+           work: Step,    reference: Product, hidden: 500, layers: 4, batch: 512,  repeat: 8,   must: 0.78, goal: 0.88 },
+];
+
+impl Work {
+    /// Its name on the command line of both programs.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Step => "step",
+            Rollout => "rollout",
+        }
+    }
+}
+
+impl Case {
+    /// The command line of both programs.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let options =
+            [("hidden", self.hidden), ("layers", self.layers), ("batch", self.batch), ("repeat", self.repeat)];
+        let options = options.iter().flat_map(|(name, value)| [format!("--{name}"), value.to_string()]);
+        [self.work.name().to_owned()].into_iter().chain(options).collect()
+    }
+}
+
+/// The cases with all of these words in their names; all cases for no word.
+///
+/// A word is compared without regard to upper and lower case, and × may be written x.
+pub(crate) fn matching(words: &[String]) -> Result<Vec<&'static Case>, TaskError> {
+    let plain = |text: &str| text.to_lowercase().replace('×', "x");
+    let has_all = |case: &&Case| words.iter().all(|word| plain(case.name).contains(&plain(word)));
+    let found: Vec<&Case> = CASES.iter().filter(has_all).collect();
+    if found.is_empty() {
+        let names: Vec<&str> = CASES.iter().map(|case| case.name).collect();
+        return Err(TaskError::Usage(format!(
+            "no case has all of the words `{}` in its name; the cases are:\n  {}",
+            words.join("`, `"),
+            names.join("\n  ")
+        )));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(words: &str) -> Vec<&'static str> {
+        let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
+        matching(&words).expect("at least one").iter().map(|case| case.name).collect()
+    }
+
+    #[test]
+    fn words_narrow_the_cases_down() {
+        assert_eq!(names("").len(), CASES.len());
+        assert_eq!(names("rk4 4X500"), ["RK4 step 4×500, 1 state"]);
+        assert_eq!(names("training 3×64"), ["training step 3×64, batch 512"]);
+        assert_eq!(names("product").len(), 1);
+    }
+
+    #[test]
+    fn words_that_fit_no_case_are_refused_with_the_list() {
+        let message = matching(&["7x7".to_owned()]).expect_err("no such case").to_string();
+        assert!(message.contains("`7x7`") && CASES.iter().all(|case| message.contains(case.name)), "{message}");
+    }
+
+    #[test]
+    fn the_command_line_says_the_whole_size() {
+        let line = "rollout --hidden 64 --layers 3 --batch 1024 --repeat 5";
+        assert_eq!(CASES[4].arguments().join(" "), line);
+    }
+
+    #[test]
+    fn a_goal_is_above_what_must_be() {
+        for case in &CASES {
+            assert!(case.must < case.goal && case.repeat > 0, "{}", case.name);
+        }
+        assert!(CASES.iter().any(|case| case.name == LARGE_STEP && case.reference == Jax));
+    }
+}
