@@ -1,6 +1,7 @@
 //! Factorisation: eigenvalues, eigenvectors and rank of each matrix of a batch.
 
-use super::{MAX_DIMENSION, jacobi};
+use super::MAX_DIMENSION;
+use super::jacobi::{Group, LANES, diagonalise};
 use crate::Real;
 
 /// Which eigenvalues count as zero: `|λ| ≤ max(relative · max|λ|, absolute)`.
@@ -35,7 +36,9 @@ impl Tolerance {
 pub struct SymmetricFactors<T> {
     pub(super) dimension: usize,
     count: usize,
-    work: Vec<T>,
+    work: Vec<Group<T>>,
+    /// Eigenvectors of the group of matrices at hand.
+    work_vectors: Vec<Group<T>>,
     /// `[n, d]`.
     values: Vec<T>,
     /// λ⁺, `[n, d]`.
@@ -59,7 +62,8 @@ impl<T: Real> SymmetricFactors<T> {
         Self {
             dimension,
             count: 0,
-            work: vec![T::ZERO; dimension * dimension],
+            work: vec![[T::ZERO; LANES]; dimension * dimension],
+            work_vectors: vec![[T::ZERO; LANES]; dimension * dimension],
             values: vec![T::ZERO; capacity * dimension],
             inverses: vec![T::ZERO; capacity * dimension],
             vectors: vec![T::ZERO; capacity * dimension * dimension],
@@ -84,13 +88,31 @@ impl<T: Real> SymmetricFactors<T> {
         );
         self.count = matrices.len() / (d * d);
         assert!(self.count <= self.ranks.len(), "{} matrices do not fit into {}", self.count, self.ranks.len());
-        for (index, matrix) in matrices.chunks_exact(d * d).enumerate() {
-            self.work.copy_from_slice(matrix);
+        for (group, matrices) in matrices.chunks(d * d * LANES).enumerate() {
+            self.factor_group(group * LANES, matrices, tolerance);
+        }
+    }
+
+    /// Factors up to a group of matrices, the first of them number `first`.
+    fn factor_group(&mut self, first: usize, matrices: &[T], tolerance: Tolerance) {
+        let d = self.dimension;
+        // Lanes without a matrix hold zeros, which are diagonal.
+        self.work.fill([T::ZERO; LANES]);
+        for (lane, matrix) in matrices.chunks_exact(d * d).enumerate() {
+            for (group, &entry) in self.work.iter_mut().zip(matrix) {
+                group[lane] = entry;
+            }
+        }
+        let converged = diagonalise(d, &mut self.work, &mut self.work_vectors);
+        for lane in 0..matrices.len() / (d * d) {
+            let index = first + lane;
             let vectors = &mut self.vectors[index * d * d..(index + 1) * d * d];
-            let converged = jacobi::diagonalise(d, &mut self.work, vectors);
+            for (entry, group) in vectors.iter_mut().zip(&self.work_vectors) {
+                *entry = group[lane];
+            }
             let values = &mut self.values[index * d..(index + 1) * d];
             let inverses = &mut self.inverses[index * d..(index + 1) * d];
-            if !converged || (0..d).any(|k| !self.work[k * d + k].is_finite()) {
+            if !converged[lane] || (0..d).any(|k| !self.work[k * d + k][lane].is_finite()) {
                 values.fill(T::from_f64(f64::NAN));
                 inverses.fill(T::from_f64(f64::NAN));
                 self.ranks[index] = None;
@@ -98,7 +120,7 @@ impl<T: Real> SymmetricFactors<T> {
             }
             let mut largest = T::ZERO;
             for k in 0..d {
-                values[k] = self.work[k * d + k];
+                values[k] = self.work[k * d + k][lane];
                 if values[k].abs() > largest {
                     largest = values[k].abs();
                 }

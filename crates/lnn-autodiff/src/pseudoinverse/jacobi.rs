@@ -1,88 +1,129 @@
-//! Eigenvalues and eigenvectors of one small symmetric matrix by cyclic Jacobi rotations.
+//! Eigenvalues and eigenvectors of small symmetric matrices by cyclic Jacobi rotations, a matrix a lane.
 
-use crate::Real;
+use crate::{Real, vectorised};
+
+/// Matrices that are diagonalised together.
+pub(super) const LANES: usize = 16;
+
+/// One number of each matrix.
+pub(super) type Group<T> = [T; LANES];
 
 /// Sweeps after which a matrix is given up. Quadratic convergence needs at most 8 at d = 16, and 13 where many eigenvalues
 /// are zero up to rounding; so the limit is reached only where an eigenvalue overflowed.
 const MAX_SWEEPS: usize = 30;
 
-/// Diagonalises the symmetric `a` `[d, d]` in place and returns whether it converged.
+/// Diagonalises the symmetric `a` `[d, d]` of every lane in place and returns which lanes converged.
 ///
 /// On return the diagonal of `a` holds the eigenvalues, unsorted, and column k of `vectors` `[d, d]` the
-/// eigenvector of eigenvalue k. Only the upper triangle of `a` is read.
-pub(super) fn diagonalise<T: Real>(d: usize, a: &mut [T], vectors: &mut [T]) -> bool {
+/// eigenvector of eigenvalue k. Only the upper triangle of `a` is read. A lane's result does not depend on the
+/// other lanes: once its off-diagonal entries are negligible, further sweeps leave it as it is.
+pub(super) fn diagonalise<T: Real>(d: usize, a: &mut [Group<T>], vectors: &mut [Group<T>]) -> [bool; LANES] {
     // The same code with loops of a known length for the dimensions that are met most.
-    match d {
-        1 => diagonalise_in(1, a, vectors),
-        2 => diagonalise_in(2, a, vectors),
-        3 => diagonalise_in(3, a, vectors),
-        4 => diagonalise_in(4, a, vectors),
-        _ => diagonalise_in(d, a, vectors),
+    macro_rules! with_dimension {
+        ($($known:literal)*) => {
+            match d {
+                $($known => vectorised(
+                    (a, vectors),
+                    #[inline(always)]
+                    |(a, vectors)| diagonalise_in($known, a, vectors),
+                ),)*
+                _ => vectorised(
+                    (d, a, vectors),
+                    #[inline(always)]
+                    |(d, a, vectors)| diagonalise_in(d, a, vectors),
+                ),
+            }
+        };
     }
+    with_dimension!(1 2 3 4)
 }
 
 #[inline(always)]
-fn diagonalise_in<T: Real>(d: usize, a: &mut [T], vectors: &mut [T]) -> bool {
+fn diagonalise_in<T: Real>(d: usize, a: &mut [Group<T>], vectors: &mut [Group<T>]) -> [bool; LANES] {
     let (a, vectors) = (&mut a[..d * d], &mut vectors[..d * d]);
-    vectors.fill(T::ZERO);
+    vectors.fill([T::ZERO; LANES]);
     for k in 0..d {
-        vectors[k * d + k] = T::ONE;
+        vectors[k * d + k] = [T::ONE; LANES];
     }
-    if a.iter().any(|x| !x.is_finite()) {
-        return false;
+    let mut finite = [true; LANES];
+    for entry in &*a {
+        for lane in 0..LANES {
+            finite[lane] &= entry[lane].is_finite();
+        }
     }
+    let mut rotated = [true; LANES];
     for _ in 0..MAX_SWEEPS {
-        let mut rotated = false;
+        rotated = [false; LANES];
         for p in 0..d {
             for q in p + 1..d {
-                rotated |= rotate(d, a, vectors, p, q);
+                rotate(d, a, vectors, p, q, &mut rotated);
             }
         }
-        if !rotated {
-            return true;
+        let busy = rotated.iter().zip(&finite).fold(false, |busy, (&rotated, &finite)| busy | (rotated & finite));
+        if !busy {
+            break;
         }
     }
-    false
+    std::array::from_fn(|lane| finite[lane] & !rotated[lane])
 }
 
-/// Annihilates entry (p, q); returns false where it is negligible against both diagonal entries.
+/// Annihilates entry (p, q) of every lane, and marks the lanes where it was not negligible against both diagonal
+/// entries.
 #[inline(always)]
-fn rotate<T: Real>(d: usize, a: &mut [T], vectors: &mut [T], p: usize, q: usize) -> bool {
-    let off = a[p * d + q];
-    let (app, aqq) = (a[p * d + p], a[q * d + q]);
+fn rotate<T: Real>(
+    d: usize,
+    a: &mut [Group<T>],
+    vectors: &mut [Group<T>],
+    p: usize,
+    q: usize,
+    rotated: &mut [bool; LANES],
+) {
     // Relative to the geometric mean of the diagonal, small eigenvalues of a graded definite matrix
     // keep their relative accuracy.
     let negligible = T::EPSILON * T::from_f64(0.25);
-    let scale = app.abs().sqrt() * aqq.abs().sqrt();
-    let larger = if app.abs() > aqq.abs() { app.abs() } else { aqq.abs() };
-    // Below ε² of the larger entry a rotation changes neither, even where the smaller one is zero.
-    if off.abs() <= negligible * scale || off.abs() <= negligible * negligible * larger {
-        a[p * d + q] = T::ZERO;
-        return false;
-    }
     let half = T::from_f64(0.5);
-    let theta = (aqq - app) * half / off;
-    let sign = T::ONE.copysign(theta);
-    let tangent = if theta.abs() > T::ONE / T::EPSILON {
-        half / theta
-    } else {
-        sign / (theta.abs() + (theta * theta + T::ONE).sqrt())
-    };
-    let cosine = T::ONE / (tangent * tangent + T::ONE).sqrt();
-    let sine = tangent * cosine;
-    a[p * d + p] = app - tangent * off;
-    a[q * d + q] = aqq + tangent * off;
-    a[p * d + q] = T::ZERO;
+    let (off, app, aqq) = (a[p * d + q], a[p * d + p], a[q * d + q]);
+    let (mut sine, mut cosine) = ([T::ZERO; LANES], [T::ONE; LANES]);
+    let (mut new_app, mut new_aqq) = (app, aqq);
+    for lane in 0..LANES {
+        let (off, app, aqq) = (off[lane], app[lane], aqq[lane]);
+        let scale = app.abs().sqrt() * aqq.abs().sqrt();
+        let larger = if app.abs() > aqq.abs() { app.abs() } else { aqq.abs() };
+        // Below ε² of the larger entry a rotation changes neither, even where the smaller one is zero.
+        let small = (off.abs() <= negligible * scale) | (off.abs() <= negligible * negligible * larger);
+        let theta = (aqq - app) * half / off;
+        let far = half / theta;
+        let near = T::ONE.copysign(theta) / (theta.abs() + (theta * theta + T::ONE).sqrt());
+        let tangent = if theta.abs() > T::ONE / T::EPSILON { far } else { near };
+        let tangent = if small { T::ZERO } else { tangent };
+        // Not 0 · off: off may be infinite in a lane that is lost anyway, and NaN would spread from it.
+        let shift = if small { T::ZERO } else { tangent * off };
+        let c = T::ONE / (tangent * tangent + T::ONE).sqrt();
+        cosine[lane] = c;
+        sine[lane] = tangent * c;
+        new_app[lane] = app - shift;
+        new_aqq[lane] = aqq + shift;
+        rotated[lane] |= !small;
+    }
+    a[p * d + p] = new_app;
+    a[q * d + q] = new_aqq;
+    a[p * d + q] = [T::ZERO; LANES];
     for k in 0..d {
         if k != p && k != q {
-            let (kp, kq) = (k.min(p) * d + k.max(p), k.min(q) * d + k.max(q));
-            let (x, y) = (a[kp], a[kq]);
-            a[kp] = cosine * x - sine * y;
-            a[kq] = sine * x + cosine * y;
+            turn(a, k.min(p) * d + k.max(p), k.min(q) * d + k.max(q), &cosine, &sine);
         }
-        let (x, y) = (vectors[k * d + p], vectors[k * d + q]);
-        vectors[k * d + p] = cosine * x - sine * y;
-        vectors[k * d + q] = sine * x + cosine * y;
+        turn(vectors, k * d + p, k * d + q, &cosine, &sine);
     }
-    true
+}
+
+/// `(x, y) ← (c x − s y, s x + c y)`.
+#[inline(always)]
+fn turn<T: Real>(matrix: &mut [Group<T>], x: usize, y: usize, cosine: &Group<T>, sine: &Group<T>) {
+    let (old_x, old_y) = (matrix[x], matrix[y]);
+    let (mut new_x, mut new_y) = ([T::ZERO; LANES], [T::ZERO; LANES]);
+    for lane in 0..LANES {
+        new_x[lane] = cosine[lane] * old_x[lane] - sine[lane] * old_y[lane];
+        new_y[lane] = sine[lane] * old_x[lane] + cosine[lane] * old_y[lane];
+    }
+    (matrix[x], matrix[y]) = (new_x, new_y);
 }

@@ -44,7 +44,7 @@ impl<T: Real> Contraction<'_, T> {
         macro_rules! with_pairs {
             ($($n:literal)*) => {
                 match self.pairs.len() {
-                    $($n => vectorised(self, Self::kernel::<$n>),)*
+                    $($n => vectorised(self, #[inline(always)] |pass| pass.kernel::<$n>()),)*
                     n => unreachable!("a part has 1 to {PAIRS} pairs, not {n}"),
                 }
             };

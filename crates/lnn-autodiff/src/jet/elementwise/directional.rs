@@ -25,7 +25,11 @@ pub(in crate::jet) struct DirectionalPass<'a, T> {
 
 impl<T: Real> DirectionalPass<'_, T> {
     pub(in crate::jet) fn run(self) {
-        vectorised(self, Self::kernel);
+        vectorised(
+            self,
+            #[inline(always)]
+            |pass| pass.kernel(),
+        );
     }
 
     #[inline(always)]

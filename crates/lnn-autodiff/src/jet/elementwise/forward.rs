@@ -31,13 +31,29 @@ impl<T: Real> WithFormula for ForwardPass<'_, T> {
     fn run<F: Formula>(self) {
         let has_tangents = self.z.len() > self.channel;
         if !self.third.is_empty() {
-            vectorised(self, Self::kernel::<F, 4>);
+            vectorised(
+                self,
+                #[inline(always)]
+                |pass| pass.kernel::<F, 4>(),
+            );
         } else if !self.second.is_empty() {
-            vectorised(self, Self::kernel::<F, 3>);
+            vectorised(
+                self,
+                #[inline(always)]
+                |pass| pass.kernel::<F, 3>(),
+            );
         } else if has_tangents || !self.first.is_empty() {
-            vectorised(self, Self::kernel::<F, 2>);
+            vectorised(
+                self,
+                #[inline(always)]
+                |pass| pass.kernel::<F, 2>(),
+            );
         } else {
-            vectorised(self, Self::kernel::<F, 1>);
+            vectorised(
+                self,
+                #[inline(always)]
+                |pass| pass.kernel::<F, 1>(),
+            );
         }
     }
 }

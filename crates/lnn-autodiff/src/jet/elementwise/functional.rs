@@ -28,9 +28,17 @@ pub(in crate::jet) struct AdjointPass<'a, T> {
 impl<T: Real> AdjointPass<'_, T> {
     pub(in crate::jet) fn run(self) {
         if self.above.is_empty() {
-            vectorised(self, Self::kernel::<false>);
+            vectorised(
+                self,
+                #[inline(always)]
+                |pass| pass.kernel::<false>(),
+            );
         } else {
-            vectorised(self, Self::kernel::<true>);
+            vectorised(
+                self,
+                #[inline(always)]
+                |pass| pass.kernel::<true>(),
+            );
         }
     }
 

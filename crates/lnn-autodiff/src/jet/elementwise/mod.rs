@@ -4,6 +4,8 @@
 //! each number once, keeps the group in registers and stores each result once; so a layer costs one pass between
 //! two products, while its block is in cache. Sums run in lanes, in an order that no machine changes.
 
+#![allow(clippy::redundant_closure_for_method_calls, reason = "see `vectorised`: a method's name is slower")]
+
 mod contract;
 mod directional;
 mod forward;
