@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use lnn_autodiff::Real;
 use lnn_train::config::presets::{BASELINE, LNN};
 use lnn_train::config::{ExperimentConfig, presets};
-use lnn_train::experiment::{build_system, build_training};
+use lnn_train::experiment::{build_model, build_system, build_training};
 use lnn_train::fit::Training;
 use lnn_train::loss::Loss;
 use lnn_train::optimiser::{
     AdamSettings, ClippingConfig, OptimiserConfig, ParameterBlock, RunningNormClip, Schedule, SoapSettings,
 };
+use lnn_train::rollout::Rk4Rollout;
 
 thread_local! {
     /// Where this thread's allocations are counted, if they are: threads of the test runner must not disturb.
@@ -148,5 +149,33 @@ fn no_optimiser_step_after_the_first_allocates() {
             COUNTER.set(None);
             assert!(step == 0 || allocated == 0, "{config:?}, step {step}: {allocated}");
         }
+    }
+}
+
+#[test]
+fn no_step_of_a_rollout_allocates() {
+    let config = presets::fast();
+    let model = build_model(&config.models[LNN], 2).expect("usable");
+    let parameters: Vec<f32> = config.models[LNN].initialisation.draw(model.shape(), 0);
+    for (rows, threads) in [(1, 1), (4, 1), (100, 1), (100, 2)] {
+        let counter = counter();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        pool.broadcast(|_| COUNTER.set(Some(counter)));
+        // The matrix product makes a thread's buffer when that thread first meets a block.
+        pool.broadcast(|_| Rk4Rollout::new(&model, &parameters, 20).advance(&mut [0.1; 80], 1e-3, 1));
+        let counts: Vec<u64> = pool.install(|| {
+            let mut rollout = Rk4Rollout::new(&model, &parameters, rows);
+            assert!(counter.load(Ordering::Relaxed) > 0, "the counter must count");
+            let mut states = vec![0.1; 4 * rows];
+            let mut counts = Vec::with_capacity(20);
+            for _ in 0..20 {
+                let before = counter.load(Ordering::Relaxed);
+                rollout.advance(&mut states, 1e-3, 3);
+                counts.push(counter.load(Ordering::Relaxed) - before);
+            }
+            counts
+        });
+        pool.broadcast(|_| COUNTER.set(None));
+        assert!(counts[1..].iter().all(|&n| n == 0), "{rows} rows, {threads} threads: {counts:?}");
     }
 }

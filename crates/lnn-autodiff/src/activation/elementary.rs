@@ -138,6 +138,54 @@ mod tests {
         assert_eq!(ln_1p_unit(0.0_f64), 0.0);
     }
 
+    /// Error in units of the last place of `want`, subnormal numbers having the smallest one's.
+    fn single_ulps(got: f32, want: f64) -> f64 {
+        let unit = (want.abs() * f64::from(f32::EPSILON)).max(f64::from(f32::MIN_POSITIVE * f32::EPSILON));
+        (f64::from(got) - want).abs() / unit
+    }
+
+    /// Every 61st non-negative single precision number up to `last`, zero, subnormal and the last included.
+    fn singles(last: f32) -> impl Iterator<Item = f32> {
+        (0..=last.to_bits()).step_by(61).map(f32::from_bits).chain([last])
+    }
+
+    #[test]
+    fn the_whole_range_of_single_precision_stays_within_the_bounds() {
+        // 87 = the clamp; beyond it the exponential is that of the clamp.
+        for x in singles(87.0).map(|x| -x) {
+            let exact = f64::from(x);
+            assert!(single_ulps(exp_nonpositive(x), exact.exp()) <= 2.0, "exp {x:e}");
+            assert!(single_ulps(exp_m1_nonpositive(x), exact.exp_m1()) <= 3.0, "exp_m1 {x:e}");
+        }
+        for x in [87.0_f32.next_up(), 88.0, 103.9, 1e4, f32::MAX, f32::INFINITY].map(|x| -x) {
+            assert_eq!(exp_nonpositive(x), exp_nonpositive(-87.0_f32), "{x:e}");
+            assert_eq!(exp_m1_nonpositive(x), -1.0, "{x:e}");
+        }
+        for e in singles(1.0) {
+            assert!(single_ulps(ln_1p_unit(e), f64::from(e).ln_1p()) <= 3.0, "ln_1p {e:e}");
+        }
+    }
+
+    #[test]
+    fn double_precision_stays_within_the_bounds_at_every_magnitude() {
+        // From the smallest subnormal number up, 40 fractions a power of two.
+        let magnitudes = || {
+            (-1074..10).flat_map(|exponent| {
+                (0..40).map(move |k| (1.0 + f64::from(k) / 40.0 + 1e-3) * f64::from(exponent).exp2())
+            })
+        };
+        let ulps = |got: f64, want: f64| {
+            (got - want).abs() / (want.abs() * f64::EPSILON).max(f64::MIN_POSITIVE * f64::EPSILON)
+        };
+        for x in magnitudes().filter(|&x| x <= 708.0).map(|x| -x) {
+            assert!(ulps(exp_nonpositive(x), x.exp()) <= 2.0, "exp {x:e}");
+            assert!(ulps(exp_m1_nonpositive(x), x.exp_m1()) <= 3.0, "exp_m1 {x:e}");
+        }
+        for e in magnitudes().filter(|&e| e <= 1.0) {
+            assert!(ulps(ln_1p_unit(e), e.ln_1p()) <= 3.0, "ln_1p {e:e}");
+        }
+    }
+
     #[test]
     fn not_a_number_passes_through() {
         assert!(exp_nonpositive(f64::NAN).is_nan());

@@ -80,7 +80,7 @@ impl Case {
 pub(crate) fn case() -> impl Strategy<Value = Case> {
     let hidden = prop::collection::vec(1..=20_usize, 0..=3);
     let activation = prop::sample::select(Activation::ALL.to_vec());
-    (1..=6_usize, hidden, 1..=3_usize, activation, 1..=4_usize, 0..=4_usize, any::<u64>()).prop_map(
+    (1..=6_usize, hidden, 1..=6_usize, activation, 1..=4_usize, 0..=4_usize, any::<u64>()).prop_map(
         |(inputs, hidden, outputs, activation, rows, directions, seed)| {
             let sizes = [vec![inputs], hidden, vec![outputs]].concat();
             Case::new(&sizes, activation, rows, directions, seed)

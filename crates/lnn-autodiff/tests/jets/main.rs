@@ -3,6 +3,7 @@
 mod case;
 mod engine;
 mod numbers;
+mod packed;
 mod passes;
 mod reference;
 mod workspace;

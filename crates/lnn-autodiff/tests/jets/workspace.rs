@@ -102,6 +102,36 @@ fn gradients_add_to_what_is_there() {
     }
 }
 
+/// The sums over rows of a block whose weight gradients are computed in several parts, and of larger ones.
+#[test]
+fn blocks_of_any_depth_sum_alike() {
+    for rows in [31, 33, 40, 87, 89, 130] {
+        let case = Case::new(&[5, 33, 17, 1], Activation::Softplus, rows, 2, 11);
+        let whole = run::<f64>(&case);
+        let mut sums = vec![0.0; whole.functional.len()];
+        let mut sizes = vec![0.0; whole.functional.len()];
+        for row in 0..rows {
+            let part = Case {
+                rows: 1,
+                x: case.row(&case.x, row).to_vec(),
+                tangents: (0..2).flat_map(|i| case.tangent(i, row).to_vec()).collect(),
+                output_bar: case.row(&case.output_bar, row).to_vec(),
+                a: case.row(&case.a, row).to_vec(),
+                u: case.row(&case.u, row).to_vec(),
+                w: case.row(&case.w, row).to_vec(),
+                ..case.clone()
+            };
+            for ((sum, size), term) in sums.iter_mut().zip(&mut sizes).zip(run::<f64>(&part).functional) {
+                *sum += term;
+                *size += term.abs();
+            }
+        }
+        for ((whole, sum), size) in whole.functional.iter().zip(&sums).zip(&sizes) {
+            assert!((whole - sum).abs() <= case.operations() * f64::EPSILON * size.max(1e-3), "{rows}: {whole} {sum}");
+        }
+    }
+}
+
 #[test]
 fn an_empty_block_gives_nothing_and_adds_nothing() {
     for activation in [Activation::Softplus, Activation::Relu] {

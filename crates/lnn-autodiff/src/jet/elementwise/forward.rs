@@ -94,3 +94,49 @@ impl<T: Real> ForwardPass<'_, T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Activation;
+    use crate::activation::with_formula;
+
+    /// Every derivative that is asked for, at every order, is that of a single point, bit for bit.
+    fn equals_single_points<T: Real>() {
+        let (rows, stride, directions) = (3, 2 * LANES, 2);
+        let channel = rows * stride;
+        let z: Vec<T> = (0..3 * channel).map(|i| T::from_f64(f64::from(i as u32) * 0.097 - 14.0)).collect();
+        let bias: Vec<T> = (0..stride).map(|i| T::from_f64(0.3 - 0.02 * i as f64)).collect();
+        for activation in Activation::ALL {
+            for order in 0..4 {
+                let mut out = vec![vec![T::from_f64(f64::NAN); channel]; 4];
+                for unused in out.iter_mut().skip(order + 1) {
+                    unused.clear();
+                }
+                let mut carried = vec![T::from_f64(f64::NAN); 3 * channel];
+                let [value, first, second, third] = &mut out[..] else { unreachable!() };
+                with_formula(
+                    activation,
+                    ForwardPass { z: &z, bias: &bias, carried: &mut carried, value, first, second, third, channel },
+                );
+                for i in 0..channel {
+                    let want = activation.derivatives(z[directions * channel + i] + bias[i % stride]);
+                    for (k, got) in out.iter().enumerate().take(order + 1) {
+                        assert_eq!(got[i], want[k], "{activation} order {k} at {i}");
+                    }
+                    assert_eq!(carried[directions * channel + i], want[0], "{activation}");
+                    for direction in 0..directions {
+                        let at = direction * channel + i;
+                        assert_eq!(carried[at], want[1] * z[at], "{activation}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn vector_code_equals_single_points_in_both_precisions() {
+        equals_single_points::<f32>();
+        equals_single_points::<f64>();
+    }
+}
