@@ -40,11 +40,32 @@ impl<T: Real> JetWorkspace<T> {
             with_formula(network.shape().activation(), pass);
             input = Rows { data: &self.carried[..], width, stride };
         }
-        let last = self.hidden.len();
-        let outputs = self.shape.outputs();
-        let out = Rows { data: &mut self.outputs[..], width: outputs, stride: outputs };
-        times_weight_transposed(channels * rows, out, input, (network, last));
-        let value = directions * rows * outputs..channels * rows * outputs;
-        add_bias(&mut self.outputs[value], network.bias(last));
+        self.output_product(network, directions, 1);
+        add_bias(&mut self.outputs[directions * rows * self.shape.outputs()..], network.bias(self.hidden.len()));
+    }
+
+    /// D_i f, `[t, rows, outputs]`, after [`forward`](Self::forward) and before the next block.
+    ///
+    /// A product of its own, which a Lagrangian has no need for.
+    ///
+    /// # Panics
+    /// If `network` has another shape than the workspace.
+    pub fn output_tangents(&mut self, network: Mlp<'_, T>) -> &[T] {
+        self.require_network(network.shape());
+        self.output_product(network, 0, self.directions);
+        &self.outputs[..self.directions * self.rows * self.shape.outputs()]
+    }
+
+    /// The output layer's product, without its bias, for `channels` channels from number `first`.
+    fn output_product(&mut self, network: Mlp<'_, T>, first: usize, channels: usize) {
+        let (rows, outputs) = (self.rows, self.shape.outputs());
+        let (input, width, stride) = match self.hidden.last() {
+            None => (&self.inputs[..], self.shape.inputs(), self.shape.inputs()),
+            Some(hidden) => (&self.carried[..], hidden.width, hidden.stride),
+        };
+        let input = Rows { data: &input[first * rows * stride..], width, stride };
+        let out = &mut self.outputs[first * rows * outputs..(first + channels) * rows * outputs];
+        let out = Rows { data: out, width: outputs, stride: outputs };
+        times_weight_transposed(channels * rows, out, input, (network, self.hidden.len()));
     }
 }

@@ -5,7 +5,8 @@
 //!
 //! | call | layer products | gives |
 //! |---|---|---|
-//! | [`JetWorkspace::forward`] | 1 + t | f and D_i f |
+//! | [`JetWorkspace::forward`] | 1 + t, at the output layer 1 | f, and D_i of every layer |
+//! | [`JetWorkspace::output_tangents`] | t at the output layer, if asked for | D_i f |
 //! | [`JetWorkspace::reverse`] | 1 | Σ_o ȳ_o ∂f_o/∂x |
 //! | [`JetWorkspace::hessian`] | 0 | Σ_o ȳ_o D_i D_j f_o, elementwise |
 //! | [`JetWorkspace::functional_gradient`] | 1 + 3 + 4 | ∂/∂θ Σ_o ȳ_o (D_a − D_u D_w) f_o |

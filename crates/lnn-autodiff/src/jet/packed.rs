@@ -199,7 +199,7 @@ struct Backward<'a, T> {
 impl<T: Real> WithSimd for Backward<'_, T> {
     type Output = ();
 
-    /// Lane by lane over all panels; across lanes at the last one.
+    /// Lane by lane over all panels; across lanes once, at the end.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let context = T::simd_ctx(simd);
@@ -208,7 +208,9 @@ impl<T: Real> WithSimd for Backward<'_, T> {
         let Self { layer, out, x, lanes } = self;
         let sums: &mut [T::SimdVec<S>] = bytemuck::cast_slice_mut(lanes);
         let last = x.len().div_ceil(COLUMNS) - 1;
-        for (panel, weights) in layer.panels.chunks_exact(COLUMNS * layer.inputs).enumerate() {
+        // Backwards: what the forward product read last is still in cache, and what this reads last is what the next
+        // forward product starts with. Where the weights exceed the cache, that is a sixth of the time.
+        for (panel, weights) in layer.panels.chunks_exact(COLUMNS * layer.inputs).enumerate().rev() {
             let x = &x[panel * COLUMNS..];
             let mut padded = [T::ZERO; COLUMNS];
             let filled = x.len().min(COLUMNS);
@@ -217,11 +219,11 @@ impl<T: Real> WithSimd for Backward<'_, T> {
             let weights: &[T::SimdVec<S>] = bytemuck::cast_slice(weights);
             let per_input = weights.chunks_exact(vectors).zip(&mut *sums).zip(&mut *out);
             for ((weights, sum), out) in per_input {
-                let mut partial = if panel == 0 { simd.zero() } else { *sum };
+                let mut partial = if panel == last { simd.zero() } else { *sum };
                 for (&weight, &x) in weights.iter().zip(padded) {
                     partial = simd.mul_add(weight, x, partial);
                 }
-                if panel == last {
+                if panel == 0 {
                     *out = simd.reduce_sum(partial);
                 } else {
                     *sum = partial;

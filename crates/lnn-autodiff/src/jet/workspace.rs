@@ -165,10 +165,6 @@ impl<T: Real> JetWorkspace<T> {
         let channel = self.rows * self.shape.outputs();
         &self.outputs[self.directions * channel..(self.directions + 1) * channel]
     }
-    /// D_i f, `[t, rows, outputs]`, after [`forward`](Self::forward).
-    pub fn output_tangents(&self) -> &[T] {
-        &self.outputs[..self.directions * self.rows * self.shape.outputs()]
-    }
     /// Σ_o ȳ_o ∂f_o/∂x, `[rows, inputs]`, after [`reverse`](Self::reverse).
     pub fn input_bar(&self) -> &[T] {
         &self.input_bar[..self.rows * self.shape.inputs()]

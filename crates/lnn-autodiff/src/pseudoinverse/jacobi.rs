@@ -83,14 +83,22 @@ fn rotate<T: Real>(
     let negligible = T::EPSILON * T::from_f64(0.25);
     let half = T::from_f64(0.5);
     let (off, app, aqq) = (a[p * d + q], a[p * d + p], a[q * d + q]);
+    let mut small = [true; LANES];
+    for lane in 0..LANES {
+        let (off, app, aqq) = (off[lane].abs(), app[lane].abs(), aqq[lane].abs());
+        let scale = app.sqrt() * aqq.sqrt();
+        let larger = if app > aqq { app } else { aqq };
+        // Below ε² of the larger entry a rotation changes neither, even where the smaller one is zero.
+        small[lane] = (off <= negligible * scale) | (off <= negligible * negligible * larger);
+    }
+    a[p * d + q] = [T::ZERO; LANES];
+    if small.iter().fold(true, |all, &small| all & small) {
+        return;
+    }
     let (mut sine, mut cosine) = ([T::ZERO; LANES], [T::ONE; LANES]);
     let (mut new_app, mut new_aqq) = (app, aqq);
     for lane in 0..LANES {
-        let (off, app, aqq) = (off[lane], app[lane], aqq[lane]);
-        let scale = app.abs().sqrt() * aqq.abs().sqrt();
-        let larger = if app.abs() > aqq.abs() { app.abs() } else { aqq.abs() };
-        // Below ε² of the larger entry a rotation changes neither, even where the smaller one is zero.
-        let small = (off.abs() <= negligible * scale) | (off.abs() <= negligible * negligible * larger);
+        let (small, off, app, aqq) = (small[lane], off[lane], app[lane], aqq[lane]);
         let theta = (aqq - app) * half / off;
         let far = half / theta;
         let near = T::ONE.copysign(theta) / (theta.abs() + (theta * theta + T::ONE).sqrt());
@@ -107,7 +115,6 @@ fn rotate<T: Real>(
     }
     a[p * d + p] = new_app;
     a[q * d + q] = new_aqq;
-    a[p * d + q] = [T::ZERO; LANES];
     for k in 0..d {
         if k != p && k != q {
             turn(a, k.min(p) * d + k.max(p), k.min(q) * d + k.max(q), &cosine, &sine);

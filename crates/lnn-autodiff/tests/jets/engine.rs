@@ -33,7 +33,7 @@ pub(crate) fn run_in<T: Real>(case: &Case, workspace: &mut JetWorkspace<T>, purp
     workspace.forward(network);
     let mut passes = Passes {
         output: double(workspace.output()),
-        output_tangents: double(workspace.output_tangents()),
+        output_tangents: double(workspace.output_tangents(network)),
         ..Passes::default()
     };
     if purpose >= Purpose::Gradient {

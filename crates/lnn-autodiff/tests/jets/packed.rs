@@ -16,10 +16,11 @@ fn passes<T: Real>(case: &Case, packed: Option<&PackedWeights<T>>) -> Vec<f64> {
     inputs.value.copy_from_slice(&cast(&case.x));
     inputs.tangents.copy_from_slice(&cast(&case.tangents));
     workspace.forward(network);
+    let output_tangents = workspace.output_tangents(network).to_vec();
     workspace.reverse(network, &cast(&case.output_bar));
     let mut hessian = vec![T::from_f64(f64::NAN); case.rows * case.pairs().len()];
     workspace.hessian(&case.pairs(), &mut hessian);
-    let parts = [workspace.output(), workspace.output_tangents(), workspace.input_bar(), &hessian];
+    let parts = [workspace.output(), &output_tangents, workspace.input_bar(), &hessian];
     parts.concat().iter().map(|x| x.to_f64()).collect()
 }
 
