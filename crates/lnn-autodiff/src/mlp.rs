@@ -148,16 +148,6 @@ pub struct Mlp<'a, T> {
 }
 
 impl<'a, T: Real> Mlp<'a, T> {
-    /// The same network with its weights packed for blocks of few rows, which must have been made from the same
-    /// parameters.
-    ///
-    /// # Panics
-    /// If `packed` was made from another number of parameters.
-    #[must_use]
-    pub fn with_packed(self, packed: &'a PackedWeights<T>) -> Self {
-        assert_eq!(packed.parameter_count(), self.parameters.len(), "packed from this network");
-        Self { packed: Some(packed), ..self }
-    }
     /// The network's shape.
     pub fn shape(&self) -> &'a MlpShape {
         self.shape

@@ -1,9 +1,10 @@
 //! Learned motion at full speed: states forward in time by a model, in place.
 
 use std::convert::Infallible;
+use std::sync::{Mutex, PoisonError};
 
 use lnn_autodiff::Real;
-use lnn_autodiff::jet::PackedWeights;
+use lnn_autodiff::jet::PackedMlp;
 use lnn_physics::integrators::{FixedStep, Rk4};
 use rayon::prelude::*;
 
@@ -13,29 +14,33 @@ use crate::model::{Model, ModelWorkspace, States};
 /// on the number of threads.
 const BLOCK: usize = 32;
 
-/// d/dt (q, q̇) = (q̇, q̈ of the model) for a block of states, with everything it needs allocated once.
+/// A model with its parameters, packed for small blocks.
 #[derive(Clone, Debug)]
+pub(crate) struct TrainedModel<T> {
+    model: Model,
+    network: PackedMlp<T>,
+}
+
+impl<T: Real> TrainedModel<T> {
+    /// # Panics
+    /// If `parameters` has another length than the model's.
+    pub(crate) fn new(model: &Model, parameters: &[T]) -> Self {
+        let network = match PackedMlp::new(model.shape(), parameters) {
+            Ok(network) => network,
+            Err(error) => panic!("{error}"),
+        };
+        Self { model: model.clone(), network }
+    }
+}
+
+/// d/dt (q, q̇) = (q̇, q̈ of the model) for a block of states, with everything it needs allocated once.
+#[derive(Debug)]
 pub(crate) struct LearnedField<T> {
     dof: usize,
     workspace: ModelWorkspace<T>,
     q: Vec<T>,
     q_dot: Vec<T>,
     acceleration: Vec<T>,
-}
-
-/// A model with its weights packed for small blocks.
-#[derive(Clone, Debug)]
-pub(crate) struct TrainedModel<T> {
-    model: Model,
-    parameters: Vec<T>,
-    packed: PackedWeights<T>,
-}
-
-impl<T: Real> TrainedModel<T> {
-    pub(crate) fn new(model: &Model, parameters: &[T]) -> Self {
-        let packed = PackedWeights::new(model.shape(), parameters);
-        Self { model: model.clone(), parameters: parameters.to_vec(), packed }
-    }
 }
 
 impl<T: Real> LearnedField<T> {
@@ -46,8 +51,14 @@ impl<T: Real> LearnedField<T> {
         Self { dof, workspace: model.workspace(rows, false), q: zeros(), q_dot: zeros(), acceleration: zeros() }
     }
 
-    /// Derivatives of states `[rows, 2d]`, each `[q, q̇]`.
-    pub(crate) fn evaluate(&mut self, trained: &TrainedModel<T>, states: &[T], states_dot: &mut [T]) {
+    /// Derivatives of states `[rows, 2d]`, each `[q, q̇]`, with conditionals `[rows, c]`.
+    pub(crate) fn evaluate(
+        &mut self,
+        trained: &TrainedModel<T>,
+        states: &[T],
+        conditionals: &[T],
+        states_dot: &mut [T],
+    ) {
         let d = self.dof;
         let length = states.len() / 2;
         let (q, q_dot) = (&mut self.q[..length], &mut self.q_dot[..length]);
@@ -56,11 +67,8 @@ impl<T: Real> LearnedField<T> {
             q[row * d..(row + 1) * d].copy_from_slice(&state[..d]);
             q_dot[row * d..(row + 1) * d].copy_from_slice(&state[d..]);
         }
-        let network = match trained.model.shape().bind(&trained.parameters) {
-            Ok(network) => network.with_packed(&trained.packed),
-            Err(error) => unreachable!("packing has checked the parameters: {error}"),
-        };
-        let block = States { q, q_dot, conditionals: &[] };
+        let block = States { q, q_dot, conditionals };
+        let network = trained.network.network();
         trained.model.accelerations_of_network(network, block, &mut self.workspace, acceleration);
         for (row, state_dot) in states_dot.chunks_exact_mut(2 * d).enumerate() {
             state_dot[..d].copy_from_slice(&q_dot[row * d..(row + 1) * d]);
@@ -71,9 +79,13 @@ impl<T: Real> LearnedField<T> {
 
 /// Many states of a learned motion, advanced together by the classical Runge–Kutta method.
 ///
-/// States are cut into blocks, and a block goes all its steps on one thread, so threads meet once a call and not
-/// once a step; one block runs on the caller's thread. No step allocates. Results do not depend on the number of
-/// threads. A state that leaves the numbers becomes NaN and stays it; the others go on.
+/// States are cut into blocks of 32, and a block goes all its steps on one thread, so threads meet once a call and
+/// not once a step; one block runs on the caller's thread. No step allocates; memory grows with the threads, and
+/// with the states only by three numbers for each of theirs.
+///
+/// Results do not depend on the number of threads. The last bits of a state's depend on its place: a block of one or
+/// a few states sums in another order than a full one. A state that leaves the finite numbers stays lost; the others
+/// go on.
 ///
 /// ```
 /// use lnn_train::config::preset;
@@ -88,32 +100,49 @@ impl<T: Real> LearnedField<T> {
 /// assert!(states.iter().all(|value| value.is_finite()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Rk4Rollout<T> {
     trained: TrainedModel<T>,
     rows: usize,
-    blocks: Vec<Block<T>>,
-}
-
-#[derive(Clone, Debug)]
-struct Block<T> {
-    stepper: Rk4<T>,
-    field: LearnedField<T>,
+    /// `[rows, c]`.
+    conditionals: Vec<T>,
+    steppers: Vec<Rk4<T>>,
+    /// One a thread.
+    fields: Vec<Mutex<LearnedField<T>>>,
 }
 
 impl<T: Real> Rk4Rollout<T> {
-    /// A rollout of `rows` states of `model` with these parameters, whose weights are packed here once.
+    /// A rollout of `rows` states of a model without conditionals, whose weights are packed here once. Make it in
+    /// the thread pool that it runs in.
     ///
     /// # Panics
-    /// If `parameters` has another length than the model's.
+    /// If `parameters` has another length than the model's, or the model has conditionals.
     pub fn new(model: &Model, parameters: &[T], rows: usize) -> Self {
+        Self::with_conditionals(model, parameters, rows, &[])
+    }
+
+    /// A rollout of `rows` states with their conditionals `[rows, c]`, which stay as they are.
+    ///
+    /// # Panics
+    /// If `parameters` has another length than the model's, or `conditionals` another than rows × c.
+    pub fn with_conditionals(model: &Model, parameters: &[T], rows: usize, conditionals: &[T]) -> Self {
+        let expected = rows * model.features().conditionals();
+        assert_eq!(
+            conditionals.len(),
+            expected,
+            "conditionals: rows × c, {rows} × {}",
+            model.features().conditionals()
+        );
         let width = 2 * model.features().degrees_of_freedom();
-        let block = |first: usize| {
-            let rows = BLOCK.min(rows - first);
-            Block { stepper: Rk4::new(rows * width), field: LearnedField::new(model, rows) }
-        };
-        let blocks = (0..rows).step_by(BLOCK).map(block).collect();
-        Self { trained: TrainedModel::new(model, parameters), rows, blocks }
+        let block_rows = BLOCK.min(rows);
+        let threads = if rows > BLOCK { rayon::current_num_threads() } else { 1 };
+        Self {
+            trained: TrainedModel::new(model, parameters),
+            rows,
+            conditionals: conditionals.to_vec(),
+            steppers: (0..rows).step_by(BLOCK).map(|first| Rk4::new(BLOCK.min(rows - first) * width)).collect(),
+            fields: (0..threads).map(|_| Mutex::new(LearnedField::new(model, block_rows))).collect(),
+        }
     }
 
     /// Advances `states` `[rows, 2d]`, each `[q, q̇]`, by `steps` steps of length `dt`.
@@ -121,13 +150,18 @@ impl<T: Real> Rk4Rollout<T> {
     /// # Panics
     /// If `states` has another length than the rollout was made for.
     pub fn advance(&mut self, states: &mut [T], dt: f64, steps: usize) {
-        let width = 2 * self.trained.model.features().degrees_of_freedom();
+        let features = self.trained.model.features();
+        let (width, c) = (2 * features.degrees_of_freedom(), features.conditionals());
         assert_eq!(states.len(), self.rows * width, "states: rows × 2d");
-        let trained = &self.trained;
-        let advance = |block: &mut Block<T>, states: &mut [T]| {
-            let Block { stepper, field } = block;
+        let (trained, fields, conditionals) = (&self.trained, &self.fields, &self.conditionals);
+        let advance = |(block, (stepper, states)): (usize, (&mut Rk4<T>, &mut [T]))| {
+            // Uncontended, unless it was made in a smaller pool.
+            let thread = rayon::current_thread_index().unwrap_or(0) % fields.len();
+            let mut field = fields[thread].lock().unwrap_or_else(PoisonError::into_inner);
+            let rows = states.len() / width;
+            let conditionals = &conditionals[block * BLOCK * c..][..rows * c];
             let mut derivative = |_t: f64, states: &[T], states_dot: &mut [T]| {
-                field.evaluate(trained, states, states_dot);
+                field.evaluate(trained, states, conditionals, states_dot);
                 Ok::<(), Infallible>(())
             };
             for _ in 0..steps {
@@ -136,11 +170,11 @@ impl<T: Real> Rk4Rollout<T> {
                 };
             }
         };
-        match &mut self.blocks[..] {
-            [block] => advance(block, states),
-            blocks => {
+        match &mut self.steppers[..] {
+            [stepper] => advance((0, (stepper, states))),
+            steppers => {
                 let states = states.par_chunks_mut(BLOCK * width);
-                blocks.par_iter_mut().zip(states).for_each(|(block, states)| advance(block, states));
+                steppers.par_iter_mut().zip(states).enumerate().for_each(advance);
             }
         }
     }
@@ -233,6 +267,43 @@ mod tests {
         let broken = run(broken);
         assert!(broken[4..8].iter().all(|x| x.is_nan()), "{broken:?}");
         assert_eq!((&broken[..4], &broken[8..]), (&healthy[..4], &healthy[8..]));
+    }
+
+    #[test]
+    fn conditionals_belong_to_their_states() {
+        use lnn_autodiff::features::{Feature, FeatureMap};
+        use lnn_autodiff::{Activation, MlpShape};
+
+        let features = vec![
+            Feature::Position { index: 0, scale: 1.0 },
+            Feature::Velocity { index: 0, scale: 1.0 },
+            Feature::Conditional { index: 0, scale: 1.0 },
+        ];
+        let features = FeatureMap::new(1, 1, features).expect("usable");
+        let shape = MlpShape::new(&[3, 8, 1], Activation::Softplus).expect("usable");
+        let network = crate::model::LagrangianNetwork::new(shape, features, 1.0, None).expect("usable");
+        let parameters: Vec<f64> = (0..network.shape().parameter_count()).map(|i| (i as f64 * 1.7).sin()).collect();
+        let model = Model::Lagrangian(network);
+        // The same state under another field each; every one as if alone with its own.
+        let rows = BLOCK + 9;
+        let conditionals: Vec<f64> = (0..rows).map(|i| 0.1 * i as f64 - 1.0).collect();
+        let mut together = [0.3, -0.2].repeat(rows);
+        Rk4Rollout::with_conditionals(&model, &parameters, rows, &conditionals).advance(&mut together, 0.01, 10);
+        for (row, together) in together.chunks_exact(2).enumerate() {
+            let mut alone = [0.3, -0.2];
+            Rk4Rollout::with_conditionals(&model, &parameters, 1, &conditionals[row..=row])
+                .advance(&mut alone, 0.01, 10);
+            for (together, alone) in together.iter().zip(alone) {
+                assert!((together - alone).abs() < 1e4 * f64::EPSILON, "{row}: {together} {alone}");
+            }
+        }
+        assert!((together[0] - together[2 * rows - 2]).abs() > 1e-6, "the conditional matters");
+    }
+
+    #[test]
+    fn no_state_is_no_work() {
+        let (model, parameters) = fast("lnn");
+        Rk4Rollout::new(&model, &parameters, 0).advance(&mut [], 0.01, 3);
     }
 
     #[test]

@@ -17,7 +17,10 @@ pub(super) fn row_stride<T>(width: usize) -> usize {
     if (stride * size_of::<T>()).is_multiple_of(1024) { stride + LANES } else { stride }
 }
 
-/// Zeros at an aligned address. What a pass writes to the padding stays finite or is overwritten before it is read.
+/// Zeros at an aligned address.
+///
+/// Padding of z, δ and the tangents stays zero. In arrays that layers of different stride share it holds what another
+/// layer left; elementwise passes carry that along within the padding, and products read whole widths only.
 #[derive(Debug)]
 pub(super) struct Buffer<T> {
     data: Vec<T>,
@@ -25,7 +28,8 @@ pub(super) struct Buffer<T> {
     length: usize,
 }
 
-/// How far `data` is from an aligned address. An allocator may refuse to say; unaligned is slower, not wrong.
+/// How far `data` is from an aligned address. An allocator may refuse to say; unaligned is slower, not wrong, since
+/// pulp's vectors have the alignment of their numbers.
 fn offset<T>(data: &[T], spare: usize) -> usize {
     match data.as_ptr().align_offset(ALIGNMENT) {
         offset if offset <= spare => offset,

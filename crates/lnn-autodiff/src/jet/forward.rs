@@ -41,7 +41,9 @@ impl<T: Real> JetWorkspace<T> {
             input = Rows { data: &self.carried[..], width, stride };
         }
         self.output_product(network, directions, 1);
-        add_bias(&mut self.outputs[directions * rows * self.shape.outputs()..], network.bias(self.hidden.len()));
+        let outputs = rows * self.shape.outputs();
+        let value = &mut self.outputs[directions * outputs..channels * outputs];
+        add_bias(value, network.bias(self.hidden.len()));
     }
 
     /// D_i f, `[t, rows, outputs]`, after [`forward`](Self::forward) and before the next block.

@@ -11,7 +11,7 @@ use super::workspace::{HiddenBuffers, JetWorkspace, Purpose};
 use crate::{Mlp, Real};
 
 impl<T: Real> JetWorkspace<T> {
-    /// Writes `∂/∂θ Σ_rows Σ_o ȳ_o (D_a − D_u D_w) f_o` to `gradient`, laid out as the parameters.
+    /// Writes or adds `∂/∂θ Σ_rows Σ_o ȳ_o (D_a − D_u D_w) f_o` to `gradient`, laid out as the parameters.
     ///
     /// * `a` is the input coefficient `D_a x − D_u D_w x`, `[rows, inputs]`;
     /// * `u` and `w` are coefficients over the block's tangents, `[rows, t]`:

@@ -29,7 +29,8 @@ mod product;
 mod reverse;
 mod workspace;
 
-pub use packed::PackedWeights;
+pub use packed::PackedMlp;
+pub(crate) use packed::PackedWeights;
 pub use workspace::{JetInputs, JetWorkspace, Purpose};
 
 /// What becomes of the numbers that are already in a gradient.

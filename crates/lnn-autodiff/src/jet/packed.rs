@@ -1,122 +1,129 @@
-//! Weights laid out once for many products of few rows each.
+//! Networks with their weights laid out once for many products of few rows each.
 //!
 //! A matrix product library packs its operands at every call, which pays for blocks of samples. A rollout of one
-//! or a few states instead streams each weight through the registers once a pass: its time is the weights' memory
-//! traffic, or for small networks a few hundred cycles a layer. Both directions read the same layout.
+//! or a few states instead streams the weights through the registers: a forward product once for four rows, a
+//! reverse product once a row. Both directions read the same layout.
 
 use faer::traits::{SimdArch, SimdCtx};
 use pulp::{Simd, WithSimd};
 
 use super::buffer::Buffer;
+use super::narrow::NARROW;
 use super::product::Rows;
-use crate::{MlpShape, Real};
+use crate::{LayerRange, Mlp, MlpShape, Real, ShapeError};
 
-/// Rows up to which [`PackedWeights`] are used instead of a matrix product.
-const FEW_ROWS: usize = 16;
+/// Channels × rows up to which a forward product reads the panels; counted in instructions, a matrix product needs
+/// fewer beyond.
+const FORWARD_ROWS: usize = 16;
+/// The same for a reverse product.
+const REVERSE_ROWS: usize = 1;
 /// Columns of a panel: whole vectors of any instruction set, and four of the widest.
 const COLUMNS: usize = 64;
 
-/// The weights of a network in panels, for blocks of few rows.
+/// A network that owns its parameters and keeps its weights packed, for blocks of few rows.
 ///
-/// Each layer's weight `[out, in]` is cut into panels of 64 outputs, zero-padded; a panel is `[in, 64]`.
+/// Each layer's weight `[out, in]` is cut into panels of 64 outputs, zero-padded; a panel is `[in, 64]`. Blocks of
+/// more rows than a few are computed as by any other network. Sums run in another order there, so the last bits of a
+/// row depend on how many rows share its block.
 ///
 /// ```
-/// use lnn_autodiff::jet::PackedWeights;
+/// use lnn_autodiff::jet::PackedMlp;
 /// use lnn_autodiff::{Activation, MlpShape};
 /// let shape = MlpShape::new(&[2, 3, 1], Activation::Tanh)?;
-/// let parameters = vec![0.5_f32; shape.parameter_count()];
-/// let packed = PackedWeights::new(&shape, &parameters);
-/// let network = shape.bind(&parameters)?.with_packed(&packed);
-/// assert_eq!(network.parameters(), parameters);
+/// let packed = PackedMlp::new(&shape, &vec![0.5_f32; shape.parameter_count()])?;
+/// assert_eq!(packed.network().bias(0), [0.5; 3]);
 /// # Ok::<(), lnn_autodiff::ShapeError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct PackedWeights<T> {
-    parameters: usize,
+pub struct PackedMlp<T> {
+    shape: MlpShape,
+    parameters: Vec<T>,
+    weights: PackedWeights<T>,
+}
+
+impl<T: Real> PackedMlp<T> {
+    /// A network of this shape with these parameters.
+    ///
+    /// # Errors
+    /// [`ShapeError::ParameterCount`] if the slice has another length than the shape needs.
+    pub fn new(shape: &MlpShape, parameters: &[T]) -> Result<Self, ShapeError> {
+        shape.bind(parameters)?;
+        let layers = shape.layers().iter().map(|layer| PackedLayer::new(layer, &parameters[layer.weight.clone()]));
+        let weights = PackedWeights { layers: layers.collect() };
+        Ok(Self { shape: shape.clone(), parameters: parameters.to_vec(), weights })
+    }
+
+    /// The network, for the jet engine.
+    pub fn network(&self) -> Mlp<'_, T> {
+        Mlp { shape: &self.shape, parameters: &self.parameters, packed: Some(&self.weights) }
+    }
+}
+
+/// The weights of a network in panels.
+#[derive(Clone, Debug)]
+pub(crate) struct PackedWeights<T> {
     layers: Vec<PackedLayer<T>>,
 }
 
 #[derive(Clone, Debug)]
 struct PackedLayer<T> {
     inputs: usize,
+    /// Empty for a layer of few outputs, which the narrow loops serve better.
     panels: Buffer<T>,
 }
 
-impl<T: Real> PackedWeights<T> {
-    /// Packs the weights in `parameters`.
-    ///
-    /// # Panics
-    /// If `parameters` has another length than the shape needs.
-    pub fn new(shape: &MlpShape, parameters: &[T]) -> Self {
-        assert_eq!(parameters.len(), shape.parameter_count(), "parameters of the shape");
-        let pack = |layer: &crate::LayerRange| {
-            let weight = &parameters[layer.weight.clone()];
-            let mut panels = Buffer::new(layer.outputs.div_ceil(COLUMNS) * COLUMNS * layer.inputs);
-            for (output, row) in weight.chunks_exact(layer.inputs).enumerate() {
-                let panel = &mut panels[output / COLUMNS * COLUMNS * layer.inputs..];
+impl<T: Real> PackedLayer<T> {
+    fn new(layer: &LayerRange, weight: &[T]) -> Self {
+        let LayerRange { inputs, outputs, .. } = *layer;
+        let panels = if outputs <= NARROW { 0 } else { outputs.div_ceil(COLUMNS) };
+        let mut panels = Buffer::new(panels * COLUMNS * inputs);
+        if outputs > NARROW {
+            for (output, row) in weight.chunks_exact(inputs).enumerate() {
+                let panel = &mut panels[output / COLUMNS * COLUMNS * inputs..];
                 for (input, &weight) in row.iter().enumerate() {
                     panel[input * COLUMNS + output % COLUMNS] = weight;
                 }
             }
-            PackedLayer { inputs: layer.inputs, panels }
-        };
-        Self { parameters: parameters.len(), layers: shape.layers().iter().map(pack).collect() }
-    }
-
-    /// Number of parameters of the network it was made from.
-    pub(crate) fn parameter_count(&self) -> usize {
-        self.parameters
-    }
-
-    /// `out[m, n] = x[m, k] · weightᵀ`; false, and nothing done, where a matrix product is faster.
-    pub(super) fn times_weight_transposed(
-        &self,
-        layer: usize,
-        rows: usize,
-        out: &mut Rows<&mut [T]>,
-        x: Rows<&[T]>,
-    ) -> bool {
-        if rows > FEW_ROWS {
-            return false;
         }
+        Self { inputs, panels }
+    }
+}
+
+impl<T: Real> PackedWeights<T> {
+    /// Whether a forward product of so many rows is faster this way.
+    pub(super) fn serves_forward(&self, layer: usize, rows: usize) -> bool {
+        rows <= FORWARD_ROWS && !self.layers[layer].panels.is_empty()
+    }
+    /// Whether a reverse product of so many rows is faster this way.
+    pub(super) fn serves_reverse(&self, layer: usize, rows: usize) -> bool {
+        rows <= REVERSE_ROWS && !self.layers[layer].panels.is_empty()
+    }
+
+    /// `out[m, n] = x[m, k] · weightᵀ`.
+    pub(super) fn times_weight_transposed(&self, layer: usize, rows: usize, out: Rows<&mut [T]>, x: Rows<&[T]>) {
         let layer = &self.layers[layer];
-        debug_assert_eq!(layer.inputs, x.width);
-        let mut first = 0;
-        while first < rows {
-            let call = Forward { layer, first, out: Rows { data: &mut *out.data, ..*out }, x };
-            first += match rows - first {
+        assert_eq!(layer.inputs, x.width, "the layer's inputs");
+        let Rows { data, width, stride } = out;
+        for first in (0..rows).step_by(4) {
+            let call = Forward { layer, first, out: Rows { data: &mut *data, width, stride }, x };
+            match rows - first {
                 1 => call.run::<1>(),
                 2 => call.run::<2>(),
                 3 => call.run::<3>(),
                 _ => call.run::<4>(),
-            };
+            }
         }
-        true
     }
 
-    /// `out[m, k] = x[m, n] · weight`; false, and nothing done, where a matrix product is faster. `lanes` has a lane
-    /// group for each of the k inputs.
-    pub(super) fn times_weight(
-        &self,
-        layer: usize,
-        rows: usize,
-        out: &mut Rows<&mut [T]>,
-        x: Rows<&[T]>,
-        lanes: &mut [T],
-    ) -> bool {
-        if rows > FEW_ROWS {
-            return false;
-        }
+    /// `out[m, k] = x[m, n] · weight`; `lanes` has 16 numbers for each of the k inputs.
+    pub(super) fn times_weight(&self, layer: usize, rows: usize, out: Rows<&mut [T]>, x: Rows<&[T]>, lanes: &mut [T]) {
+        let layer = &self.layers[layer];
+        assert_eq!(layer.inputs, out.width, "the layer's inputs");
         for row in 0..rows {
-            let call = Backward {
-                layer: &self.layers[layer],
-                out: &mut out.data[row * out.stride..][..out.width],
-                x: &x.data[row * x.stride..][..x.width],
-                lanes: &mut *lanes,
-            };
-            T::Arch::default().dispatch(call);
+            let out = &mut out.data[row * out.stride..][..out.width];
+            let x = &x.data[row * x.stride..][..x.width];
+            T::Arch::default().dispatch(Backward { layer, out, x, lanes: &mut *lanes });
         }
-        true
     }
 }
 
@@ -132,10 +139,8 @@ struct Forward<'a, T> {
 struct ForwardRows<'a, T, const M: usize>(Forward<'a, T>);
 
 impl<T: Real> Forward<'_, T> {
-    /// Computes `M` rows and returns their number.
-    fn run<const M: usize>(self) -> usize {
+    fn run<const M: usize>(self) {
         T::Arch::default().dispatch(ForwardRows::<T, M>(self));
-        M
     }
 }
 

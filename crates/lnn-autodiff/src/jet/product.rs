@@ -37,35 +37,35 @@ fn matrix_mut<'a, T: Real>(rows: usize, x: Rows<&'a mut [T]>) -> MatMut<'a, T> {
 /// `out[m, n] = x[m, k] · weight[n, k]ᵀ` with a layer's weight.
 pub(super) fn times_weight_transposed<T: Real>(
     m: usize,
-    mut out: Rows<&mut [T]>,
+    out: Rows<&mut [T]>,
     x: Rows<&[T]>,
     (network, layer): (Mlp<'_, T>, usize),
 ) {
-    if network.packed.is_some_and(|packed| packed.times_weight_transposed(layer, m, &mut out, x)) {
-        return;
-    }
     let weight = network.weight(layer);
     if out.width <= NARROW {
         return narrow::times_weight_transposed(m, out, x, weight);
+    }
+    if let Some(packed) = network.packed.filter(|packed| packed.serves_forward(layer, m)) {
+        return packed.times_weight_transposed(layer, m, out, x);
     }
     let weight = MatRef::from_column_major_slice(weight, x.width, out.width);
     matmul(matrix_mut(m, out), Accum::Replace, matrix(m, x), weight, T::ONE, Par::Seq);
 }
 
-/// `out[m, k] = x[m, n] · weight[n, k]` with a layer's weight; `lanes` is scratch, a lane group for each input.
+/// `out[m, k] = x[m, n] · weight[n, k]` with a layer's weight; `lanes` is scratch, 16 numbers for each input.
 pub(super) fn times_weight<T: Real>(
     m: usize,
-    mut out: Rows<&mut [T]>,
+    out: Rows<&mut [T]>,
     x: Rows<&[T]>,
     (network, layer): (Mlp<'_, T>, usize),
     lanes: &mut [T],
 ) {
-    if network.packed.is_some_and(|packed| packed.times_weight(layer, m, &mut out, x, lanes)) {
-        return;
-    }
     let weight = network.weight(layer);
     if x.width <= NARROW {
         return narrow::times_weight(m, out, x, weight);
+    }
+    if let Some(packed) = network.packed.filter(|packed| packed.serves_reverse(layer, m)) {
+        return packed.times_weight(layer, m, out, x, lanes);
     }
     let weight = MatRef::from_row_major_slice(weight, x.width, out.width);
     matmul(matrix_mut(m, out), Accum::Replace, matrix(m, x), weight, T::ONE, Par::Seq);
@@ -88,7 +88,7 @@ pub(super) fn outer<T: Real>(
     };
     let mut gradient = MatMut::from_row_major_slice_mut(gradient, left.width, right.width);
     let (left, right) = (matrix(m, left).transpose(), matrix(m, right));
-    let depth = if SLOW_DEPTHS.contains(&m) { DEPTH } else { m };
+    let depth = if SLOW_DEPTHS.contains(&m) { DEPTH } else { m.max(1) };
     for start in (0..m).step_by(depth) {
         let depth = depth.min(m - start);
         let (left, right) = (left.subcols(start, depth), right.subrows(start, depth));

@@ -32,7 +32,7 @@ impl<T: Real> JetWorkspace<T> {
         times_weight(rows, out, z_bar, (network, 0), &mut self.lanes);
     }
 
-    /// Writes ∂(Σ ȳ·f)/∂θ of the block to `gradient`, laid out as the parameters.
+    /// Writes or adds ∂(Σ ȳ·f)/∂θ of the block to `gradient`, laid out as the parameters.
     ///
     /// Needs [`reverse`](Self::reverse) before it; this is the vector-Jacobian product of a plain
     /// network with ȳ as cotangent.

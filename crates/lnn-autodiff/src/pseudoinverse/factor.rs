@@ -1,8 +1,11 @@
 //! Factorisation: eigenvalues, eigenvectors and rank of each matrix of a batch.
 
 use super::MAX_DIMENSION;
-use super::jacobi::{Group, LANES, diagonalise};
+use super::jacobi::diagonalise;
 use crate::Real;
+
+/// Matrices that are factored side by side; a single one goes alone.
+const LANES: usize = 16;
 
 /// Which eigenvalues count as zero: `|λ| ≤ max(relative · max|λ|, absolute)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,9 +39,9 @@ impl Tolerance {
 pub struct SymmetricFactors<T> {
     pub(super) dimension: usize,
     count: usize,
-    work: Vec<Group<T>>,
-    /// Eigenvectors of the group of matrices at hand.
-    work_vectors: Vec<Group<T>>,
+    /// The group of matrices at hand, `[d, d, lanes]`, and its eigenvectors.
+    work: Vec<T>,
+    work_vectors: Vec<T>,
     /// `[n, d]`.
     values: Vec<T>,
     /// λ⁺, `[n, d]`.
@@ -62,8 +65,8 @@ impl<T: Real> SymmetricFactors<T> {
         Self {
             dimension,
             count: 0,
-            work: vec![[T::ZERO; LANES]; dimension * dimension],
-            work_vectors: vec![[T::ZERO; LANES]; dimension * dimension],
+            work: vec![T::ZERO; LANES * dimension * dimension],
+            work_vectors: vec![T::ZERO; LANES * dimension * dimension],
             values: vec![T::ZERO; capacity * dimension],
             inverses: vec![T::ZERO; capacity * dimension],
             vectors: vec![T::ZERO; capacity * dimension * dimension],
@@ -88,31 +91,39 @@ impl<T: Real> SymmetricFactors<T> {
         );
         self.count = matrices.len() / (d * d);
         assert!(self.count <= self.ranks.len(), "{} matrices do not fit into {}", self.count, self.ranks.len());
-        for (group, matrices) in matrices.chunks(d * d * LANES).enumerate() {
-            self.factor_group(group * LANES, matrices, tolerance);
+        match self.count {
+            1 => self.factor_group::<1>(0, matrices, tolerance),
+            _ => {
+                for (group, matrices) in matrices.chunks(d * d * LANES).enumerate() {
+                    self.factor_group::<LANES>(group * LANES, matrices, tolerance);
+                }
+            }
         }
     }
 
-    /// Factors up to a group of matrices, the first of them number `first`.
-    fn factor_group(&mut self, first: usize, matrices: &[T], tolerance: Tolerance) {
+    /// Factors up to `N` matrices side by side, the first of them number `first`.
+    fn factor_group<const N: usize>(&mut self, first: usize, matrices: &[T], tolerance: Tolerance) {
         let d = self.dimension;
+        let (work, _) = self.work.as_chunks_mut::<N>();
+        let (work_vectors, _) = self.work_vectors.as_chunks_mut::<N>();
+        let (work, work_vectors) = (&mut work[..d * d], &mut work_vectors[..d * d]);
         // Lanes without a matrix hold zeros, which are diagonal.
-        self.work.fill([T::ZERO; LANES]);
+        work.fill([T::ZERO; N]);
         for (lane, matrix) in matrices.chunks_exact(d * d).enumerate() {
-            for (group, &entry) in self.work.iter_mut().zip(matrix) {
+            for (group, &entry) in work.iter_mut().zip(matrix) {
                 group[lane] = entry;
             }
         }
-        let converged = diagonalise(d, &mut self.work, &mut self.work_vectors);
+        let converged = diagonalise(d, work, work_vectors);
         for lane in 0..matrices.len() / (d * d) {
             let index = first + lane;
             let vectors = &mut self.vectors[index * d * d..(index + 1) * d * d];
-            for (entry, group) in vectors.iter_mut().zip(&self.work_vectors) {
+            for (entry, group) in vectors.iter_mut().zip(&*work_vectors) {
                 *entry = group[lane];
             }
             let values = &mut self.values[index * d..(index + 1) * d];
             let inverses = &mut self.inverses[index * d..(index + 1) * d];
-            if !converged[lane] || (0..d).any(|k| !self.work[k * d + k][lane].is_finite()) {
+            if !converged[lane] || (0..d).any(|k| !work[k * d + k][lane].is_finite()) {
                 values.fill(T::from_f64(f64::NAN));
                 inverses.fill(T::from_f64(f64::NAN));
                 self.ranks[index] = None;
@@ -120,7 +131,7 @@ impl<T: Real> SymmetricFactors<T> {
             }
             let mut largest = T::ZERO;
             for k in 0..d {
-                values[k] = self.work[k * d + k][lane];
+                values[k] = work[k * d + k][lane];
                 if values[k].abs() > largest {
                     largest = values[k].abs();
                 }

@@ -2,22 +2,16 @@
 
 use crate::{Real, vectorised};
 
-/// Matrices that are diagonalised together.
-pub(super) const LANES: usize = 16;
-
-/// One number of each matrix.
-pub(super) type Group<T> = [T; LANES];
-
-/// Sweeps after which a matrix is given up. Quadratic convergence needs at most 8 at d = 16, and 13 where many eigenvalues
-/// are zero up to rounding; so the limit is reached only where an eigenvalue overflowed.
+/// Sweeps after which a matrix is given up. Quadratic convergence needs at most 8 at d = 16, and 13 where many
+/// eigenvalues are zero up to rounding; so the limit is reached only where an eigenvalue overflowed.
 const MAX_SWEEPS: usize = 30;
 
-/// Diagonalises the symmetric `a` `[d, d]` of every lane in place and returns which lanes converged.
+/// Diagonalises the symmetric `a` `[d, d]` of each of `N` lanes in place and returns which lanes converged.
 ///
 /// On return the diagonal of `a` holds the eigenvalues, unsorted, and column k of `vectors` `[d, d]` the
 /// eigenvector of eigenvalue k. Only the upper triangle of `a` is read. A lane's result does not depend on the
 /// other lanes: once its off-diagonal entries are negligible, further sweeps leave it as it is.
-pub(super) fn diagonalise<T: Real>(d: usize, a: &mut [Group<T>], vectors: &mut [Group<T>]) -> [bool; LANES] {
+pub(super) fn diagonalise<T: Real, const N: usize>(d: usize, a: &mut [[T; N]], vectors: &mut [[T; N]]) -> [bool; N] {
     // The same code with loops of a known length for the dimensions that are met most.
     macro_rules! with_dimension {
         ($($known:literal)*) => {
@@ -39,21 +33,21 @@ pub(super) fn diagonalise<T: Real>(d: usize, a: &mut [Group<T>], vectors: &mut [
 }
 
 #[inline(always)]
-fn diagonalise_in<T: Real>(d: usize, a: &mut [Group<T>], vectors: &mut [Group<T>]) -> [bool; LANES] {
+fn diagonalise_in<T: Real, const N: usize>(d: usize, a: &mut [[T; N]], vectors: &mut [[T; N]]) -> [bool; N] {
     let (a, vectors) = (&mut a[..d * d], &mut vectors[..d * d]);
-    vectors.fill([T::ZERO; LANES]);
+    vectors.fill([T::ZERO; N]);
     for k in 0..d {
-        vectors[k * d + k] = [T::ONE; LANES];
+        vectors[k * d + k] = [T::ONE; N];
     }
-    let mut finite = [true; LANES];
+    let mut finite = [true; N];
     for entry in &*a {
-        for lane in 0..LANES {
+        for lane in 0..N {
             finite[lane] &= entry[lane].is_finite();
         }
     }
-    let mut rotated = [true; LANES];
+    let mut rotated = [true; N];
     for _ in 0..MAX_SWEEPS {
-        rotated = [false; LANES];
+        rotated = [false; N];
         for p in 0..d {
             for q in p + 1..d {
                 rotate(d, a, vectors, p, q, &mut rotated);
@@ -70,34 +64,34 @@ fn diagonalise_in<T: Real>(d: usize, a: &mut [Group<T>], vectors: &mut [Group<T>
 /// Annihilates entry (p, q) of every lane, and marks the lanes where it was not negligible against both diagonal
 /// entries.
 #[inline(always)]
-fn rotate<T: Real>(
+fn rotate<T: Real, const N: usize>(
     d: usize,
-    a: &mut [Group<T>],
-    vectors: &mut [Group<T>],
+    a: &mut [[T; N]],
+    vectors: &mut [[T; N]],
     p: usize,
     q: usize,
-    rotated: &mut [bool; LANES],
+    rotated: &mut [bool; N],
 ) {
     // Relative to the geometric mean of the diagonal, small eigenvalues of a graded definite matrix
     // keep their relative accuracy.
     let negligible = T::EPSILON * T::from_f64(0.25);
     let half = T::from_f64(0.5);
     let (off, app, aqq) = (a[p * d + q], a[p * d + p], a[q * d + q]);
-    let mut small = [true; LANES];
-    for lane in 0..LANES {
+    let mut small = [true; N];
+    for lane in 0..N {
         let (off, app, aqq) = (off[lane].abs(), app[lane].abs(), aqq[lane].abs());
         let scale = app.sqrt() * aqq.sqrt();
         let larger = if app > aqq { app } else { aqq };
         // Below ε² of the larger entry a rotation changes neither, even where the smaller one is zero.
         small[lane] = (off <= negligible * scale) | (off <= negligible * negligible * larger);
     }
-    a[p * d + q] = [T::ZERO; LANES];
+    a[p * d + q] = [T::ZERO; N];
     if small.iter().fold(true, |all, &small| all & small) {
         return;
     }
-    let (mut sine, mut cosine) = ([T::ZERO; LANES], [T::ONE; LANES]);
+    let (mut sine, mut cosine) = ([T::ZERO; N], [T::ONE; N]);
     let (mut new_app, mut new_aqq) = (app, aqq);
-    for lane in 0..LANES {
+    for lane in 0..N {
         let (small, off, app, aqq) = (small[lane], off[lane], app[lane], aqq[lane]);
         let theta = (aqq - app) * half / off;
         let far = half / theta;
@@ -109,8 +103,9 @@ fn rotate<T: Real>(
         let c = T::ONE / (tangent * tangent + T::ONE).sqrt();
         cosine[lane] = c;
         sine[lane] = tangent * c;
-        new_app[lane] = app - shift;
-        new_aqq[lane] = aqq + shift;
+        // A lane that is not rotated keeps its bits, −0 included.
+        new_app[lane] = if small { app } else { app - shift };
+        new_aqq[lane] = if small { aqq } else { aqq + shift };
         rotated[lane] |= !small;
     }
     a[p * d + p] = new_app;
@@ -125,10 +120,10 @@ fn rotate<T: Real>(
 
 /// `(x, y) ← (c x − s y, s x + c y)`.
 #[inline(always)]
-fn turn<T: Real>(matrix: &mut [Group<T>], x: usize, y: usize, cosine: &Group<T>, sine: &Group<T>) {
+fn turn<T: Real, const N: usize>(matrix: &mut [[T; N]], x: usize, y: usize, cosine: &[T; N], sine: &[T; N]) {
     let (old_x, old_y) = (matrix[x], matrix[y]);
-    let (mut new_x, mut new_y) = ([T::ZERO; LANES], [T::ZERO; LANES]);
-    for lane in 0..LANES {
+    let (mut new_x, mut new_y) = ([T::ZERO; N], [T::ZERO; N]);
+    for lane in 0..N {
         new_x[lane] = cosine[lane] * old_x[lane] - sine[lane] * old_y[lane];
         new_y[lane] = sine[lane] * old_x[lane] + cosine[lane] * old_y[lane];
     }

@@ -26,7 +26,7 @@ pub use rk4::Rk4;
 pub use solve::{Method, frame_times, solve_at};
 pub use trajectory::{Statistics, Trajectory};
 
-/// One step of a given size with a method that keeps its own workspace, for states of `f64` or `f32`.
+/// One step of a given size with a method that keeps its own workspace. States are of `f64`; [`Rk4`] also takes `f32`.
 pub trait FixedStep<T = f64> {
     /// Advances `state` in place from `t` to `t + dt`; a negative `dt` goes backwards.
     ///

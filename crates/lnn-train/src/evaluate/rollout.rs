@@ -130,7 +130,7 @@ impl RolloutPlan {
             let mut field = LearnedField::new(model, rows);
             move |_t: f64, states: &[f64], states_dot: &mut [f64]| {
                 go_on(stop)?;
-                field.evaluate(trained, states, states_dot);
+                field.evaluate(trained, states, &[], states_dot);
                 Ok(())
             }
         };

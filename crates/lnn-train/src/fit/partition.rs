@@ -24,7 +24,7 @@ pub struct Partition {
 impl Partition {
     /// The partition for batches of `batch` rows of a network with `parameters` parameters.
     pub fn new(batch: usize, parameters: usize) -> Self {
-        let (blocks, most_rows) = if parameters > LARGE_NETWORK { (4, 128) } else { (16, 64) };
+        let (blocks, most_rows) = if parameters > LARGE_NETWORK { (8, 64) } else { (16, 64) };
         let block_rows = batch.div_ceil(blocks).next_multiple_of(8).clamp(16, most_rows).min(batch.max(1));
         let blocks = batch.div_ceil(block_rows);
         let group_rows = blocks.div_ceil(MOST_GROUPS) * block_rows;

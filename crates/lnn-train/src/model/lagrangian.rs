@@ -212,7 +212,7 @@ impl LagrangianNetwork {
         }
     }
 
-    /// Writes `∂(Σ λ·q̈)/∂θ` of the block evaluated last to `gradient`; `lambda` is `[rows, d]`.
+    /// Writes or adds `∂(Σ λ·q̈)/∂θ` of the block evaluated last to `gradient`; `lambda` is `[rows, d]`.
     ///
     /// With v = H⁺λ the gradient is that of the scalar `Σ (D_(v,0) − D_(0,v) D_(q̇,q̈)) L`. Rows whose H
     /// lost rank add the two constant-rank terms, in two further sweeps of the block.

@@ -157,7 +157,7 @@ impl Model {
         self.accelerations_of_network(bind(self.shape(), parameters), states, workspace, out);
     }
     /// As [`accelerations`](Self::accelerations), for a network that is bound to its parameters already: with
-    /// [`PackedWeights`](lnn_autodiff::jet::PackedWeights) the way for many blocks of few rows.
+    /// [`PackedMlp`](lnn_autodiff::jet::PackedMlp) the way for many blocks of few rows.
     ///
     /// # Panics
     /// As for [`accelerations`](Self::accelerations), or if the network has another shape than the model's.
@@ -181,7 +181,7 @@ impl Model {
             _ => panic!("the workspace was made for another kind of model"),
         }
     }
-    /// Writes `∂(Σ λ·q̈)/∂θ` of the block evaluated last to `gradient`; `lambda` is `[rows, d]`.
+    /// Writes or adds `∂(Σ λ·q̈)/∂θ` of the block evaluated last to `gradient`; `lambda` is `[rows, d]`.
     ///
     /// # Panics
     /// If the workspace belongs to another kind of model or was not made for training.

@@ -108,7 +108,7 @@ impl PlainNetwork {
         }
     }
 
-    /// Writes `∂(Σ λ·q̈)/∂θ` of the block evaluated last to `gradient`.
+    /// Writes or adds `∂(Σ λ·q̈)/∂θ` of the block evaluated last to `gradient`.
     ///
     /// # Panics
     /// If the workspace was not made for training.

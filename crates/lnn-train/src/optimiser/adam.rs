@@ -4,7 +4,7 @@ use lnn_autodiff::{Real, vectorised};
 use rayon::prelude::*;
 
 use super::state::{check_state, load_values, load_words};
-use super::{NamedState, Optimiser, OptimiserError, SettingProblem, StateTensor, check_setting};
+use super::{NamedState, Optimiser, OptimiserError, SettingProblem, StateTensor, check_lengths, check_setting};
 
 /// Settings of [`Adam`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -189,6 +189,7 @@ impl<T: Real> Optimiser<T> for Adam<T> {
     }
 
     fn update(&mut self, parameters: &mut [T], gradient: &[T], learning_rate: f64) -> Result<(), OptimiserError> {
+        check_lengths(self.parameter_count(), parameters, gradient);
         /// Parameters a task: below two of these a second thread costs more than it saves.
         const CHUNK: usize = 1 << 14;
         self.steps += 1;

@@ -1,7 +1,7 @@
 //! Optimisers, learning-rate schedules and gradient clipping over one flat parameter slice.
 //!
 //! A training step reads: [`RunningNormClip::apply`] on the gradient, [`Schedule::learning_rate`] of the
-//! step, [`Optimiser::step`] on the parameters. Every one of the three is a pure function of its
+//! step, [`Optimiser::step`] or, where the norm is known to be finite, [`Optimiser::update`] on the parameters. Every one of the three is a pure function of its
 //! arguments and its exported state, so a run continued from a checkpoint repeats the uninterrupted run
 //! bit for bit.
 
@@ -104,6 +104,9 @@ pub trait Optimiser<T: Real>: Send {
     ///
     /// # Errors
     /// As for [`step`](Optimiser::step), the overflow excepted.
+    ///
+    /// # Panics
+    /// If a slice has another length than the layout.
     fn update(&mut self, parameters: &mut [T], gradient: &[T], learning_rate: f64) -> Result<(), OptimiserError>;
 
     /// Number of updates done; it drives the bias correction and is part of the state.
@@ -120,10 +123,15 @@ pub trait Optimiser<T: Real>: Send {
     fn load_state(&mut self, state: &[(String, StateTensor<'_, T>)]) -> Result<(), OptimiserError>;
 }
 
-/// Stop on slices that do not match the layout, and refuse a gradient that would poison the averages.
-fn check_step<T: Real>(count: usize, parameters: &[T], gradient: &[T]) -> Result<(), OptimiserError> {
+/// Stop on slices that do not match the layout.
+fn check_lengths<T>(count: usize, parameters: &[T], gradient: &[T]) {
     assert_eq!(parameters.len(), count, "parameters do not match the optimiser's layout");
     assert_eq!(gradient.len(), count, "gradient does not match the optimiser's layout");
+}
+
+/// Stop on slices that do not match the layout, and refuse a gradient that would poison the averages.
+fn check_step<T: Real>(count: usize, parameters: &[T], gradient: &[T]) -> Result<(), OptimiserError> {
+    check_lengths(count, parameters, gradient);
     let squared_norm = squared_norm(gradient);
     if T::from_f64(squared_norm).is_finite() {
         Ok(())

@@ -10,7 +10,8 @@ use self::matrix::MatrixState;
 use super::adam::{Moments, Update};
 use super::state::{check_state, load_values, load_words};
 use super::{
-    NamedState, Optimiser, OptimiserError, ParameterBlock, SettingProblem, StateTensor, check_setting, parameter_count,
+    NamedState, Optimiser, OptimiserError, ParameterBlock, SettingProblem, StateTensor, check_lengths, check_setting,
+    parameter_count,
 };
 
 /// Settings of [`Soap`].
@@ -149,6 +150,7 @@ impl<T: Real> Optimiser<T> for Soap<T> {
     }
 
     fn update(&mut self, parameters: &mut [T], gradient: &[T], learning_rate: f64) -> Result<(), OptimiserError> {
+        check_lengths(self.parameter_count(), parameters, gradient);
         if !self.prepared {
             return self.prepare(gradient);
         }
