@@ -182,4 +182,8 @@ pub struct TrainingConfig {
     pub schedule: Schedule,
     /// Shortening of unusually long gradients.
     pub clipping: ClippingConfig,
+    /// Partial gradients that a batch's gradient is summed from, so also the most threads that share a step; absent,
+    /// 16, and 4 for networks of more than 100 000 parameters, whose partial gradients fill the caches. Another
+    /// number changes the last bits of a run, the number of threads never does.
+    pub gradient_parts: Option<usize>,
 }

@@ -86,6 +86,7 @@ pub fn paper() -> ExperimentConfig {
         optimiser: AdamSettings::default().into(),
         schedule: Schedule::WarmupCosine { peak: 1e-3, warmup_steps: 0, total_steps: STEPS, final_fraction: 0.0 },
         clipping: ClippingConfig::Off,
+        gradient_parts: None,
     };
     experiment(
         "paper",
@@ -112,6 +113,7 @@ pub fn notebook() -> ExperimentConfig {
             final_divisor: 1e4,
         },
         clipping: ClippingConfig::Off,
+        gradient_parts: None,
     };
     experiment(
         "notebook",
@@ -150,6 +152,7 @@ fn soap_recipe(steps: u64, schedule: Schedule) -> TrainingConfig {
         optimiser: SoapSettings::default().into(),
         schedule,
         clipping: ClippingConfig::default(),
+        gradient_parts: None,
     }
 }
 

@@ -16,6 +16,8 @@ use crate::optimiser::SettingProblem;
 const WIDEST: usize = 16_384;
 /// Most hidden layers accepted.
 const DEEPEST: usize = 64;
+/// More partial gradients than any machine has cores.
+const MOST_PARTS: usize = 1024;
 /// Largest batch accepted.
 const LARGEST_BATCH: usize = 1 << 22;
 /// Most parameters of one model: with the optimiser's state some ten numbers each are kept.
@@ -259,7 +261,7 @@ impl Check {
     }
 
     fn training(&mut self, path: &str, training: &TrainingConfig) {
-        let TrainingConfig { steps, batch, loss, l2_penalty, optimiser, schedule, clipping } = training;
+        let TrainingConfig { steps, batch, loss, l2_penalty, optimiser, schedule, clipping, gradient_parts } = training;
         self.count(format!("{path}.steps"), *steps);
         self.require(
             (1..=LARGEST_BATCH).contains(batch),
@@ -275,6 +277,14 @@ impl Check {
         );
         self.part(&format!("{path}.loss"), loss.validate());
         self.not_negative(format!("{path}.l2_penalty"), *l2_penalty);
+        if let Some(parts) = gradient_parts {
+            self.require(
+                (1..=MOST_PARTS).contains(parts),
+                format!("{path}.gradient_parts"),
+                parts,
+                &format!("a whole number from 1 to {MOST_PARTS}"),
+            );
+        }
         self.part(&format!("{path}.optimiser"), optimiser.validate());
         self.part(&format!("{path}.schedule"), schedule.validate());
         if let Some(total_steps) = schedule.total_steps() {

@@ -101,6 +101,7 @@ pub fn build_training<T: Real>(
         loss: recipe.loss,
         l2_penalty: recipe.l2_penalty,
         batch: recipe.batch,
+        gradient_parts: recipe.gradient_parts,
         schedule: recipe.schedule,
         model,
         system,

@@ -301,6 +301,13 @@ fn train<T: Real + Element>(
     }
     let parameters = training.parameters().len();
     observe(Event::Training { model: name, parameters, from_step: training.step_count(), steps: plan.steps });
+    let (threads, most) = (rayon::current_num_threads(), training.most_threads());
+    if threads > most {
+        observe(Event::Notice(format!(
+            "{name}: a step is shared by at most {most} of the {threads} threads; \
+             models.{name}.training.gradient_parts can raise that"
+        )));
+    }
     let (earlier, first_step) = (state.earlier_seconds(), training.step_count());
     let mut progress = |progress| observe(Event::Progress(progress));
     let result = fit(&mut training, &plan, state, &context.held_out, log, context.stop, &mut progress)?;

@@ -34,6 +34,8 @@ pub struct TrainingPlan<T: Real> {
     pub l2_penalty: f64,
     /// States a step.
     pub batch: usize,
+    /// Partial gradients, see [`Partition::with_parts`]; `None` for [`Partition::new`].
+    pub gradient_parts: Option<usize>,
     /// Optimiser, laid out for the model's parameters.
     pub optimiser: Box<dyn Optimiser<T>>,
     /// Gradient clipping.
@@ -120,7 +122,10 @@ impl<T: Real> Training<T> {
     pub fn new(plan: TrainingPlan<T>) -> Self {
         let parameters = plan.model.parameter_count();
         assert_eq!(plan.parameters.len(), parameters, "initial parameters");
-        let partition = Partition::new(plan.batch, parameters);
+        let partition = match plan.gradient_parts {
+            None => Partition::new(plan.batch, parameters),
+            Some(parts) => Partition::with_parts(plan.batch, parameters, parts),
+        };
         let worker = |_| Mutex::new(Worker::new(&plan.model, partition.block_rows()));
         let group = |_| Group { gradient: vec![T::ZERO; parameters], loss: Ok(BatchLoss::default()) };
         let training = Self {
@@ -148,6 +153,10 @@ impl<T: Real> Training<T> {
         });
     }
 
+    /// Most threads that share a step.
+    pub fn most_threads(&self) -> usize {
+        self.partition.groups()
+    }
     /// Steps done.
     pub fn step_count(&self) -> u64 {
         self.step

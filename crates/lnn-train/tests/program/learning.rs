@@ -128,6 +128,7 @@ fn every_loss_optimiser_schedule_and_integrator_runs_to_its_report() {
                 optimiser,
                 schedule,
                 clipping: if k % 3 == 0 { ClippingConfig::Off } else { ClippingConfig::default() },
+                gradient_parts: (k % 4 == 3).then_some(k),
             },
         };
         config.models.insert(format!("recipe-{k}"), model);

@@ -27,6 +27,7 @@ pub(crate) fn recipe(steps: u64) -> TrainingConfig {
             final_fraction: 0.0,
         },
         clipping: ClippingConfig::default(),
+        gradient_parts: None,
     }
 }
 

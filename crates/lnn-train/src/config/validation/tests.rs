@@ -28,7 +28,7 @@ fn the_preset_itself_has_no_problem() {
 fn each_bad_value_is_found_under_its_own_name() {
     type Spoil = fn(&mut ExperimentConfig);
     const WIDE: Interval = Interval { low: -1.0, high: 1.0 };
-    let cases: [(&str, Spoil); 33] = [
+    let cases: [(&str, Spoil); 35] = [
         ("experiment", |c| c.experiment = "wave-equation".into()),
         ("preset", |c| c.preset = "../elsewhere".into()),
         ("system.m1", |c| set_system(c, -1.0, 9.8)),
@@ -92,6 +92,8 @@ fn each_bad_value_is_found_under_its_own_name() {
         ("models.lnn.training.l2_penalty", |c| {
             lnn(c).training.l2_penalty = f64::NAN;
         }),
+        ("models.lnn.training.gradient_parts", |c| lnn(c).training.gradient_parts = Some(0)),
+        ("models.lnn.training.gradient_parts", |c| lnn(c).training.gradient_parts = Some(100_000)),
         ("models.lnn.training.clipping.factor", |c| {
             lnn(c).training.clipping = ClippingConfig::RunningNorm { factor: 0.0, averaging: 0.5 };
         }),
