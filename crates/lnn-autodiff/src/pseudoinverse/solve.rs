@@ -1,6 +1,6 @@
 //! `x = H⁺ b`, and the projection onto the null space.
 
-use super::SymmetricFactors;
+use super::{MAX_DIMENSION, SymmetricFactors};
 use crate::Real;
 
 impl<T: Real> SymmetricFactors<T> {
@@ -31,15 +31,21 @@ impl<T: Real> SymmetricFactors<T> {
         let (b, x) = (&b[..d], &mut x[..d]);
         let vectors = &self.vectors[index * d * d..(index + 1) * d * d];
         let inverses = &self.inverses[index * d..(index + 1) * d];
-        x.fill(T::ZERO);
-        for k in 0..d {
-            let mut projection = T::ZERO;
-            for i in 0..d {
-                projection += vectors[i * d + k] * b[i];
+        // Along rows of V, which lie in memory as the loops run.
+        let mut scaled = [T::ZERO; MAX_DIMENSION];
+        let scaled = &mut scaled[..d];
+        for (row, &b) in vectors.chunks_exact(d).zip(b) {
+            for (projection, &v) in scaled.iter_mut().zip(row) {
+                *projection += v * b;
             }
-            let scaled = projection * f(inverses[k]);
-            for i in 0..d {
-                x[i] += scaled * vectors[i * d + k];
+        }
+        for (scaled, &inverse) in scaled.iter_mut().zip(inverses) {
+            *scaled *= f(inverse);
+        }
+        for (x, row) in x.iter_mut().zip(vectors.chunks_exact(d)) {
+            *x = T::ZERO;
+            for (&scaled, &v) in scaled.iter().zip(row) {
+                *x += scaled * v;
             }
         }
     }
