@@ -8,6 +8,8 @@
 
 mod work;
 
+use std::hint::black_box;
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use lnn::autodiff::{Dual, HessianWorkspace, Scalar, hessian_in_place};
 use lnn::physics::systems::DoublePendulum;
@@ -57,8 +59,9 @@ fn compare<const N: usize>(criterion: &mut Criterion) {
     let mut workspace = HessianWorkspace::new();
     let mut gradient = [0.0; N];
     let (mut by_tape, mut by_duals, mut by_num_dual) = (vec![0.0; N * N], vec![0.0; N * N], vec![0.0; N * N]);
-    let mut tape = |out: &mut [f64]| hessian_in_place(|x| lagrangian(x), &x, &mut gradient, out, &mut workspace);
-    tape(&mut by_tape);
+    let mut tape =
+        |x: &[f64], out: &mut [f64]| hessian_in_place(|x| lagrangian(x), x, &mut gradient, out, &mut workspace);
+    tape(&x, &mut by_tape);
     duals_of_duals(&x, &mut by_duals);
     num_dual_hessian(&x, &mut by_num_dual);
     agree(&by_tape, &by_duals);
@@ -67,9 +70,9 @@ fn compare<const N: usize>(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("generic");
     group.throughput(Throughput::Elements(1));
     let id = |route: &str| in_units(format!("{route}, {N} variables"), "Hessians");
-    group.bench_function(id("tape of duals"), |bencher| bencher.iter(|| tape(&mut by_tape)));
-    group.bench_function(id("duals of duals"), |bencher| bencher.iter(|| duals_of_duals(&x, &mut by_duals)));
-    group.bench_function(id("num-dual"), |bencher| bencher.iter(|| num_dual_hessian(&x, &mut by_num_dual)));
+    group.bench_function(id("tape of duals"), |bencher| bencher.iter(|| tape(black_box(&x), &mut by_tape)));
+    group.bench_function(id("duals of duals"), |bencher| bencher.iter(|| duals_of_duals(black_box(&x), &mut by_duals)));
+    group.bench_function(id("num-dual"), |bencher| bencher.iter(|| num_dual_hessian(black_box(&x), &mut by_num_dual)));
     group.finish();
 }
 
@@ -109,11 +112,14 @@ fn acceleration(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("generic");
     group.throughput(Throughput::Elements(1));
     group.bench_function(in_units("acceleration, closed form", "states"), |bencher| {
-        bencher.iter(|| pendulum.acceleration_into(q, q_dot, &mut q_ddot));
+        bencher.iter(|| pendulum.acceleration_into(black_box(q), black_box(q_dot), &mut q_ddot));
     });
     let mut equation = EulerLagrange::new(&pendulum).expect("two degrees of freedom");
     group.bench_function(in_units("acceleration, tape of duals", "states"), |bencher| {
-        bencher.iter(|| equation.acceleration_into(q, q_dot, &mut q_ddot).expect("a regular mass matrix"));
+        bencher.iter(|| {
+            let (q, q_dot) = (black_box(q), black_box(q_dot));
+            equation.acceleration_into(q, q_dot, &mut q_ddot).expect("a regular mass matrix");
+        });
     });
     group.finish();
 }

@@ -69,7 +69,7 @@ fn coordinates(criterion: &mut Criterion) {
         let mut acceleration = vec![0.0; rows * dof];
         let lambda = vec![1.0 / BATCH as f32; rows * dof];
         let mut gradient = vec![0.0; case.parameters.len()];
-        let products = [products::evaluate(shape, rows, dof), products::adjoint(shape, rows)].concat();
+        let products = products::step(shape, rows, dof);
         let width = hidden[0];
         let between_hidden = products.iter().filter(|product| (product.n, product.k) == (width, width));
         let products_a_sample = between_hidden.map(|product| product.m).sum::<usize>() / (rows * (hidden.len() - 1));

@@ -1,47 +1,50 @@
 //! Our side of `cargo xtask bench peers`: a program that does a peer's work and prints the time it took.
 //!
 //! It is timed in turn with another program, so it is no criterion benchmark: each call is one process, which does
-//! one work at one size and prints one line of JSON. `benches/peers/jax_peer.py` is the other side, with the same
-//! numbers and the same line.
+//! one work at one size and prints one line of JSON. `benches/peers/jax_peer.py` is the other side; both take the
+//! recipe from `benches/peers/recipe.json`, start from the same weights and states, and print the same line.
+
+mod work;
 
 use std::error::Error;
 use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use clap::{Args, Parser};
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
+use lnn::autodiff::jet::Accumulate;
 use lnn::autodiff::{Activation, MlpShape};
-use lnn::physics::sampling::StateSampler;
-use lnn::train::config::{ExperimentConfig, Initialisation, ModelConfig, ModelKind, TrainingConfig, preset};
+use lnn::physics::System;
+use lnn::train::config::{
+    AngleFeatures, ExperimentConfig, FeaturesConfig, Initialisation, Interval, ModelConfig, ModelKind, Precision,
+    SamplingConfig, SystemConfig, TrainingConfig,
+};
 use lnn::train::experiment::{build_model, build_system, build_training};
 use lnn::train::loss::Loss;
+use lnn::train::model::{Model, States};
 use lnn::train::optimiser::{AdamSettings, ClippingConfig, Schedule};
 use lnn::train::rollout::Rk4Rollout;
+use rayon::ThreadPool;
+use serde::Deserialize;
 use serde_json::{Value, json};
+
+use work::PENDULUM;
+use work::products::{self, OnAllThreads};
 
 const PURPOSE: &str = "\
 `peer_work` is timed in turn with other programs by `cargo xtask bench peers`, and does nothing by itself.
-By hand, each work prints one line of JSON:
+By hand, in the repository's root, each work prints one line of JSON:
 
-  peer_work step    --hidden 500 --layers 4 --batch 512 --repeat 10    one training step
-  peer_work rollout --hidden 64  --layers 3 --batch 1   --repeat 50    Runge–Kutta steps of a learned motion
-  peer_work product --repeat 10                                        the rate of the matrix product alone
+  peer_work step    --hidden 500 --layers 4 --batch 512 --repeat 10 --threads 2 --recipe benches/peers/recipe.json
+  peer_work rollout --hidden 64  --layers 3 --batch 1   --repeat 50 --threads 2 --recipe benches/peers/recipe.json
+  peer_work product --repeat 10 --threads 2
+
+`step` is one training step, `rollout` Runge–Kutta steps of a learned motion, `product` the matrix product alone.
 ";
 
 /// Name of the model in the configuration.
 const MODEL: &str = "lnn";
-
-// Each of these has its twin in benches/peers/jax_peer.py.
-const WARM_UP: usize = 3;
-const STEPS_A_TIMING: usize = 50;
-const TIME_STEP: f64 = 1e-3;
-const LEARNING_RATE: f64 = 1e-4;
-const INITIALISATION: Initialisation = Initialisation::UnitGain { first: 1.5, hidden: 1.5, output: 0.3, bias: 0.0 };
-/// The default of `jnp.linalg.pinv` for a matrix of two rows in single precision.
-const PSEUDOINVERSE_TOLERANCE: f64 = 20.0 * f32::EPSILON as f64;
 
 /// A work and its size.
 #[derive(Parser)]
@@ -67,6 +70,9 @@ struct Size {
     /// States at once.
     #[arg(long, value_parser = positive)]
     batch: usize,
+    /// File with the recipe.
+    #[arg(long)]
+    recipe: PathBuf,
     #[command(flatten)]
     timings: Timings,
 }
@@ -77,9 +83,44 @@ struct Timings {
     /// Number of timings.
     #[arg(long, value_parser = positive)]
     repeat: usize,
+    /// Number of threads.
+    #[arg(long, value_parser = positive)]
+    threads: usize,
     /// End when standard input is closed, that is when the program that started this one is gone.
     #[arg(long)]
     end_with_stdin: bool,
+}
+
+/// What both sides do beside the size: the content of `benches/peers/recipe.json`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Recipe {
+    /// Of the double pendulum, upper and lower.
+    masses: [f64; 2],
+    lengths: [f64; 2],
+    gravity: f64,
+    /// Ranges of the states.
+    angle: [f64; 2],
+    velocity: [f64; 2],
+    /// Divides the velocities that enter the network.
+    velocity_scale: f64,
+    residual_mass: f64,
+    /// Eigenvalues of the mass matrix below this part of the largest count as zero: the default of
+    /// `jnp.linalg.pinv` for a matrix of two rows in single precision, 20 ε.
+    eigenvalue_cutoff: f64,
+    /// Standard deviation of the weights times √inputs: first layer, hidden layers, output layer.
+    gains: [f64; 3],
+    /// Of Adam.
+    learning_rate: f64,
+    beta_1: f64,
+    beta_2: f64,
+    epsilon: f64,
+    /// Length of a Runge–Kutta step.
+    time_step: f64,
+    /// Runge–Kutta steps in one timing.
+    steps_a_timing: usize,
+    /// Untimed calls before the first timing.
+    warm_up: usize,
 }
 
 fn main() -> ExitCode {
@@ -87,7 +128,7 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().filter(|argument| argument != "--bench").collect();
     let is_work = |word: &std::ffi::OsString| ["step", "rollout", "product"].iter().any(|work| word == work);
     let outcome = if arguments.len() > 2 && is_work(&arguments[1]) {
-        run(Work::parse_from(arguments)).map(|report| format!("{report}\n"))
+        run(&Work::parse_from(arguments)).map(|report| format!("{report}\n"))
     } else {
         Ok(PURPOSE.to_owned())
     };
@@ -101,226 +142,244 @@ fn main() -> ExitCode {
     }
 }
 
-/// Does the work on all cores; the line to print.
-fn run(work: Work) -> Result<Value, Box<dyn Error>> {
-    let timings = match &work {
+/// Does the work; the line to print.
+fn run(work: &Work) -> Result<Value, Box<dyn Error>> {
+    let timings = match work {
         Work::Step(size) | Work::Rollout(size) => &size.timings,
         Work::Product(timings) => timings,
     };
     if timings.end_with_stdin {
         end_with_parent();
     }
-    let pool = rayon::ThreadPoolBuilder::new().build()?;
-    let mut report = pool
-        .install(|| match &work {
-            Work::Step(size) => time_step(size).map_err(|error| error.to_string()),
-            Work::Rollout(size) => time_rollout(size).map_err(|error| error.to_string()),
-            Work::Product(timings) => Ok(time_products(timings.repeat)),
-        })
-        .map_err(Box::<dyn Error>::from)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(timings.threads).build()?;
+    let mut report = match work {
+        Work::Product(timings) => time_products(timings.repeat, &pool),
+        // A boxed error cannot leave the pool, its text can.
+        Work::Step(size) => pool.install(|| time_step(size).map_err(|error| error.to_string()))?,
+        Work::Rollout(size) => pool.install(|| time_rollout(size).map_err(|error| error.to_string()))?,
+    };
     report["program"] = "lnn".into();
-    report["device"] = format!("{} threads", pool.current_num_threads()).into();
+    report["threads"] = pool.current_num_threads().into();
     report["peak_memory_bytes"] = peak_memory().into();
     report["versions"] = json!({ "lnn": env!("CARGO_PKG_VERSION") });
     Ok(report)
 }
 
+/// Where both sides begin.
+struct Start<'a> {
+    size: &'a Size,
+    recipe: Recipe,
+    config: ExperimentConfig,
+    system: std::sync::Arc<dyn System>,
+    model: Model,
+    parameters: Vec<f32>,
+    /// `[batch, 2d]`.
+    states: Vec<f32>,
+}
+
+impl<'a> Start<'a> {
+    fn new(size: &'a Size) -> Result<Self, Box<dyn Error>> {
+        let recipe = read_recipe(&size.recipe)?;
+        let config = configuration(size, &recipe);
+        let system = build_system(&config.system)?;
+        let model = build_model(&config.models[MODEL], PENDULUM)?;
+        let parameters = first_parameters(model.shape(), recipe.gains);
+        let states = first_states(&recipe, parameters.len(), size.batch);
+        Ok(Self { size, recipe, config, system, model, parameters, states })
+    }
+
+    /// Loss of the first states at the first weights, and its gradient's norm.
+    fn loss_and_gradient_norm(&self) -> [f64; 2] {
+        /// Rows at a time: what a step takes at most, so that this does not set the peak of the memory.
+        const ROWS: usize = 64;
+        let batch = self.size.batch;
+        let mut workspace = self.model.workspace(ROWS.min(batch), true);
+        let mut gradient = vec![0.0_f32; self.parameters.len()];
+        let (mut loss, mut accumulate) = (0.0, Accumulate::Replace);
+        for rows in self.states.chunks(ROWS * 2 * PENDULUM) {
+            let part = |first: usize| -> Vec<f32> {
+                let rows = rows.chunks_exact(2 * PENDULUM);
+                rows.flat_map(|state| &state[first..first + PENDULUM]).copied().collect()
+            };
+            let (q, q_dot) = (part(0), part(PENDULUM));
+            let mut target = vec![0.0; q.len()];
+            for (row, target) in target.chunks_exact_mut(PENDULUM).enumerate() {
+                let double = |values: &[f32]| [values[row * PENDULUM], values[row * PENDULUM + 1]].map(f64::from);
+                self.system.acceleration_into(&double(&q), &double(&q_dot), target);
+            }
+            let target: Vec<f32> = target.into_iter().map(|value| value as f32).collect();
+            let (mut acceleration, mut lambda) = (vec![0.0; q.len()], vec![0.0; q.len()]);
+            let states = States { q: &q, q_dot: &q_dot, conditionals: &[] };
+            self.model.accelerations(&self.parameters, states, &mut workspace, &mut acceleration);
+            loss += Loss::L1.evaluate(&acceleration, &target, batch, &mut lambda).value;
+            self.model.gradient(&self.parameters, &lambda, &mut workspace, accumulate, &mut gradient);
+            accumulate = Accumulate::Add;
+        }
+        [loss, gradient.iter().map(|&component| f64::from(component).powi(2)).sum::<f64>().sqrt()]
+    }
+
+    /// What `work` returns for each timing, after some calls to warm up.
+    fn timed(&self, mut work: impl FnMut() -> Result<f64, Box<dyn Error>>) -> Result<Vec<f64>, Box<dyn Error>> {
+        for _ in 0..self.recipe.warm_up {
+            work()?;
+        }
+        (0..self.size.timings.repeat).map(|_| work()).collect()
+    }
+
+    /// The line of a work.
+    fn report(&self, work: &str, seconds: &[f64], check: &[f64]) -> Value {
+        let Size { hidden, layers, batch, .. } = self.size;
+        json!({
+            "work": work, "hidden": hidden, "layers": layers, "batch": batch, "check": check, "seconds": seconds,
+        })
+    }
+}
+
 /// Seconds of each training step.
 fn time_step(size: &Size) -> Result<Value, Box<dyn Error>> {
-    let config = configuration(size)?;
-    let mut training = build_training::<f32>(&config, MODEL, build_system(&config.system)?)?;
-    let mut last = f64::NAN;
-    let seconds = timed(size.timings.repeat, || {
+    let first = Start::new(size)?;
+    let check = first.loss_and_gradient_norm();
+    let mut training = build_training::<f32>(&first.config, MODEL, first.system.clone())?;
+    training.restore(0, &first.parameters);
+    let seconds = first.timed(|| {
         let start = Instant::now();
         let report = training.step()?;
         let elapsed = start.elapsed().as_secs_f64();
-        last = report.loss;
         // A skipped step does less than the work.
-        if report.skipped { Err(format!("a step was skipped: its loss was {last}").into()) } else { Ok(elapsed) }
+        let skipped = || format!("a step was skipped: its loss was {}", report.loss).into();
+        if report.skipped { Err(skipped()) } else { Ok(elapsed) }
     })?;
-    let shape = training.plan().model.shape();
-    let mut report = report("step", size, &seconds, last);
-    report["operations"] = json!(step_operations(shape, training.plan().system.degrees_of_freedom(), size.batch));
+    let mut report = first.report("step", &seconds, &check);
+    let products = products::step(first.model.shape(), first.size.batch, PENDULUM);
+    report["operations"] = products::operations(&products).into();
     Ok(report)
-}
-
-/// Operations of a training step: d + 11 products a layer and state, of one multiplication and one addition for
-/// each weight. Elementwise work, solve and optimiser are not counted.
-fn step_operations(shape: &MlpShape, degrees_of_freedom: usize, batch: usize) -> usize {
-    let weights: usize = shape.layers().iter().map(|layer| layer.weight.len()).sum();
-    2 * (degrees_of_freedom + 11) * weights * batch
 }
 
 /// Seconds of each Runge–Kutta step, averaged over each timing.
 fn time_rollout(size: &Size) -> Result<Value, Box<dyn Error>> {
-    let config = configuration(size)?;
-    let system = build_system(&config.system)?;
-    let width = 2 * system.degrees_of_freedom();
-    let model = build_model(&config.models[MODEL], system.degrees_of_freedom())?;
-    let parameters: Vec<f32> = INITIALISATION.draw(model.shape(), config.seed);
-    let mut first = vec![0.0; size.batch * width];
-    StateSampler::new(config.seed, 0).fill(0, system.training_ranges(), &mut first);
-    let first: Vec<f32> = first.into_iter().map(|value| value as f32).collect();
-    let mut states = first.clone();
-    let mut rollout = Rk4Rollout::<f32>::new(&model, &parameters, size.batch);
-    let seconds = timed(size.timings.repeat, || {
-        states.copy_from_slice(&first);
+    let first = Start::new(size)?;
+    let Recipe { time_step, steps_a_timing, .. } = first.recipe;
+    let mut states = first.states.clone();
+    let mut rollout = Rk4Rollout::<f32>::new(&first.model, &first.parameters, first.size.batch);
+    let seconds = first.timed(|| {
+        states.copy_from_slice(&first.states);
         let start = Instant::now();
-        rollout.advance(&mut states, TIME_STEP, STEPS_A_TIMING);
-        Ok(start.elapsed().as_secs_f64() / STEPS_A_TIMING as f64)
+        rollout.advance(&mut states, time_step, steps_a_timing);
+        Ok(start.elapsed().as_secs_f64() / steps_a_timing as f64)
     })?;
     if !states.iter().all(|value| value.is_finite()) {
         return Err("a state is not finite: timings of such a motion mean nothing".into());
     }
-    let largest = states.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
-    Ok(report("rollout", size, &seconds, largest.into()))
+    let states: Vec<f64> = states.into_iter().map(f64::from).collect();
+    let mean = states.iter().map(|value| value.abs()).sum::<f64>() / states.len() as f64;
+    let check = [&[mean], &states[..2 * PENDULUM]].concat();
+    Ok(first.report("rollout", &seconds, &check))
 }
 
-/// The double pendulum with a Lagrangian network of this size and the peer's recipe.
-fn configuration(size: &Size) -> Result<ExperimentConfig, Box<dyn Error>> {
-    let mut config = preset("dblpend", "fast")?;
+/// The recipe in a file.
+fn read_recipe(path: &Path) -> Result<Recipe, Box<dyn Error>> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    Ok(serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?)
+}
+
+/// The double pendulum with a Lagrangian network of this size and the recipe.
+fn configuration(size: &Size, recipe: &Recipe) -> ExperimentConfig {
+    let ([m1, m2], [l1, l2]) = (recipe.masses, recipe.lengths);
+    let [first, hidden, output] = recipe.gains;
+    let interval = |[low, high]: [f64; 2]| Interval { low, high };
+    let kind =
+        ModelKind::Lnn { residual_mass: recipe.residual_mass, pseudoinverse_tolerance: recipe.eigenvalue_cutoff };
+    let (beta1, beta2, epsilon) = (recipe.beta_1, recipe.beta_2, recipe.epsilon);
     let model = ModelConfig {
-        kind: ModelKind::Lnn { residual_mass: 1.0, pseudoinverse_tolerance: PSEUDOINVERSE_TOLERANCE },
+        kind,
         hidden: vec![size.hidden; size.layers],
         activation: Activation::Softplus,
-        initialisation: INITIALISATION,
+        initialisation: Initialisation::UnitGain { first, hidden, output, bias: 0.0 },
+        features: FeaturesConfig {
+            angles: AngleFeatures::SinCos,
+            position_scale: 1.0,
+            velocity_scale: recipe.velocity_scale,
+        },
+        precision: Precision::F32,
         training: TrainingConfig {
+            steps: (recipe.warm_up + size.timings.repeat) as u64,
             batch: size.batch,
             loss: Loss::L1,
-            optimiser: AdamSettings { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0 }.into(),
-            schedule: Schedule::Constant { rate: LEARNING_RATE },
+            l2_penalty: 0.0,
+            optimiser: AdamSettings { beta1, beta2, epsilon, weight_decay: 0.0 }.into(),
+            schedule: Schedule::Constant { rate: recipe.learning_rate },
             clipping: ClippingConfig::Off,
-            ..TrainingConfig::default()
+            gradient_parts: None,
         },
-        // Sine, cosine, q̇ / 5, and single precision.
-        ..ModelConfig::default()
     };
-    config.models.insert(MODEL.to_owned(), model);
-    Ok(config)
-}
-
-/// The line of a work, with its own result for the reader who compares.
-fn report(work: &str, size: &Size, seconds: &[f64], result: f64) -> Value {
-    let Size { hidden, layers, batch, .. } = size;
-    json!({
-        "work": work, "hidden": hidden, "layers": layers, "batch": batch,
-        "median_seconds": median(seconds), "seconds": seconds, "result": result,
-    })
-}
-
-/// What `work` returns for `repeat` calls, after some calls to warm up.
-fn timed(repeat: usize, mut work: impl FnMut() -> Result<f64, Box<dyn Error>>) -> Result<Vec<f64>, Box<dyn Error>> {
-    for _ in 0..WARM_UP {
-        work()?;
+    ExperimentConfig {
+        seed: 0,
+        system: SystemConfig::DoublePendulum { m1, m2, l1, l2, g: recipe.gravity },
+        sampling: SamplingConfig { position: interval(recipe.angle), velocity: interval(recipe.velocity) },
+        sampling_tail: None,
+        models: [(MODEL.to_owned(), model)].into(),
+        ..ExperimentConfig::default()
     }
-    (0..repeat).map(|_| work()).collect()
 }
 
-/// The middle value, or the mean of the two middle ones.
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    if sorted.len() % 2 == 1 { sorted[middle] } else { 0.5 * (sorted[middle - 1] + sorted[middle]) }
+/// Uniform number k of (0, 1), the same in every program: 32-bit integer arithmetic, then (h + ½) / 2³². A
+/// multiplication by 2³² over the golden ratio spreads neighbours apart, the rest breaks their regular distances.
+fn uniform(k: usize) -> f64 {
+    const MASK: u64 = 0xffff_ffff;
+    let mut h = ((k as u64 + 1) * 0x9e37_79b1) & MASK;
+    h ^= h >> 15;
+    h = (h * 0x85eb_ca77) & MASK;
+    h ^= h >> 13;
+    (h as f64 + 0.5) / 4_294_967_296.0
 }
 
-/// Which of the engine's three products of `x [m, k]`, `weight [n, k]` and `y [m, n]`.
-#[derive(Clone, Copy, Debug)]
-enum Layout {
-    /// y = x · weightᵀ
-    Forward,
-    /// x = y · weight
-    Reverse,
-    /// weight = yᵀ · x
-    Gradient,
-}
-
-/// One thread's matrices, row-major.
-struct Matrices {
-    x: Vec<f32>,
-    weight: Vec<f32>,
-    y: Vec<f32>,
-}
-
-impl Matrices {
-    /// Full of ordinary numbers: zeros would multiply as fast, but numbers below the normal range would not.
-    fn new([m, k, n]: [usize; 3]) -> Self {
-        let numbers = |count: usize| (0..count).map(|index| 0.5 + (index % 7) as f32 / 8.0).collect();
-        Self { x: numbers(m * k), weight: numbers(n * k), y: numbers(m * n) }
-    }
-
-    /// One product on the calling thread.
-    fn multiply(&mut self, layout: Layout, [m, k, n]: [usize; 3]) {
-        let Self { x, weight, y } = self;
-        let (out, left, right) = match layout {
-            Layout::Forward => (
-                MatMut::from_row_major_slice_mut(y, m, n),
-                MatRef::from_row_major_slice(&*x, m, k),
-                MatRef::from_column_major_slice(&*weight, k, n),
-            ),
-            Layout::Reverse => (
-                MatMut::from_row_major_slice_mut(x, m, k),
-                MatRef::from_row_major_slice(&*y, m, n),
-                MatRef::from_row_major_slice(&*weight, n, k),
-            ),
-            Layout::Gradient => (
-                MatMut::from_row_major_slice_mut(weight, n, k),
-                MatRef::from_column_major_slice(&*y, n, m),
-                MatRef::from_row_major_slice(&*x, m, k),
-            ),
+/// Weights of deviation gain / √inputs, and zero biases. Parameter k of the list in which each layer's weights
+/// `[outputs, inputs]` come before its biases is made from uniform number k.
+fn first_parameters(shape: &MlpShape, [first, hidden, output]: [f64; 3]) -> Vec<f32> {
+    let mut parameters = vec![0.0; shape.parameter_count()];
+    for (index, layer) in shape.layers().iter().enumerate() {
+        let gain = match index {
+            0 => first,
+            _ if index == shape.hidden_layers() => output,
+            _ => hidden,
         };
-        matmul(out, Accum::Replace, left, right, 1.0, Par::Seq);
+        let scale = gain / (layer.inputs as f64).sqrt() * 12.0_f64.sqrt();
+        for k in layer.weight.clone() {
+            parameters[k] = (scale * (uniform(k) - 0.5)) as f32;
+        }
     }
+    parameters
+}
+
+/// States `[batch, 2d]` over the recipe's ranges, from the uniform numbers that come after the parameters'.
+fn first_states(recipe: &Recipe, parameters: usize, batch: usize) -> Vec<f32> {
+    let state = |place: usize| {
+        let [low, high] = if place % (2 * PENDULUM) < PENDULUM { recipe.angle } else { recipe.velocity };
+        (low + (high - low) * uniform(parameters + place)) as f32
+    };
+    (0..batch * 2 * PENDULUM).map(state).collect()
 }
 
 /// Rates of the engine's products at sizes of real steps, and the best of them: the ceiling of a step's rate.
-fn time_products(repeat: usize) -> Value {
-    const SHAPES: [[usize; 3]; 5] =
-        [[256, 64, 64], [1024, 64, 64], [256, 500, 500], [1024, 500, 500], [2048, 500, 500]];
+fn time_products(repeat: usize, pool: &ThreadPool) -> Value {
     let mut products = Vec::new();
     let mut best = 0.0_f64;
-    for shape in SHAPES {
-        for layout in [Layout::Forward, Layout::Reverse, Layout::Gradient] {
-            let (operations, seconds) = time_product(layout, shape, repeat);
-            let rate = operations as f64 / median(&seconds);
-            best = best.max(rate);
-            let layout = format!("{layout:?}").to_lowercase();
-            products.push(json!({
-                "layout": layout, "shape": shape, "operations": operations,
-                "operations_per_second": rate, "seconds": seconds,
-            }));
-        }
+    for (name, product) in products::of_real_steps() {
+        let product = OnAllThreads::<f32>::new(product, pool.current_num_threads());
+        product.run(pool);
+        let mut seconds: Vec<f64> = (0..repeat)
+            .map(|_| {
+                let start = Instant::now();
+                product.run(pool);
+                start.elapsed().as_secs_f64()
+            })
+            .collect();
+        seconds.sort_by(f64::total_cmp);
+        let rate = product.operations() as f64 / seconds[repeat / 2];
+        best = best.max(rate);
+        products.push(json!({ "name": name, "operations_per_second": rate, "seconds": seconds }));
     }
     json!({ "work": "product", "operations_per_second": best, "products": products })
-}
-
-/// Operations of all threads together in one timing, and the seconds of `repeat` timings.
-fn time_product(layout: Layout, shape: [usize; 3], repeat: usize) -> (usize, Vec<f64>) {
-    /// Operations of a thread in one timing: some ten milliseconds, far above the cost of starting it.
-    const OPERATIONS_A_TIMING: usize = 1_000_000_000;
-    let operations = 2 * shape.iter().product::<usize>();
-    let products = OPERATIONS_A_TIMING.div_ceil(operations);
-    let threads = rayon::current_num_threads();
-    let matrices: Vec<_> = (0..threads).map(|_| Mutex::new(Matrices::new(shape))).collect();
-    let round = || {
-        rayon::broadcast(|thread| {
-            let mut matrices = matrices[thread.index()].lock().unwrap_or_else(PoisonError::into_inner);
-            for _ in 0..products {
-                matrices.multiply(layout, shape);
-            }
-        });
-    };
-    for _ in 0..WARM_UP {
-        round();
-    }
-    let seconds = (0..repeat)
-        .map(|_| {
-            let start = Instant::now();
-            round();
-            start.elapsed().as_secs_f64()
-        })
-        .collect();
-    (threads * products * operations, seconds)
 }
 
 /// Most bytes of memory held at once, where the system says.

@@ -17,6 +17,8 @@ use work::{Case, PENDULUM, in_operations, products};
 const STAGES: u64 = 4;
 /// Steps between two looks at the clock, so that it is not what is timed.
 const STEPS: usize = 10;
+/// States that go together on one thread (`lnn::train::rollout`); a rollout uses as many threads as it has blocks.
+const BLOCK: usize = 32;
 /// So short that no state leaves the training range during a measurement.
 const STEP_LENGTH: f64 = 1e-6;
 
@@ -37,8 +39,7 @@ fn measure<T: Real>(group: &mut BenchmarkGroup<'_, WallTime>, hidden: &[usize], 
     let mut states: Vec<T> = work::states(rows, PENDULUM).into_iter().map(T::from_f64).collect();
     let mut rollout = pool.install(|| Rk4Rollout::new(&case.model, &case.parameters, rows));
     let products = products::evaluate(case.model.shape(), rows, PENDULUM);
-    // One state is one thread's work.
-    let used = if rows == 1 { 1 } else { pool.current_num_threads() };
+    let used = pool.current_num_threads().min(rows.div_ceil(BLOCK));
     group.throughput(Throughput::Elements(STAGES * STEPS as u64 * products::operations(&products)));
     let what = format!("{}, {rows} states, {STEPS} steps", work::name(hidden));
     group.bench_function(in_operations::<T>(what, used), |bencher| {

@@ -3,10 +3,11 @@
 //! `cargo xtask bench cpu roofline` makes a table of the stages. A stage is named
 //! `<network>, batch 512: <stage>` and does the work of the whole batch, block by block. Throughput is in the
 //! operations of the stage's layer products (`work/products.rs`), a multiplication and an addition being two,
-//! so that the rate of the stage `products` is what products of just these shapes and block size reach. Stages
-//! without products count batches.
+//! so that the rate of the stage `products` is what faer's products of just these shapes and block size reach.
+//! Stages without products count batches.
 //!
-//! `adjoint` goes over one evaluated block as often as there are blocks, but fills as many partial gradients as a
+//! `features` is the seeding of a block with features and their derivatives; what takes derivatives back through
+//! them is left in the passes. `adjoint` goes over one evaluated block as often as there are blocks, but fills as many partial gradients as a
 //! step does. `optimiser` is clipping and Adam.
 
 mod work;
@@ -191,13 +192,12 @@ impl<'a, 'c> Stages<'a, 'c> {
         let mut config = preset("dblpend", "fast").expect("a preset");
         let mut model = work::model_config(self.hidden);
         (model.training.batch, model.training.optimiser) = (BATCH, AdamSettings::default().into());
+        model.training.schedule = work::SMALL_RATE;
         config.models.insert("lnn".to_owned(), model);
         let system = build_system(&config.system).expect("the paper's pendulum");
         let training = self.pool.install(|| build_training::<f32>(&config, "lnn", system));
         let mut training = training.expect("a valid configuration");
-        self.measure("step", &self.layer_products().concat(), || {
-            training.step().expect("a finite step");
-        });
+        self.measure("step", &self.layer_products().concat(), || work::whole_step(&mut training));
     }
 }
 

@@ -50,17 +50,16 @@ fn measure(
     let mut config = preset("dblpend", "fast").expect("a preset");
     let mut model = work::model_config(hidden);
     (model.training.batch, model.training.optimiser) = (batch, optimiser);
+    model.training.schedule = work::SMALL_RATE;
     config.models.insert("lnn".to_owned(), model);
     let system = build_system(&config.system).expect("the paper's pendulum");
     let dof = system.degrees_of_freedom();
     let training = pool.install(|| build_training::<f32>(&config, "lnn", system));
     let mut training = training.expect("a valid configuration");
     let shape = training.plan().model.shape();
-    let evaluate = products::operations(&products::evaluate(shape, batch, dof));
-    let adjoint = products::operations(&products::adjoint(shape, batch));
-    group.throughput(Throughput::Elements(evaluate + adjoint));
+    group.throughput(Throughput::Elements(products::operations(&products::step(shape, batch, dof))));
     group.bench_function(work::in_operations::<f32>(what, pool.current_num_threads()), |bencher| {
-        pool.install(|| bencher.iter(|| training.step().expect("a finite step")));
+        pool.install(|| bencher.iter(|| work::whole_step(&mut training)));
     });
 }
 

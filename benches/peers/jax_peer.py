@@ -1,14 +1,15 @@
 """The double pendulum's Lagrangian network in JAX: the program that ours is timed against.
 
-    python jax_peer.py step    --hidden 500 --layers 4 --batch 512 --repeat 10
-    python jax_peer.py rollout --hidden 64  --layers 3 --batch 1   --repeat 50
+    python jax_peer.py step    --hidden 500 --layers 4 --batch 512 --repeat 10 --threads 2 --recipe recipe.json
+    python jax_peer.py rollout --hidden 64  --layers 3 --batch 1   --repeat 50 --threads 2 --recipe recipe.json
 
-`step` is one training step, `rollout` is STEPS_A_TIMING Runge-Kutta steps of the learned motion in one compiled
-loop. The program is what a JAX user writes from the paper (Cranmer et al. 2020, Appendix A): the Lagrangian of one
-state, its derivatives by `jax.hessian`, `jax.grad` and `jax.jacfwd`, `jax.vmap` over the batch, `jax.jit` around
-the whole. Numbers are in single precision, and every core is at JAX's disposal.
+`step` is one training step, `rollout` is some Runge-Kutta steps of the learned motion in one compiled loop. The
+program is what a JAX user writes from the paper (Cranmer et al. 2020, Appendix A): the Lagrangian of one state, its
+derivatives by `jax.hessian`, `jax.grad` and `jax.jacfwd`, `jax.vmap` over the batch, `jax.jit` around the whole.
+Numbers are in single precision.
 
-One line of JSON goes to standard output. `benches/peer_work.rs` does the same work and prints the same line.
+One line of JSON goes to standard output. `benches/peer_work.rs` does the same work from the same recipe, weights
+and states, explains the recipe's entries, and prints the same line.
 """
 
 import argparse
@@ -21,134 +22,165 @@ import sys
 import threading
 import time
 from functools import partial
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-# Each of these has its twin in benches/peer_work.rs.
-WARM_UP = 3
-STEPS_A_TIMING = 50
-TIME_STEP = 1e-3
-LEARNING_RATE = 1e-4
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
-FIRST_GAIN, HIDDEN_GAIN, OUTPUT_GAIN = 1.5, 1.5, 0.3
-VELOCITY_SCALE = 5.0
-HIGHEST_SPEED = 10.0
-GRAVITY = 9.8
+
+def uniform(first, count):
+    """`count` uniform numbers of (0, 1) from number `first` on, the same as in the other program."""
+    mask = 0xFFFFFFFF
+    h = np.arange(first + 1, first + 1 + count, dtype=np.uint64) * 0x9E3779B1 & mask
+    h ^= h >> 15
+    h = h * 0x85EBCA77 & mask
+    h ^= h >> 13
+    return (h + 0.5) / 2**32
 
 
-def initial_parameters(key, sizes):
-    """Weights [in, out] with deviation gain / sqrt(in), and zero biases, layer by layer."""
-    gains = [FIRST_GAIN] + [HIDDEN_GAIN] * (len(sizes) - 3) + [OUTPUT_GAIN]
-    keys = jax.random.split(key, len(gains))
-    return [
-        {"weight": gain / np.sqrt(inputs) * jax.random.normal(key, (inputs, outputs)), "bias": jnp.zeros(outputs)}
-        for key, gain, inputs, outputs in zip(keys, gains, sizes[:-1], sizes[1:])
-    ]
+def first_parameters(recipe, sizes):
+    """Weights of deviation gain / sqrt(inputs) and zero biases, layer by layer, and how many numbers these are.
+
+    Number k of the list in which each layer's weights [outputs, inputs] come before its biases is made from uniform
+    number k. The layers hold their weights as [inputs, outputs].
+    """
+    first, hidden, output = recipe.gains
+    gains = [first] + [hidden] * (len(sizes) - 3) + [output]
+    layers, place = [], 0
+    for gain, inputs, outputs in zip(gains, sizes[:-1], sizes[1:]):
+        scale = gain / np.sqrt(inputs) * np.sqrt(12.0)
+        weight = scale * (uniform(place, outputs * inputs) - 0.5)
+        weight = weight.reshape(outputs, inputs).T.astype(np.float32)
+        layers.append({"weight": jnp.asarray(weight), "bias": jnp.zeros(outputs)})
+        place += (inputs + 1) * outputs
+    return layers, place
 
 
-def draw_states(key, count):
-    """Angles over the whole circle and rates up to HIGHEST_SPEED, [count, 4]."""
-    unit = jax.random.uniform(key, (count, 4))
-    return jnp.concatenate([2 * jnp.pi * unit[:, :2], HIGHEST_SPEED * (2 * unit[:, 2:] - 1)], axis=1)
+def first_states(recipe, place, count):
+    """Angles and rates over the recipe's ranges, [count, 4], from uniform number `place` on."""
+    unit = uniform(place, 4 * count).reshape(count, 4)
+    low, high = (np.repeat(bounds, 2) for bounds in zip(recipe.angle, recipe.velocity))
+    return jnp.asarray((low + (high - low) * unit).astype(np.float32))
 
 
-def lagrangian(parameters, q, q_dot):
-    """L = |q_dot|^2 / 2 + net(sin q, cos q, q_dot / 5)."""
+def lagrangian(recipe, parameters, q, q_dot):
+    """L = mass |q_dot|^2 / 2 + net(sin q, cos q, q_dot / scale)."""
     *hidden, output = parameters
-    activation = jnp.concatenate([jnp.sin(q), jnp.cos(q), q_dot / VELOCITY_SCALE])
+    activation = jnp.concatenate([jnp.sin(q), jnp.cos(q), q_dot / recipe.velocity_scale])
     for layer in hidden:
         activation = jax.nn.softplus(activation @ layer["weight"] + layer["bias"])
     network = activation @ output["weight"] + output["bias"]
-    return 0.5 * jnp.dot(q_dot, q_dot) + network[0]
+    return 0.5 * recipe.residual_mass * jnp.dot(q_dot, q_dot) + network[0]
 
 
-def acceleration(parameters, state):
+def acceleration(recipe, parameters, state):
     """The Euler-Lagrange equation solved for the acceleration by the pseudoinverse of the mass matrix."""
     q, q_dot = state[:2], state[2:]
-    of_motion = partial(lagrangian, parameters)
+    of_motion = partial(lagrangian, recipe, parameters)
     mass_matrix = jax.hessian(of_motion, argnums=1)(q, q_dot)
     mixed = jax.jacfwd(jax.grad(of_motion, argnums=1), argnums=0)(q, q_dot)
     force = jax.grad(of_motion, argnums=0)(q, q_dot) - mixed @ q_dot
-    return jnp.linalg.pinv(mass_matrix) @ force
+    return jnp.linalg.pinv(mass_matrix, rtol=recipe.eigenvalue_cutoff) @ force
 
 
-def true_acceleration(state):
-    """The double pendulum with unit masses and lengths, in closed form."""
+def true_acceleration(recipe, state):
+    """The double pendulum in closed form."""
     angle_1, angle_2, rate_1, rate_2 = state
+    length_1, length_2 = recipe.lengths
+    ratio = length_2 / length_1
+    share = recipe.masses[1] / sum(recipe.masses)
     sine, cosine = jnp.sin(angle_1 - angle_2), jnp.cos(angle_1 - angle_2)
-    # [[1, c / 2], [c, 1]] q_ddot = (first, second)
-    first = -0.5 * rate_2**2 * sine - GRAVITY * jnp.sin(angle_1)
-    second = rate_1**2 * sine - GRAVITY * jnp.sin(angle_2)
-    determinant = 1 - 0.5 * cosine**2
-    return jnp.stack([first - 0.5 * cosine * second, second - cosine * first]) / determinant
+    # [[1, share ratio c], [c / ratio, 1]] q_ddot = (first, second)
+    first = -share * ratio * rate_2**2 * sine - recipe.gravity / length_1 * jnp.sin(angle_1)
+    second = rate_1**2 * sine / ratio - recipe.gravity / length_2 * jnp.sin(angle_2)
+    determinant = 1 - share * cosine**2
+    return jnp.stack([first - share * ratio * cosine * second, second - cosine / ratio * first]) / determinant
 
 
-def mean_error(parameters, states):
+def mean_error(recipe, parameters, states):
     """Mean over the batch of the sum of absolute errors of the acceleration."""
-    learned = jax.vmap(partial(acceleration, parameters))(states)
-    return jnp.abs(learned - jax.vmap(true_acceleration)(states)).sum(axis=1).mean()
+    learned = jax.vmap(partial(acceleration, recipe, parameters))(states)
+    return jnp.abs(learned - jax.vmap(partial(true_acceleration, recipe))(states)).sum(axis=1).mean()
 
 
-@jax.jit
-def training_step(parameters, mean, square, count, states):
+def training_step(recipe, parameters, mean, square, count, states):
     """Targets, loss, gradient and one update by Adam; the four that an update changes, and the loss."""
-    loss, gradient = jax.value_and_grad(mean_error)(parameters, states)
+    beta_1, beta_2 = recipe.beta_1, recipe.beta_2
+    loss, gradient = jax.value_and_grad(partial(mean_error, recipe))(parameters, states)
     count = count + 1
-    mean = jax.tree.map(lambda old, new: BETA_1 * old + (1 - BETA_1) * new, mean, gradient)
-    square = jax.tree.map(lambda old, new: BETA_2 * old + (1 - BETA_2) * new**2, square, gradient)
-    mean_scale, square_scale = 1 / (1 - BETA_1**count), 1 / (1 - BETA_2**count)
+    mean = jax.tree.map(lambda old, new: beta_1 * old + (1 - beta_1) * new, mean, gradient)
+    square = jax.tree.map(lambda old, new: beta_2 * old + (1 - beta_2) * new**2, square, gradient)
+    mean_scale, square_scale = 1 / (1 - beta_1**count), 1 / (1 - beta_2**count)
 
     def update(parameter, mean, square):
-        return parameter - LEARNING_RATE * mean_scale * mean / (jnp.sqrt(square_scale * square) + EPSILON)
+        return parameter - recipe.learning_rate * mean_scale * mean / (jnp.sqrt(square_scale * square) + recipe.epsilon)
 
     return jax.tree.map(update, parameters, mean, square), mean, square, count, loss
 
 
-def rollout(parameters):
-    """STEPS_A_TIMING steps of the classical Runge-Kutta method for all states at once, compiled for a trained model.
+def rollout(recipe, parameters):
+    """Some steps of the classical Runge-Kutta method for all states at once, compiled for a trained model.
 
     The parameters are constants of the compiled program, which is a third faster than passing them with each call.
     """
 
     def velocity(states):
-        return jnp.concatenate([states[:, 2:], jax.vmap(partial(acceleration, parameters))(states)], axis=1)
+        accelerations = jax.vmap(partial(acceleration, recipe, parameters))(states)
+        return jnp.concatenate([states[:, 2:], accelerations], axis=1)
 
     def step(states, _):
+        length = recipe.time_step
         k1 = velocity(states)
-        k2 = velocity(states + TIME_STEP / 2 * k1)
-        k3 = velocity(states + TIME_STEP / 2 * k2)
-        k4 = velocity(states + TIME_STEP * k3)
-        return states + TIME_STEP / 6 * (k1 + 2 * k2 + 2 * k3 + k4), None
+        k2 = velocity(states + length / 2 * k1)
+        k3 = velocity(states + length / 2 * k2)
+        k4 = velocity(states + length * k3)
+        return states + length / 6 * (k1 + 2 * k2 + 2 * k3 + k4), None
 
-    return jax.jit(lambda states: jax.lax.scan(step, states, None, length=STEPS_A_TIMING)[0])
+    return jax.jit(lambda states: jax.lax.scan(step, states, None, length=recipe.steps_a_timing)[0])
 
 
-def timed(call, repeat):
-    """Seconds of each of `repeat` calls, after WARM_UP calls, and the last result; `call` takes the last result."""
-    seconds, result = [], None
-    for number in range(WARM_UP + repeat):
+def timed(recipe, call, repeat):
+    """Seconds of each of `repeat` calls, after some calls to warm up, and the first and the last result.
+
+    `call` takes the last result, at first None.
+    """
+    seconds, first, last = [], None, None
+    for number in range(recipe.warm_up + repeat):
         start = time.perf_counter()
-        result = jax.block_until_ready(call(result))
-        if number >= WARM_UP:
+        last = jax.block_until_ready(call(last))
+        if number >= recipe.warm_up:
             seconds.append(time.perf_counter() - start)
-    return seconds, result
+        first = last if number == 0 else first
+    return seconds, first, last
 
 
-def time_step(parameters, states, repeat):
-    """Seconds of each training step, and the last loss."""
+def require_finite(number):
+    """Stops the program unless the number is finite."""
+    if not np.isfinite(number):
+        sys.exit(f"the work ended in {number}: timings of numbers that are not finite mean nothing")
+
+
+def time_step(recipe, parameters, states, repeat):
+    """Seconds of each training step; loss and norm of the gradient in the first one."""
     zeros = jax.tree.map(jnp.zeros_like, parameters)
-    start = (parameters, zeros, zeros, jnp.float32(0), None)
-    seconds, last = timed(lambda last: training_step(*(last or start)[:4], states), repeat)
-    return seconds, float(last[4])
+    start = (parameters, zeros, zeros, jnp.float32(0))
+    step = jax.jit(partial(training_step, recipe))
+    seconds, first, last = timed(recipe, lambda last: step(*(last or start)[:4], states), repeat)
+    require_finite(float(last[4]))
+    # After the first step Adam's first average is a part of the gradient.
+    squares = [np.square(np.asarray(mean, np.float64)).sum() for mean in jax.tree.leaves(first[1])]
+    return seconds, [float(first[4]), float(np.sqrt(sum(squares))) / (1 - recipe.beta_1)]
 
 
-def time_rollout(parameters, states, repeat):
-    """Seconds of each Runge-Kutta step, averaged over each call, and the largest number reached."""
-    advance = rollout(parameters)
-    seconds, last = timed(lambda _: advance(states), repeat)
-    return [value / STEPS_A_TIMING for value in seconds], float(jnp.abs(last).max())
+def time_rollout(recipe, parameters, states, repeat):
+    """Seconds of each Runge-Kutta step, averaged over each call; mean of the numbers reached, and the first state."""
+    advance = rollout(recipe, parameters)
+    seconds, _, last = timed(recipe, lambda _: advance(states), repeat)
+    reached = np.asarray(last, np.float64)
+    mean = float(np.abs(reached).mean())
+    require_finite(mean)
+    return [value / recipe.steps_a_timing for value in seconds], [mean, *reached[0]]
 
 
 def peak_memory():
@@ -187,29 +219,33 @@ def main():
     parser.add_argument("--layers", type=positive, required=True, help="number of hidden layers")
     parser.add_argument("--batch", type=positive, required=True, help="states at once")
     parser.add_argument("--repeat", type=positive, required=True, help="timings")
+    parser.add_argument("--threads", type=positive, required=True, help="threads")
+    parser.add_argument("--recipe", required=True, help="file with the recipe")
     parser.add_argument("--end-with-stdin", action="store_true", help="end when standard input is closed")
     arguments = parser.parse_args()
     # Ctrl-C ends the program at once, also inside compiled code.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if arguments.end_with_stdin:
         end_with_parent()
+    # Read when the processor is first used, which is later than this.
+    os.environ["PJRT_NPROC"] = os.environ["NPROC"] = str(arguments.threads)
+    with open(arguments.recipe, encoding="utf-8") as file:
+        recipe = SimpleNamespace(**json.load(file))
 
-    weights, states = jax.random.split(jax.random.key(0))
-    parameters = initial_parameters(weights, [6] + [arguments.hidden] * arguments.layers + [1])
-    states = draw_states(states, arguments.batch)
+    sizes = [6] + [arguments.hidden] * arguments.layers + [1]
+    parameters, count = first_parameters(recipe, sizes)
+    states = first_states(recipe, count, arguments.batch)
     work = {"step": time_step, "rollout": time_rollout}[arguments.work]
-    seconds, result = work(parameters, states, arguments.repeat)
-    if not np.isfinite(result):
-        sys.exit(f"the work ended in {result}: timings of numbers that are not finite mean nothing")
+    seconds, check = work(recipe, parameters, states, arguments.repeat)
     report = {
         "program": "jax",
         "work": arguments.work,
         "hidden": arguments.hidden,
         "layers": arguments.layers,
         "batch": arguments.batch,
-        "median_seconds": float(np.median(seconds)),
+        "check": check,
         "seconds": seconds,
-        "result": result,
+        "threads": arguments.threads,
         "peak_memory_bytes": peak_memory(),
         "device": str(jax.devices()[0]),
         "versions": {"jax": jax.__version__, "numpy": np.__version__, "python": platform.python_version()},

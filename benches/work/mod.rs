@@ -12,14 +12,24 @@ use lnn::autodiff::Real;
 use lnn::physics::sampling::{Interval, StateSampler};
 use lnn::train::config::{ModelConfig, preset};
 use lnn::train::experiment::build_model;
-use lnn::train::fit::Partition;
+use lnn::train::fit::{Partition, Training};
 use lnn::train::model::{Model, States};
+use lnn::train::optimiser::Schedule;
 
 /// Coordinates of the double pendulum.
 pub(crate) const PENDULUM: usize = 2;
 
 /// Hidden layers of the two networks that most benches use: that of preset `fast`, and the paper's.
 pub(crate) const NETWORKS: [&[usize]; 2] = [&[64; 3], &[500; 4]];
+
+/// A learning rate with which thousands of timed steps leave the network about where it was.
+pub(crate) const SMALL_RATE: Schedule = Schedule::Constant { rate: 1e-6 };
+
+/// One training step, which must be the whole work: a skipped one is less.
+pub(crate) fn whole_step<T: Real>(training: &mut Training<T>) {
+    let report = training.step().expect("finite targets and a sound optimiser");
+    assert!(!report.skipped, "a step was skipped: its loss was {}", report.loss);
+}
 
 /// Short measurements, for there are many; what decides is the median.
 pub(crate) fn criterion() -> Criterion {

@@ -4,9 +4,12 @@
 //! Per sample and hidden layer behind another one these are the d + 11 products of
 //! `docs/derivations/2-adjoint.md`; the first and the last layer need fewer.
 
+use std::sync::{Mutex, PoisonError};
+
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use lnn::autodiff::{MlpShape, Real};
+use rayon::ThreadPool;
 
 /// The three layouts of a layer product, all arrays row-major.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +43,10 @@ pub(crate) fn operations(products: &[Product]) -> u64 {
     products.iter().map(|product| product.operations()).sum()
 }
 
-/// Value and d + 1 tangents.
+/// Value and d + 1 tangents; of the output layer, whose second derivatives are zero, the value alone.
 pub(crate) fn forward(shape: &MlpShape, rows: usize, dof: usize) -> Vec<Product> {
-    layers(shape, Layout::Forward, |_| (dof + 2) * rows)
+    let last = shape.hidden_layers();
+    layers(shape, Layout::Forward, |layer| if layer == last { rows } else { (dof + 2) * rows })
 }
 
 /// [`forward`], then the reverse sweep; the Hessian needs no product.
@@ -60,6 +64,11 @@ pub(crate) fn adjoint(shape: &MlpShape, rows: usize) -> Vec<Product> {
     [forward, reverse, gradient].concat()
 }
 
+/// A training step: [`evaluate`], then [`adjoint`].
+pub(crate) fn step(shape: &MlpShape, rows: usize, dof: usize) -> Vec<Product> {
+    [evaluate(shape, rows, dof), adjoint(shape, rows)].concat()
+}
+
 /// One product a layer with `rows(layer)` rows, none where that is zero.
 fn layers(shape: &MlpShape, layout: Layout, rows: impl Fn(usize) -> usize) -> Vec<Product> {
     let product = |(layer, range): (usize, &lnn::autodiff::LayerRange)| {
@@ -67,6 +76,55 @@ fn layers(shape: &MlpShape, layout: Layout, rows: impl Fn(usize) -> usize) -> Ve
         (m > 0).then_some(Product { layout, m, n: range.outputs, k: range.inputs })
     };
     shape.layers().iter().enumerate().filter_map(product).collect()
+}
+
+/// Rows, inputs and outputs of real steps: blocks of 64 samples, value and tangents, by one to four channels
+/// stacked, blocks of 128 where the network is large, and layers of the two networks.
+const SHAPES: [[usize; 3]; 5] = [[256, 64, 64], [1024, 64, 64], [256, 500, 500], [1024, 500, 500], [2048, 500, 500]];
+const LAYOUTS: [(Layout, &str); 3] =
+    [(Layout::Forward, "forward"), (Layout::Reverse, "reverse"), (Layout::Gradient, "gradient")];
+
+/// The products whose best rate is the ceiling of all others, with their names.
+pub(crate) fn of_real_steps() -> impl Iterator<Item = (String, Product)> {
+    let name = |[m, k, n]: [usize; 3], layout: &str| format!("{m}x{k}x{n} {layout}");
+    SHAPES.into_iter().flat_map(move |shape| {
+        let [m, k, n] = shape;
+        LAYOUTS.map(|(layout, text)| (name(shape, text), Product { layout, m, n, k }))
+    })
+}
+
+/// The same product on every thread of a pool at once, each on arrays of its own, as in a training step: the rates
+/// of the threads add up.
+pub(crate) struct OnAllThreads<T> {
+    operations: u64,
+    repetitions: u64,
+    replays: Vec<Mutex<Replay<T>>>,
+}
+
+impl<T: Real> OnAllThreads<T> {
+    /// Operations a thread makes between two meetings with the others: beside them the meeting costs nothing.
+    const OPERATIONS_AT_A_TIME: u64 = 500_000_000;
+
+    pub(crate) fn new(product: Product, threads: usize) -> Self {
+        let repetitions = Self::OPERATIONS_AT_A_TIME.div_ceil(product.operations());
+        let replays: Vec<_> = (0..threads).map(|_| Mutex::new(Replay::new(product))).collect();
+        Self { operations: repetitions * product.operations() * threads as u64, repetitions, replays }
+    }
+
+    /// Operations of all threads in one run.
+    pub(crate) fn operations(&self) -> u64 {
+        self.operations
+    }
+
+    /// Multiplies on all threads of `pool`, which has as many as this was made for.
+    pub(crate) fn run(&self, pool: &ThreadPool) {
+        pool.broadcast(|thread| {
+            let mut replay = self.replays[thread.index()].lock().unwrap_or_else(PoisonError::into_inner);
+            for _ in 0..self.repetitions {
+                replay.run();
+            }
+        });
+    }
 }
 
 /// A product with arrays of its own.

@@ -60,6 +60,14 @@ pub(crate) fn metadata() -> Result<Value, TaskError> {
         .map_err(|error| TaskError::Format { origin: "cargo metadata".into(), expected: format!("JSON ({error})") })
 }
 
+/// The target folder, by cargo's metadata.
+pub(crate) fn target_directory(metadata: &Value) -> Result<PathBuf, TaskError> {
+    metadata["target_directory"].as_str().map(PathBuf::from).ok_or_else(|| TaskError::Format {
+        origin: "cargo metadata".into(),
+        expected: "an entry `target_directory`".into(),
+    })
+}
+
 /// A program that cargo built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Artifact {

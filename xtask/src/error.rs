@@ -14,6 +14,8 @@ pub(crate) const USAGE: u8 = 2;
 pub(crate) enum TaskError {
     /// The command line names something that does not exist; the message says what does.
     Usage(String),
+    /// Something outside the repository is missing; the message says what, and how to get it.
+    Missing(String),
     /// A program could not be started or waited for.
     Start { program: String, source: io::Error },
     /// A program that was needed ended with a failure; it has printed why.
@@ -42,7 +44,7 @@ impl TaskError {
 impl fmt::Display for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(message) => write!(f, "{message}"),
+            Self::Usage(message) | Self::Missing(message) => write!(f, "{message}"),
             Self::Start { program, source } => {
                 write!(f, "cannot run `{program}`: {source}; check that it is installed and on PATH")
             }
@@ -65,7 +67,7 @@ impl std::error::Error for TaskError {
             | Self::Read { source, .. }
             | Self::Write { source, .. }
             | Self::Output(source) => Some(source),
-            Self::Usage(_) | Self::Failed { .. } | Self::Format { .. } => None,
+            Self::Usage(_) | Self::Missing(_) | Self::Failed { .. } | Self::Format { .. } => None,
         }
     }
 }

@@ -28,7 +28,7 @@ Verbs:
   experiment NAME [OPTIONS]   build the `lnn` program and run one of its experiments
   test [FILTER…]              the whole test suite, tidy included; with filters, matching tests only
   tidy                        formatting, lints, docs, module headers, file lengths, dependencies
-  bench [cpu] [FILTER…]       the engine's benchmarks, their rates beside the matrix product's
+  bench [cpu [FILTER…]]       the engine's benchmarks, their rates beside the matrix product's
   bench peers                 the same work by another program, in turn with ours
   help                        this text
 

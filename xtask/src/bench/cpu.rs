@@ -21,13 +21,13 @@ Usage: cargo xtask bench cpu [--save] [FILTER…] [CRITERION'S OPTIONS]
   FILTER…   only benchmarks with one of these words in their name, or all of a bench:
             product, jets, optimiser, training_step, rollout, pseudoinverse, generic, roofline
   --save    write docs/benchmarks/cpu.json, docs/benchmarks/roofline.json and docs/benchmarks.md;
-            takes a run without filter
+            takes a run without filter and without criterion's options
 
 What comes after the filters, from the first word that starts with a dash, goes to criterion: --quick,
 --save-baseline NAME, --baseline NAME, --list, …
 
-Rates are in operations: a multiplication and an addition are two, so that 1 GF/s is 10⁹ of them a second.
-The fraction is that of the best matrix product in the same run at the same precision and number of threads;
+Rates are in operations: a multiplication and an addition are two, so that 1 GFLOP/s is 10⁹ of them a second.
+The fraction is that of faer's best matrix product in the same run at the same precision and number of threads;
 with a filter, add the word `product` to have it.
 
 Examples:
@@ -60,9 +60,11 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
         ));
     }
     let results = match std::env::var_os("CRITERION_HOME") {
-        Some(folder) => PathBuf::from(folder),
-        None => criterion::folder(&metadata)?,
+        // Relative to this program's folder, while a bench runs in its package's.
+        Some(folder) => absolute(folder.into())?,
+        None => cargo::target_directory(&metadata)?.join("criterion"),
     };
+    let origin = machine::describe();
     let start = SystemTime::now();
     let mut command = cargo::cargo(&["bench", "--package", "lnn"]);
     // Named one by one: a bare `cargo bench` would also start the library's test harness, which
@@ -86,9 +88,9 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
     let steps = roofline::steps(&measurements, &ceilings);
     print(&measurements, &ceilings, &steps)?;
     if options.save {
-        let command = options.command();
-        save("cpu", rates::document(&measurements, &ceilings), &command)?;
-        save("roofline", roofline::document(&steps), &command)?;
+        complete(&targets, &measurements)?;
+        save("cpu", rates::document(&measurements, &ceilings), &origin)?;
+        save("roofline", roofline::document(&steps), &origin)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -105,10 +107,28 @@ fn print(measurements: &[Measurement], ceilings: &[rates::Ceiling], steps: &[roo
     std::io::stdout().write_all(text.as_bytes()).map_err(TaskError::Output)
 }
 
+/// Refuses to save a run in which a bench left no result.
+fn complete(targets: &[String], measurements: &[Measurement]) -> Result<(), TaskError> {
+    let is_missing = |target: &&String| !measurements.iter().any(|measurement| measurement.group == **target);
+    let missing: Vec<&str> = targets.iter().filter(is_missing).map(String::as_str).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(TaskError::Format {
+        origin: format!("nothing is saved: the bench `{}`", missing.join("`, `")),
+        expected: "a result in this run, in a group of the bench's name".into(),
+    })
+}
+
+/// The path from the root of the file system.
+fn absolute(path: PathBuf) -> Result<PathBuf, TaskError> {
+    std::path::absolute(&path).map_err(|source| TaskError::Read { path, source })
+}
+
 /// Saves one part of the document with the machine and the command that it came from.
-fn save(name: &str, mut value: Value, command: &str) -> Result<(), TaskError> {
-    value["machine"] = machine::describe();
-    value["command"] = json!(command);
+fn save(name: &str, mut value: Value, origin: &Value) -> Result<(), TaskError> {
+    value["machine"] = origin.clone();
+    value["command"] = json!("cargo xtask bench cpu --save");
     document::save(&cargo::root(), name, &value)
 }
 
@@ -139,10 +159,12 @@ impl Options {
                 options.filters.join(" ")
             )));
         }
-        if options.save && options.measures_nothing() {
+        if options.save && !options.passed_on.is_empty() {
+            let list: Vec<_> = options.passed_on.iter().map(|word| word.to_string_lossy()).collect();
             return Err(TaskError::Usage(format!(
-                "`--save` needs measurements, and with one of {} nothing is measured",
-                NOT_MEASURING.join(", ")
+                "`--save` writes the document from a whole run with the benchmarks' own settings; leave out `{}`, or \
+                 leave out `--save`",
+                list.join(" ")
             )));
         }
         Ok(options)
@@ -167,13 +189,6 @@ impl Options {
             false => format!("no benchmark has `{filters}` in its name; `cargo xtask bench cpu --list` lists them"),
         })
     }
-
-    /// What a person would type to repeat the run.
-    fn command(&self) -> String {
-        let words = self.passed_on.iter().map(|word| word.to_string_lossy().into_owned());
-        let save = self.save.then(|| "--save".to_owned());
-        ["cargo xtask bench cpu".to_owned()].into_iter().chain(save).chain(words).collect::<Vec<_>>().join(" ")
-    }
 }
 
 /// Names of the root package's criterion benches.
@@ -191,6 +206,7 @@ fn targets(metadata: &Value) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rates::tests::{f32s, measurement};
     use super::*;
 
     fn parse(text: &str) -> Result<Options, TaskError> {
@@ -208,15 +224,32 @@ mod tests {
     }
 
     #[test]
-    fn saving_takes_a_whole_run_that_measures() {
-        let options = parse("--save --quick").expect("well-formed");
-        assert!(options.save);
-        assert_eq!(options.passed_on, ["--quick"]);
-        assert_eq!(options.command(), "cargo xtask bench cpu --save --quick");
-        let message = parse("jets --save").expect_err("a part").to_string();
-        assert!(message.contains("`jets`"), "{message}");
-        let message = parse("--save --list").expect_err("no measurement").to_string();
-        assert!(message.contains("--list"), "{message}");
+    fn saving_takes_a_whole_run_with_the_benches_own_settings() {
+        assert!(parse("--save").expect("well-formed").save);
+        for (given, named) in [
+            ("jets --save", "`jets`"),
+            ("--save --quick", "`--quick`"),
+            ("--save --list", "`--list`"),
+            ("--sample-size 10 --save", "`--sample-size 10`"),
+        ] {
+            let error = parse(given).expect_err(given);
+            assert!(matches!(error, TaskError::Usage(_)) && error.to_string().contains(named), "{given}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_run_in_which_a_bench_left_no_result_is_not_saved() {
+        let run = [measurement("jets", "a", f32s(1), 1.0), measurement("product", "b", f32s(1), 1.0)];
+        let targets = ["product", "jets"].map(str::to_owned);
+        assert!(complete(&targets, &run).is_ok());
+        let message = complete(&targets, &run[1..]).expect_err("one is missing").to_string();
+        assert!(message.contains("`jets`") && !message.contains("`product`"), "{message}");
+    }
+
+    #[test]
+    fn the_results_folder_does_not_depend_on_who_reads_the_path() {
+        let path = absolute("a/b".into()).expect("there is a current folder");
+        assert!(path.is_absolute() && path.ends_with("a/b"), "{}", path.display());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Criterion's own results, read from the files that it leaves.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use serde_json::Value;
@@ -49,10 +49,10 @@ impl Unit {
         operations().unwrap_or_else(|| Self::Other(text.into()))
     }
 
-    /// The unit of a rate: `F/s`, `Hessians/s`.
+    /// The unit of a rate: `FLOP/s`, `Hessians/s`.
     pub(crate) fn per_second(&self) -> String {
         match self {
-            Self::Operations { .. } => "F/s".into(),
+            Self::Operations { .. } => "FLOP/s".into(),
             Self::Other(name) => format!("{name}/s"),
         }
     }
@@ -123,17 +123,9 @@ fn unexpected(path: &Path, key: &str) -> TaskError {
     }
 }
 
-/// Where criterion keeps its results in a workspace, by cargo's metadata.
-pub(crate) fn folder(metadata: &Value) -> Result<PathBuf, TaskError> {
-    let target = metadata["target_directory"].as_str().ok_or_else(|| TaskError::Format {
-        origin: "cargo metadata".into(),
-        expected: "an entry `target_directory`".into(),
-    })?;
-    Ok(Path::new(target).join("criterion"))
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::path::PathBuf;
     use std::time::Duration;
 
     use super::*;

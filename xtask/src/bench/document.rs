@@ -24,10 +24,34 @@ const TEMPLATES: [(&str, &str); 4] = [
 pub(crate) fn save(root: &Path, name: &str, value: &Value) -> Result<(), TaskError> {
     let folder = root.join("docs/benchmarks");
     fs::create_dir_all(&folder).map_err(|source| TaskError::Write { path: folder.clone(), source })?;
-    let mut text = format!("{value:#}");
+    let mut text = String::new();
+    write_json(value, 0, &mut text);
     text.push('\n');
     replace(&folder.join(format!("{name}.json")), &text)?;
     replace(&root.join("docs/benchmarks.md"), &render(&data(&folder)?)?)
+}
+
+/// Appends JSON to `text` with an entry a line, but a list of plain values in one line: a list of timings would
+/// fill pages otherwise.
+fn write_json(value: &Value, depth: usize, text: &mut String) {
+    let nested = |entry: &Value| entry.is_object() || entry.is_array();
+    let (open, entries, close): (_, Vec<(Option<&String>, &Value)>, _) = match value {
+        Value::Object(map) => ('{', map.iter().map(|(key, entry)| (Some(key), entry)).collect(), '}'),
+        Value::Array(list) if list.iter().any(nested) => ('[', list.iter().map(|entry| (None, entry)).collect(), ']'),
+        plain => return text.push_str(&plain.to_string()),
+    };
+    let line = |depth: usize, text: &mut String| text.extend(["\n", &"  ".repeat(depth)]);
+    text.push(open);
+    for (index, (key, entry)) in entries.iter().enumerate() {
+        text.push_str(if index > 0 { "," } else { "" });
+        line(depth + 1, text);
+        if let Some(key) = key {
+            text.extend([&Value::from(key.as_str()).to_string(), ": "]);
+        }
+        write_json(entry, depth + 1, text);
+    }
+    line(depth, text);
+    text.push(close);
 }
 
 /// The page over `context`, the data by the name of their file; a part without data is left out.
@@ -94,7 +118,7 @@ mod tests {
         run.push(measurement("generic", "tape of duals, 4 variables", Unit::Other("Hessians".into()), 2e6));
         let ceilings = rates::ceilings(&run);
         let machine = json!({ "processor": "Some CPU", "threads": 2, "system": "linux x86_64",
-            "rustc": "rustc 1.89.0", "date": "2025-01-31" });
+            "rustc": "rustc 1.89.0", "revision": "abc1234", "date": "2025-01-31" });
         let with_origin = |mut value: Value| {
             value["machine"] = machine.clone();
             value["command"] = json!("cargo xtask bench cpu --save");
@@ -111,6 +135,16 @@ mod tests {
     fn the_page_has_the_figures_of_the_data() {
         let page = render(&sample()).expect("the templates fit the data");
         assert_eq!(page, include_str!("golden.md"), "the page is\n{page}");
+    }
+
+    #[test]
+    fn lists_of_plain_values_take_one_line() {
+        let value = json!({ "a \"b\"": [1.5, 2, null, "x"], "c": [], "d": [{ "e": [0.1] }, [1, 2]] });
+        let mut text = String::new();
+        write_json(&value, 0, &mut text);
+        assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), value);
+        assert!(text.contains("\"a \\\"b\\\"\": [1.5,2,null,\"x\"],\n"), "{text}");
+        assert!(text.contains("    {\n      \"e\": [0.1]\n    },\n    [1,2]\n"), "{text}");
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! On what was measured: processor, threads, system, compiler, day.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-/// `{ "processor", "threads", "system", "rustc", "date" }`; `null` for what cannot be found out.
+use crate::cargo;
+
+/// `{ "processor", "threads", "system", "rustc", "revision", "date" }`; `null` for what cannot be found out.
 pub(crate) fn describe() -> Value {
     let threads = std::thread::available_parallelism().ok().map(std::num::NonZero::get);
     json!({
@@ -14,6 +17,7 @@ pub(crate) fn describe() -> Value {
         "threads": threads,
         "system": format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         "rustc": first_line("rustc", &["--version"]),
+        "revision": revision(&cargo::root()),
         "date": today(),
     })
 }
@@ -31,6 +35,17 @@ fn model_name(cpuinfo: &str) -> Option<String> {
         .filter_map(|line| line.split_once(':'))
         .find(|(key, _)| key.trim() == "model name")
         .map(|(_, name)| name.trim().to_owned())
+}
+
+/// What `git describe` calls the commit in `folder`, with `-dirty` for changed files. Measured figures are no
+/// change: the second group that saves its own is still of that commit.
+fn revision(folder: &Path) -> Option<String> {
+    let folder = folder.to_str()?;
+    let commit = first_line("git", &["-C", folder, "describe", "--always"])?;
+    let figures = [":(exclude)docs/benchmarks", ":(exclude)docs/benchmarks.md"];
+    let changes = ["-C", folder, "diff", "--name-only", "HEAD", "--", "."];
+    let changed = first_line("git", &[&changes[..], &figures].concat()).is_some();
+    Some(if changed { commit + "-dirty" } else { commit })
 }
 
 /// The first line that a program prints, if it is there and succeeds.
@@ -62,7 +77,39 @@ fn date(days: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::criterion::tests::Folder;
     use super::*;
+
+    #[test]
+    fn the_revision_is_the_commits_and_says_whether_more_than_figures_changed() {
+        let folder = Folder::new("revision");
+        let path = folder.0.to_str().expect("a plain name");
+        if first_line("git", &["--version"]).is_none() {
+            eprintln!("not checked, for want of `git`");
+            return;
+        }
+        assert_eq!(revision(&folder.0), None, "outside a repository");
+        let git = |arguments: &[&str]| {
+            let settings = ["-C", path, "-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "core.hooksPath="];
+            let status = Command::new("git").args(settings).args(arguments).output().expect("it is there").status;
+            assert!(status.success(), "{arguments:?}");
+        };
+        let write = |name: &str, text: &str| fs::write(folder.0.join(name), text).expect("a fresh folder");
+        fs::create_dir_all(folder.0.join("docs/benchmarks")).expect("a fresh folder");
+        for name in ["code", "docs/benchmarks.md", "docs/benchmarks/cpu.json"] {
+            write(name, "1");
+        }
+        git(&["init", "--quiet"]);
+        git(&["add", "."]);
+        git(&["commit", "--quiet", "--message", "x"]);
+        let clean = revision(&folder.0).expect("a commit");
+        assert!(clean.len() >= 7 && clean.chars().all(|digit| digit.is_ascii_hexdigit()), "{clean}");
+        write("docs/benchmarks.md", "2");
+        write("docs/benchmarks/cpu.json", "2");
+        assert_eq!(revision(&folder.0).as_ref(), Some(&clean));
+        write("code", "2");
+        assert_eq!(revision(&folder.0), Some(clean + "-dirty"));
+    }
 
     #[test]
     fn dates_around_leap_days_and_centuries() {

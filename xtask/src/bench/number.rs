@@ -24,7 +24,7 @@ pub(crate) fn duration(seconds: f64) -> String {
     scaled(seconds, &[(1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")])
 }
 
-/// A count a second with its unit: `107 GF/s` for 1.07e11 and `F/s`.
+/// A count a second with its unit: `107 GFLOP/s` for 1.07e11 and `FLOP/s`.
 pub(crate) fn rate(per_second: f64, unit: &str) -> String {
     scaled(per_second, &[(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")]) + unit
 }
@@ -79,7 +79,7 @@ mod tests {
         ] {
             assert_eq!(duration(seconds), text);
         }
-        assert_eq!(rate(1.07e11, "F/s"), "107 GF/s");
+        assert_eq!(rate(1.07e11, "FLOP/s"), "107 GFLOP/s");
         assert_eq!(rate(999.9, "Hessians/s"), "1.00 kHessians/s");
         assert_eq!(percent(0.7834), "78.3 %");
     }

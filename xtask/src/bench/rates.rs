@@ -50,7 +50,7 @@ pub(crate) fn fraction(measurement: &Measurement, ceilings: &[Ceiling]) -> Optio
 pub(crate) fn table(measurements: &[Measurement], ceilings: &[Ceiling]) -> String {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
-    table.set_header(["benchmark", "precision", "threads", "median", "rate", "of product"]);
+    table.set_header(["benchmark", "type", "threads", "median", "rate", "of product"]);
     for measurement in measurements {
         let (precision, threads) = basis(&measurement.unit);
         table.add_row([
@@ -163,8 +163,19 @@ pub(crate) mod tests {
             found.unwrap_or_else(|| panic!("{words} in {table}")).to_owned()
         };
         let adjoint = line("jets: adjoint 3x64");
-        assert!(adjoint.contains("25.0 GF/s") && adjoint.contains("25.0 %"), "{adjoint}");
+        assert!(adjoint.contains("25.0 GFLOP/s") && adjoint.contains("25.0 %"), "{adjoint}");
         let tape = line("generic: tape");
         assert!(tape.contains("2.00 MHessians/s") && tape.contains(NONE) && !tape.contains('%'), "{tape}");
+    }
+
+    #[test]
+    fn the_table_fits_a_terminal_with_the_longest_name_there_is() {
+        let name = "Euler–Lagrange and adjoint 3x64, d = 8";
+        let run = [
+            measurement("jets", name, f32s(16), 999e9),
+            measurement("generic", "tape of duals, 16 variables", Unit::Other("Hessians".into()), 2e5),
+        ];
+        let table = table(&run, &[]);
+        assert!(table.lines().all(|line| line.chars().count() <= 110), "{table}");
     }
 }

@@ -64,10 +64,10 @@ fn step<'a>(name: &str, stage: impl Fn(&str) -> Option<&'a Measurement>, ceiling
         fraction: fraction(whole, ceilings),
         products_fraction: fraction(replay, ceilings),
         parts: vec![
-            ("layer products", products),
+            ("layer products: faer alone on the same shapes", products),
             ("elementwise: bias, activation, tangents, Hessian", engine - products - solve - features),
             ("pseudoinverse: factor, solve, vjp", solve),
-            ("features", features),
+            ("features: seeding of values and derivatives", features),
             ("states and targets", data),
             ("clipping and Adam", optimiser),
             ("the rest: loss, sum of partial gradients, hand-over", whole.seconds - engine - data - optimiser),
@@ -115,7 +115,7 @@ pub(crate) mod tests {
     use super::super::rates::tests::{f32s, measurement};
     use super::*;
 
-    /// A run with one step of 10 ms and 600 million operations, and a product at 100 GF/s.
+    /// A run with one step of 10 ms and 600 million operations, and a product at 100 GFLOP/s.
     pub(crate) fn run() -> Vec<Measurement> {
         let stage = |name: &str, milliseconds: f64| {
             let name = format!("3x64, batch 512: {name}");
@@ -151,7 +151,7 @@ pub(crate) mod tests {
         };
         assert!((part("elementwise") - 1.4e-3).abs() <= 16.0 * f64::EPSILON * 1e-2);
         assert!((part("the rest") - 1e-3).abs() <= 16.0 * f64::EPSILON * 1e-2);
-        // 6e8 operations in 10 ms are 60 GF/s.
+        // 6e8 operations in 10 ms are 60 GFLOP/s.
         assert!((step.fraction.expect("a product was measured") - 0.6).abs() <= 4.0 * f64::EPSILON);
     }
 

@@ -17,11 +17,12 @@ use crate::{asks_for_help, print_help, tidy};
 use results::Results;
 
 const HELP: &str = "\
-The whole test suite: tidy, then all unit, integration and documentation tests, then each example.
+The whole test suite: tidy, then all unit, integration and documentation tests, then each example, and each
+benchmark once without measuring.
 
 Usage: cargo xtask test [FILTER…]
 
-With filters, only the tests whose names contain one of them run, without tidy and the examples.
+With filters, only the tests whose names contain one of them run, without tidy, examples and benchmarks.
 A part that fails does not keep the others from running. The last line reads `N passed, N failed`.
 
 Examples:
@@ -46,14 +47,17 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
         parts.extend(run_tests(&["test", "--workspace", "--no-fail-fast"], &filters, &artifacts, &packages)?);
         if filters.is_empty() {
             parts.extend(run_examples(&artifacts)?);
+            parts.extend(run_benches()?);
         }
     } else {
-        notes.push("the workspace does not compile: each package was tested alone, the examples did not run".into());
+        notes.push(
+            "the workspace does not compile: each package was tested alone, examples and benchmarks did not run".into(),
+        );
         parts.extend(run_package_by_package(&filters)?);
     }
     if !filters.is_empty() {
         let list = filters.join("`, `");
-        notes.push(format!("only tests matching `{list}` ran; tidy and the examples did not"));
+        notes.push(format!("only tests matching `{list}` ran; tidy, examples and benchmarks did not"));
         if summary::totals(&parts) == (0, 0) {
             notes.push(format!("no test has `{list}` in its name"));
         }
@@ -125,17 +129,71 @@ fn run_package_by_package(filters: &[String]) -> Result<Vec<Part>, TaskError> {
     Ok(parts)
 }
 
-/// Runs each example as a user would, from the root; its output is shown only if it fails.
+/// Runs each example as a user would, from the root.
 fn run_examples(artifacts: &[Artifact]) -> Result<Vec<Part>, TaskError> {
+    let examples = artifacts.iter().filter(|artifact| artifact.kind == "example");
+    let programs = examples.map(|example| Program {
+        name: format!("example {}", example.target),
+        remedy: format!("cargo run --example {}", example.target),
+        command: Command::new(&example.executable),
+    });
+    run_programs("examples", programs.collect())
+}
+
+/// Runs each benchmark's code once, without measuring.
+fn run_benches() -> Result<Vec<Part>, TaskError> {
+    const RECIPE: &str = "benches/peers/recipe.json";
+    const SIZE: [&str; 12] =
+        ["--hidden", "8", "--layers", "2", "--batch", "40", "--repeat", "1", "--threads", "2", "--recipe", RECIPE];
+    eprintln!("--- build of the benches");
     let start = Instant::now();
-    let mut part = Part { name: "examples".into(), ..Part::default() };
-    for example in artifacts.iter().filter(|artifact| artifact.kind == "example") {
-        eprintln!("--- example {}", example.target);
-        let output = Command::new(&example.executable)
+    // The whole workspace again, so that cargo chooses the same features and builds nothing a second time.
+    let (status, artifacts) = cargo::build(&["test", "--workspace", "--benches", "--no-run"])?;
+    if !status.success() {
+        let finding = "they do not compile: see the errors above, or `cargo test --benches --no-run`".into();
+        return Ok(vec![Part::check("benches", start.elapsed(), vec![finding])]);
+    }
+    let mut programs = Vec::new();
+    for bench in artifacts.iter().filter(|artifact| artifact.kind == "bench") {
+        let calls = match &*bench.target {
+            "peer_work" => vec![
+                [&["step"], &SIZE[..]].concat(),
+                [&["rollout"], &SIZE[..]].concat(),
+                vec!["product", "--repeat", "1", "--threads", "2"],
+            ],
+            // Criterion's own way to run everything once.
+            _ => vec![vec!["--test"]],
+        };
+        for arguments in calls {
+            let call = format!("{} {}", bench.target, arguments.join(" "));
+            let mut command = Command::new(&bench.executable);
+            command.args(arguments);
+            let remedy = format!("cargo test --bench {}", call.replacen(' ', " -- ", 1));
+            programs.push(Program { name: format!("bench {call}"), remedy, command });
+        }
+    }
+    run_programs("benches", programs)
+}
+
+/// A program that succeeds or fails as a whole.
+struct Program {
+    name: String,
+    /// What to type to see it again.
+    remedy: String,
+    command: Command,
+}
+
+/// Runs programs from the root, one after the other; the output of one is shown only if it fails.
+fn run_programs(part: &str, programs: Vec<Program>) -> Result<Vec<Part>, TaskError> {
+    let start = Instant::now();
+    let mut part = Part { name: part.into(), ..Part::default() };
+    for Program { name, remedy, mut command } in programs {
+        eprintln!("--- {name}");
+        let output = command
             .current_dir(cargo::root())
             .stdin(Stdio::null())
             .output()
-            .map_err(|source| TaskError::Start { program: example.executable.display().to_string(), source })?;
+            .map_err(|source| TaskError::Start { program: cargo::display(&command), source })?;
         if output.status.success() {
             part.passed += 1;
             continue;
@@ -143,7 +201,7 @@ fn run_examples(artifacts: &[Artifact]) -> Result<Vec<Part>, TaskError> {
         part.failed += 1;
         let mut stderr = io::stderr().lock();
         stderr.write_all(&output.stdout).and_then(|()| stderr.write_all(&output.stderr)).map_err(TaskError::Output)?;
-        part.remedy.push(format!("`cargo run --example {}` failed ({})", example.target, output.status));
+        part.remedy.push(format!("`{remedy}` failed ({})", output.status));
     }
     part.time = Some(start.elapsed());
     Ok(if part.passed + part.failed == 0 { vec![] } else { vec![part] })

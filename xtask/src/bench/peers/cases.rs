@@ -11,21 +11,11 @@ pub(crate) enum Work {
     Rollout,
 }
 
-/// What our program is measured against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reference {
-    /// The same work by JAX: the ratio is that of the speeds.
-    Jax,
-    /// The rate of the matrix product alone: the ratio is the fraction of it that the work reaches.
-    Product,
-}
-
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) work: Work,
-    pub(crate) reference: Reference,
     /// Width of the hidden layers.
     pub(crate) hidden: usize,
     /// Number of hidden layers.
@@ -40,33 +30,33 @@ pub(crate) struct Case {
     pub(crate) goal: f64,
 }
 
-/// The network and batch whose memory has a limit.
+/// The network and batch whose rate is compared with the matrix product's, and whose memory has a limit.
 pub(crate) const LARGE_STEP: &str = "training step 4×500, batch 512";
 
 /// Bytes that [`LARGE_STEP`] must stay under.
 pub(crate) const LARGE_STEP_MEMORY: u64 = 200_000_000;
 
-use Reference::{Jax, Product};
 use Work::{Rollout, Step};
 
 /// All cases, in the table's order.
 #[rustfmt::skip]
-pub(crate) const CASES: [Case; 7] = [
+pub(crate) const CASES: [Case; 6] = [
     Case { name: LARGE_STEP,
-           work: Step,    reference: Jax,     hidden: 500, layers: 4, batch: 512,  repeat: 8,   must: 4.0,  goal: 4.6 },
+           work: Step,    hidden: 500, layers: 4, batch: 512,  repeat: 8,   must: 4.0, goal: 4.6 },
     Case { name: "training step 4×500, batch 32",
-           work: Step,    reference: Jax,     hidden: 500, layers: 4, batch: 32,   repeat: 60,  must: 3.5,  goal: 4.3 },
+           work: Step,    hidden: 500, layers: 4, batch: 32,   repeat: 60,  must: 3.5, goal: 4.3 },
     Case { name: "training step 3×64, batch 512",
-           work: Step,    reference: Jax,     hidden: 64,  layers: 3, batch: 512,  repeat: 150, must: 9.0,  goal: 12.0 },
+           work: Step,    hidden: 64,  layers: 3, batch: 512,  repeat: 150, must: 9.0, goal: 12.0 },
     Case { name: "RK4 step 3×64, 1 state",
-           work: Rollout, reference: Jax,     hidden: 64,  layers: 3, batch: 1,    repeat: 200, must: 4.0,  goal: 8.0 },
+           work: Rollout, hidden: 64,  layers: 3, batch: 1,    repeat: 200, must: 4.0, goal: 8.0 },
     Case { name: "RK4 step 3×64, 1024 states",
-           work: Rollout, reference: Jax,     hidden: 64,  layers: 3, batch: 1024, repeat: 5,   must: 6.0,  goal: 9.0 },
+           work: Rollout, hidden: 64,  layers: 3, batch: 1024, repeat: 5,   must: 6.0, goal: 9.0 },
     Case { name: "RK4 step 4×500, 1 state",
-           work: Rollout, reference: Jax,     hidden: 500, layers: 4, batch: 1,    repeat: 20,  must: 3.0,  goal: 5.0 },
-    Case { name: "whole-step rate 4×500, batch 512, of the product rate",
-           work: Step,    reference: Product, hidden: 500, layers: 4, batch: 512,  repeat: 8,   must: 0.78, goal: 0.88 },
+           work: Rollout, hidden: 500, layers: 4, batch: 1,    repeat: 20,  must: 3.0, goal: 5.0 },
 ];
+
+/// The part of faer's best product rate that the large step must reach, and the part that is wanted.
+pub(crate) const PRODUCT_FRACTION: (f64, f64) = (0.78, 0.88);
 
 impl Work {
     /// Its name on the command line of both programs.
@@ -79,7 +69,7 @@ impl Work {
 }
 
 impl Case {
-    /// The command line of both programs.
+    /// The work and its size on the command line of both programs.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let options =
             [("hidden", self.hidden), ("layers", self.layers), ("batch", self.batch), ("repeat", self.repeat)];
@@ -120,7 +110,6 @@ mod tests {
         assert_eq!(names("").len(), CASES.len());
         assert_eq!(names("rk4 4X500"), ["RK4 step 4×500, 1 state"]);
         assert_eq!(names("training 3×64"), ["training step 3×64, batch 512"]);
-        assert_eq!(names("product").len(), 1);
     }
 
     #[test]
@@ -140,6 +129,7 @@ mod tests {
         for case in &CASES {
             assert!(case.must < case.goal && case.repeat > 0, "{}", case.name);
         }
-        assert!(CASES.iter().any(|case| case.name == LARGE_STEP && case.reference == Jax));
+        assert!(PRODUCT_FRACTION.0 < PRODUCT_FRACTION.1);
+        assert!(CASES.iter().any(|case| case.name == LARGE_STEP && case.work == Step));
     }
 }

@@ -1,9 +1,9 @@
 //! `cargo xtask bench peers`: the same work by another program, in turn with ours.
 
 mod cases;
-mod error;
 mod options;
 mod python;
+mod recipe;
 mod result;
 mod sample;
 mod table;
@@ -18,10 +18,10 @@ use serde_json::json;
 use super::{document, machine};
 use crate::error::TaskError;
 use crate::{asks_for_help, cargo, print_help};
-use cases::{Case, Reference};
-use error::PeerError;
+use cases::{Case, LARGE_STEP};
 use options::Options;
-use result::{Outcome, Round};
+use recipe::Recipe;
+use result::{Outcome, Product, Results, Round};
 use sample::{Program, Sample};
 
 const HELP: &str = "\
@@ -35,8 +35,9 @@ Usage: cargo xtask bench peers [--rounds N] [--only WORDS…] [--save]
 
 JAX is installed once into a virtual environment in the target folder; this needs Python 3.10 to 3.13 and, the
 first time, the network. Each measurement is a process of its own, and the two sides change places from round to
-round. A ratio is that of the medians over all timings of all rounds; the spread is that of the rounds. The last
-case is our own step against the rate of the matrix product alone.
+round. Both take their constants from benches/peers/recipe.json and start from the same weights and states; if
+their results differ by more than rounding, no time is reported. A ratio is that of the medians over all timings
+of all rounds. With the large training step, the rate of the matrix product alone is measured once a round.
 
 The exit code is 0 whatever the ratios: this measures, it does not test.
 
@@ -46,8 +47,8 @@ Examples:
   cargo xtask bench peers --rounds 7 --save
 ";
 
-/// Timings of each kind of product in one round.
-const PRODUCT_REPEAT: usize = 5;
+/// Timings of each kind of product in one round; odd, so that one of them is the median.
+const PRODUCT_REPEAT: usize = 9;
 
 /// Prepares both sides, measures, prints and saves.
 pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
@@ -55,72 +56,109 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
         return print_help(HELP);
     }
     let options = Options::parse(arguments)?;
-    let sides = match Sides::prepare(&options.cases) {
-        Ok(sides) => sides,
-        Err(PeerError::Task(error)) => return Err(error),
-        Err(missing) => {
-            eprintln!("xtask: {missing}");
-            return Ok(ExitCode::FAILURE);
-        }
+    let sides = Sides::prepare()?;
+    let origin = machine::describe();
+    let mut results = Results {
+        outcomes: options.cases.iter().map(|case| Outcome { case, rounds: Vec::new() }).collect(),
+        products: Vec::new(),
     };
-    let outcomes = measure(&sides, &options)?;
-    let text = format!("\n{}", table::table(&outcomes));
-    std::io::stdout().write_all(text.as_bytes()).map_err(TaskError::Output)?;
+    for number in 1..=options.rounds {
+        if let Err(error) = measure(&sides, &mut results, number, options.rounds) {
+            if number > 1 {
+                let text = format!("\nINCOMPLETE: {} of {} rounds\n", number - 1, options.rounds);
+                print(&(text + &table::table(&results.finished(number - 1))))?;
+            }
+            return Err(error);
+        }
+    }
+    print(&format!("\n{}", table::table(&results)))?;
     if options.save {
-        let mut value = result::document(&outcomes, options.rounds);
-        value["machine"] = machine::describe();
+        let mut value = results.document();
+        value["rounds"] = options.rounds.into();
+        value["threads"] = sides.threads.into();
+        value["recipe"] = sides.recipe.value.clone();
+        value["machine"] = origin;
         value["command"] = json!(options.command());
         document::save(&cargo::root(), "peers", &value)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
+fn print(text: &str) -> Result<(), TaskError> {
+    std::io::stdout().write_all(text.as_bytes()).map_err(TaskError::Output)
+}
+
+/// One round of all cases, a line of progress for each, and of the product if the large step is among them.
+fn measure(sides: &Sides, results: &mut Results, number: usize, rounds: usize) -> Result<(), TaskError> {
+    for outcome in &mut results.outcomes {
+        let round = sides.round(outcome.case, number)?;
+        let used = sides.recipe.compare(outcome.case, &round.jax.check, &round.ours.check)?;
+        let line = table::line(outcome, &round);
+        eprintln!("round {number} of {rounds}  {line}  (results differ by {:.0} % of what rounding may)", 100.0 * used);
+        outcome.rounds.push(round);
+    }
+    if results.outcomes.iter().any(|outcome| outcome.case.name == LARGE_STEP) {
+        results.products.push(sides.product()?);
+    }
+    Ok(())
+}
+
 /// The programs, ready to run.
 struct Sides {
     ours: Program,
-    /// Absent where no case needs it.
-    jax: Option<Program>,
+    jax: Program,
+    recipe: Recipe,
+    /// What each side may use.
+    threads: usize,
 }
 
 impl Sides {
-    fn prepare(cases: &[&Case]) -> Result<Self, PeerError> {
+    fn prepare() -> Result<Self, TaskError> {
+        let recipe = Recipe::read(cargo::root().join("benches/peers/recipe.json"))?;
+        let threads = std::thread::available_parallelism().map_err(|error| TaskError::Format {
+            origin: "the system".into(),
+            expected: format!("an answer to how many threads it runs at once ({error})"),
+        })?;
         // Python first: what it lacks is known at once, and our build may take minutes.
-        let jax = match cases.iter().any(|case| case.reference == Reference::Jax) {
-            true => Some(jax()?),
-            false => None,
-        };
+        let jax = jax()?;
         eprintln!("Building our side, optimised. The first build takes minutes, later ones seconds.");
-        Ok(Self { ours: Program { executable: peer_work()?, first_arguments: Vec::new() }, jax })
+        let ours = Program { executable: peer_work()?, first_arguments: Vec::new() };
+        Ok(Self { ours, jax, recipe, threads: threads.get() })
     }
 
-    /// One measurement of our side of `case`.
-    fn ours(&self, case: &Case) -> Result<Sample, TaskError> {
-        let sample = self.ours.run(&case.arguments())?;
-        match (case.reference, sample.operations) {
-            (Reference::Product, None) => Err(TaskError::Format {
-                origin: format!("peer_work {}", case.arguments().join(" ")),
-                expected: "`operations`, which a rate is made from".into(),
-            }),
-            _ => Ok(sample),
+    /// One measurement of `case` by each side.
+    fn round(&self, case: &Case, number: usize) -> Result<Round, TaskError> {
+        let mut arguments: Vec<OsString> = case.arguments().into_iter().map(OsString::from).collect();
+        arguments.extend(["--threads".into(), self.threads.to_string().into()]);
+        arguments.extend(["--recipe".into(), self.recipe.path().into()]);
+        let run = |program: &Program| Sample::read(program.run(&arguments)?, case, self.threads);
+        // Neither side always runs on a processor that the other has warmed.
+        if number % 2 == 1 {
+            let jax = run(&self.jax)?;
+            Ok(Round { jax, ours: run(&self.ours)? })
+        } else {
+            let ours = run(&self.ours)?;
+            Ok(Round { jax: run(&self.jax)?, ours })
         }
     }
 
-    /// One measurement of the reference of `case`.
-    fn reference(&self, case: &Case) -> Result<Sample, TaskError> {
-        match (&self.jax, case.reference) {
-            (Some(jax), Reference::Jax) => jax.run(&case.arguments()),
-            _ => self.ours.run(&["product", "--repeat", &PRODUCT_REPEAT.to_string()].map(str::to_owned)),
-        }
+    /// The best rate of the matrix product alone, by as many threads.
+    fn product(&self) -> Result<Product, TaskError> {
+        let (repeat, threads) = (PRODUCT_REPEAT.to_string(), self.threads.to_string());
+        let arguments = ["product", "--repeat", &repeat, "--threads", &threads].map(OsString::from);
+        let report = self.ours.run(&arguments)?;
+        let rate = report["operations_per_second"].as_f64().filter(|rate| *rate > 0.0);
+        let rate = rate.ok_or_else(|| TaskError::Format {
+            origin: "peer_work product".into(),
+            expected: "`operations_per_second`, a number above zero".into(),
+        })?;
+        Ok(Product { rate, report })
     }
 }
 
 /// JAX's side, installed if need be.
-fn jax() -> Result<Program, PeerError> {
-    let metadata = cargo::metadata()?;
-    let target = metadata["target_directory"]
-        .as_str()
-        .map(PathBuf::from)
-        .ok_or_else(|| TaskError::Format { origin: "cargo metadata".into(), expected: "`target_directory`".into() })?;
+fn jax() -> Result<Program, TaskError> {
+    let target = cargo::target_directory(&cargo::metadata()?)?;
     let folder = cargo::root().join("benches/peers");
     let python = python::environment(&target.join("peers/venv"), &folder.join("requirements.txt"))?;
     Ok(Program { executable: python, first_arguments: vec!["-I".into(), folder.join("jax_peer.py").into()] })
@@ -140,29 +178,10 @@ fn peer_work() -> Result<PathBuf, TaskError> {
     })
 }
 
-/// Runs all rounds of all cases, a line of progress for each.
-fn measure(sides: &Sides, options: &Options) -> Result<Vec<Outcome>, TaskError> {
-    let mut outcomes: Vec<Outcome> = options.cases.iter().map(|case| Outcome { case, rounds: Vec::new() }).collect();
-    for number in 1..=options.rounds {
-        for outcome in &mut outcomes {
-            let case = outcome.case;
-            // Neither side always runs on a processor that the other has warmed.
-            let round = if number % 2 == 1 {
-                let reference = sides.reference(case)?;
-                Round { reference, ours: sides.ours(case)? }
-            } else {
-                let ours = sides.ours(case)?;
-                Round { reference: sides.reference(case)?, ours }
-            };
-            eprintln!("round {number} of {}  {}", options.rounds, table::line(case, &round));
-            outcome.rounds.push(round);
-        }
-    }
-    Ok(outcomes)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::process::{Command, Stdio};
+
     use serde_json::Value;
 
     use super::options::DEFAULT_ROUNDS;
@@ -174,25 +193,55 @@ mod tests {
     }
 
     #[test]
-    fn the_document_shows_each_case_and_the_memory() {
-        let mut value = result::document(&result::tests::outcomes(), 2);
-        value["machine"] = json!({ "processor": "P", "threads": 2, "system": "S", "rustc": "R", "date": "2026-01-02" });
+    fn the_peers_program_is_python() {
+        let script = cargo::root().join("benches/peers/jax_peer.py");
+        let compile = "import sys; compile(open(sys.argv[1], encoding='utf-8').read(), sys.argv[1], 'exec')";
+        let check = |text: PathBuf| {
+            Command::new("python3").args(["-I", "-c", compile]).arg(text).stderr(Stdio::null()).status()
+        };
+        match check(script) {
+            Ok(status) => {
+                assert!(status.success(), "benches/peers/jax_peer.py has a syntax error");
+                let wrong = check(cargo::root().join("benches/peer_work.rs")).expect("it ran before");
+                assert!(!wrong.success(), "a program in another language must not pass");
+            }
+            Err(error) => eprintln!("not checked, for want of `python3`: {error}"),
+        }
+    }
+
+    #[test]
+    fn the_document_shows_each_case_the_rate_and_the_memory() {
+        let mut value = result::tests::results().document();
+        value["rounds"] = 2.into();
+        value["threads"] = 2.into();
+        value["recipe"] = recipe::tests::recipe().value;
+        value["machine"] = json!({ "processor": "P", "threads": 2, "system": "S", "rustc": "R",
+            "revision": "abc1234-dirty", "date": "2026-01-02" });
         value["command"] = json!("cargo xtask bench peers --rounds 2 --save");
         let text = render(&value);
         for line in [
-            "P, 2 threads, S; R; 2026-01-02; `cargo xtask bench peers --rounds 2 --save`.",
-            "| training step 4×500, batch 512 | 7.25 ms | 2.00 ms | 3.63× | 3.00–4.00× | 4.00× | 4.60× | no |",
-            "| whole-step rate 4×500, batch 512, of the product rate | product 200 GF/s | 165 GF/s | 82.5 % | \
-             82.5 %–82.5 % | 78.0 % | 88.0 % | must |",
-            "Peak memory of the training step 4×500, batch 512: 50.0 MB, JAX 900 MB (must: under 200 MB).",
+            "P, 2 threads, S; R; 2026-01-02; revision abc1234-dirty; `cargo xtask bench peers --rounds 2 --save`.",
+            "| training step 4×500, batch 512 | 7.20 ms | 2.00 ms | 3.60× | 3.00–4.00× |",
+            "| RK4 step 4×500, 1 state | 7.20 ms | 2.00 ms | 3.60× | 3.00–4.00× |",
+            "The training step 4×500, batch 512 runs at 165 GFLOP/s, 82.5 % of faer's best product rate of the same",
+            "- Training step 4×500, batch 512: must 4.00×, goal 4.60×; reached: no.",
+            "- Rate of the training step 4×500, batch 512: must 78.0 %, goal 88.0 % of the product's; reached: must.",
         ] {
-            assert!(text.lines().any(|found| found == line), "{line}\nis not in\n{text}");
+            assert!(text.lines().any(|found| found.starts_with(line)), "{line}\nis not in\n{text}");
         }
+        assert!(text.contains("50.0 MB, JAX 900 MB"), "{text}");
         assert!(!text.contains("\n\n\n"), "{text}");
-        value["memory"] = Value::Null;
-        value["machine"]["processor"] = Value::Null;
+        for entry in ["memory", "step_rate"] {
+            value[entry] = Value::Null;
+        }
+        for entry in ["processor", "revision"] {
+            value["machine"][entry] = Value::Null;
+        }
         let text = render(&value);
-        assert!(!text.contains("Peak memory") && text.contains("An unnamed processor"), "{text}");
+        for absent in ["900 MB", "faer's best product"] {
+            assert!(!text.contains(absent), "{absent} in {text}");
+        }
+        assert!(text.contains("An unnamed processor") && text.contains("no revision"), "{text}");
     }
 
     fn render(value: &Value) -> String {

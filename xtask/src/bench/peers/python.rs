@@ -8,21 +8,20 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::error::PeerError;
 use crate::cargo;
 use crate::error::TaskError;
 
 /// A Python's version, without its last number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Version {
+struct Version {
     major: u32,
     minor: u32,
 }
 
 /// Oldest Python that the pinned packages exist for.
-pub(crate) const OLDEST: Version = Version { major: 3, minor: 10 };
+const OLDEST: Version = Version { major: 3, minor: 10 };
 /// Newest Python that the pinned packages exist for.
-pub(crate) const NEWEST: Version = Version { major: 3, minor: 13 };
+const NEWEST: Version = Version { major: 3, minor: 13 };
 
 /// Names that a suitable Python may have, the usual one first.
 const NAMES: [&str; 6] = ["python3", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
@@ -63,7 +62,7 @@ impl Version {
 /// A virtual environment under `folder` with the packages of `requirements`; its Python.
 ///
 /// Nothing is done for an environment that is there and complete.
-pub(crate) fn environment(folder: &Path, requirements: &Path) -> Result<PathBuf, PeerError> {
+pub(crate) fn environment(folder: &Path, requirements: &Path) -> Result<PathBuf, TaskError> {
     let text = fs::read_to_string(requirements)
         .map_err(|source| TaskError::Read { path: requirements.to_path_buf(), source })?;
     let pinned = pinned(&text).ok_or_else(|| TaskError::Format {
@@ -89,11 +88,17 @@ pub(crate) fn environment(folder: &Path, requirements: &Path) -> Result<PathBuf,
     if cargo::status(&mut pip)?.success() && is_installed(&python, &pinned)? {
         return Ok(python);
     }
-    Err(PeerError::NotInstalled { packages, folder: folder.to_path_buf() })
+    Err(TaskError::Missing(format!(
+        "{} could not be installed; pip's own messages are above. pip fetches them from the Python package index, some \
+         100 MB, the first time only: check the network, or a proxy's setting (HTTPS_PROXY), or name an index within \
+         reach (PIP_INDEX_URL), and that a wheel exists for this system and this Python. To start afresh, delete {}.",
+        packages.join(", "),
+        folder.display()
+    )))
 }
 
 /// Makes the virtual environment anew.
-fn create(folder: &Path) -> Result<(), PeerError> {
+fn create(folder: &Path) -> Result<(), TaskError> {
     let python = find(&NAMES, |name| version(Path::new(name)))?;
     let has_modules = Command::new(python)
         .args(["-I", "-c", "import venv, ensurepip"])
@@ -101,7 +106,11 @@ fn create(folder: &Path) -> Result<(), PeerError> {
         .status()
         .is_ok_and(|status| status.success());
     if !has_modules {
-        return Err(PeerError::NoVenv { python: python.to_owned() });
+        return Err(TaskError::Missing(format!(
+            "the peer's packages go into a virtual environment of their own, but `{python}` lacks the module `venv` or \
+             `ensurepip` that makes one. On Debian or Ubuntu: `sudo apt install python3-venv`; Python from python.org \
+             or Homebrew has both."
+        )));
     }
     eprintln!("Making a virtual environment in {} with `{python}`.", folder.display());
     let mut command = Command::new(python);
@@ -109,21 +118,26 @@ fn create(folder: &Path) -> Result<(), PeerError> {
     let status = cargo::status(&mut command)?;
     match status.success() {
         true => Ok(()),
-        false => Err(TaskError::Failed { command: cargo::display(&command), code: status.code() }.into()),
+        false => Err(TaskError::Failed { command: cargo::display(&command), code: status.code() }),
     }
 }
 
 /// The first of the names under which `version` finds a suitable Python.
-fn find<'a>(names: &[&'a str], version: impl Fn(&str) -> Option<Version>) -> Result<&'a str, PeerError> {
+fn find<'a>(names: &[&'a str], version: impl Fn(&str) -> Option<Version>) -> Result<&'a str, TaskError> {
     let mut found = Vec::new();
     for name in names {
         match version(name) {
             Some(version) if version.is_suitable() => return Ok(name),
-            Some(version) => found.push(((*name).to_owned(), version)),
+            Some(version) => found.push(format!("`{name}` is {version}")),
             None => {}
         }
     }
-    Err(PeerError::NoPython { found })
+    let found = if found.is_empty() { "No Python was found".into() } else { format!("Found: {}", found.join(", ")) };
+    Err(TaskError::Missing(format!(
+        "the peer is a Python program and needs Python {OLDEST} to {NEWEST} on PATH. {found}. On Debian or Ubuntu: \
+         `sudo apt install python3 python3-venv`; on macOS: `brew install python@3.13`; elsewhere from \
+         https://www.python.org/downloads/. Our own benchmarks need no Python: `cargo xtask bench cpu`."
+    )))
 }
 
 /// The version of a Python, if it is there and runs.

@@ -1,14 +1,14 @@
 //! From the samples of all rounds to the lines of the table: medians, ratios, verdicts.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::cases::{Case, LARGE_STEP, LARGE_STEP_MEMORY, Reference};
-use super::sample::{Measured, Sample, median};
+use super::cases::{Case, LARGE_STEP, LARGE_STEP_MEMORY, PRODUCT_FRACTION};
+use super::sample::{Sample, median};
 
 /// The two samples of one case in one round.
 #[derive(Clone, Debug)]
 pub(crate) struct Round {
-    pub(crate) reference: Sample,
+    pub(crate) jax: Sample,
     pub(crate) ours: Sample,
 }
 
@@ -18,6 +18,32 @@ pub(crate) struct Outcome {
     pub(crate) case: &'static Case,
     /// Not empty.
     pub(crate) rounds: Vec<Round>,
+}
+
+/// faer's product in one round.
+#[derive(Clone, Debug)]
+pub(crate) struct Product {
+    /// Operations a second of the best shape.
+    pub(crate) rate: f64,
+    /// The whole line, for the record.
+    pub(crate) report: Value,
+}
+
+/// All that was measured.
+#[derive(Clone, Debug)]
+pub(crate) struct Results {
+    pub(crate) outcomes: Vec<Outcome>,
+    /// One a round, none where the large step is not among the cases.
+    pub(crate) products: Vec<Product>,
+}
+
+/// The large step's rate beside the product's.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct StepRate {
+    /// Operations of the step's layer products a second.
+    pub(crate) step: f64,
+    /// Median over the rounds of faer's best rate.
+    pub(crate) product: f64,
 }
 
 /// Whether a ratio is enough.
@@ -32,10 +58,10 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    fn of(ratio: f64, case: &Case) -> Self {
+    pub(crate) fn of(ratio: f64, must: f64, goal: f64) -> Self {
         match ratio {
-            ratio if ratio >= case.goal => Self::Goal,
-            ratio if ratio >= case.must => Self::Must,
+            ratio if ratio >= goal => Self::Goal,
+            ratio if ratio >= must => Self::Must,
             _ => Self::Missed,
         }
     }
@@ -51,81 +77,69 @@ impl Verdict {
 }
 
 impl Round {
-    /// Our speed over the reference's. Against the product our speed is in operations a second, so that this is the
-    /// fraction of its rate.
-    pub(crate) fn ratio(&self, case: &Case) -> f64 {
-        speed_in_units(self.ours.speed(), &self.ours, case) / self.reference.speed()
+    /// JAX's time over ours.
+    pub(crate) fn ratio(&self) -> f64 {
+        median(&self.jax.seconds) / median(&self.ours.seconds)
     }
-}
-
-/// Units of the work a second, or operations a second where the reference is the product.
-fn speed_in_units(speed: f64, ours: &Sample, case: &Case) -> f64 {
-    match case.reference {
-        Reference::Jax => speed,
-        Reference::Product => speed * ours.operations.unwrap_or(f64::NAN),
-    }
-}
-
-/// The speed by the median over all timings of all rounds.
-fn speed<'a>(samples: impl Iterator<Item = &'a Sample>) -> f64 {
-    let (mut seconds, mut rates) = (Vec::new(), Vec::new());
-    for sample in samples {
-        match &sample.measured {
-            Measured::Seconds(timings) => seconds.extend(timings),
-            Measured::Rate(rate) => rates.push(*rate),
-        }
-    }
-    if seconds.is_empty() { median(&rates) } else { 1.0 / median(&seconds) }
 }
 
 impl Outcome {
-    /// The reference's speed: its work a second, or the product's operations a second.
-    pub(crate) fn reference_speed(&self) -> f64 {
-        speed(self.rounds.iter().map(|round| &round.reference))
+    /// The median over all timings of all rounds of one side.
+    fn seconds(&self, side: fn(&Round) -> &Sample) -> f64 {
+        median(&self.rounds.iter().flat_map(|round| &side(round).seconds).copied().collect::<Vec<_>>())
     }
 
-    /// Our speed, in the same unit.
-    pub(crate) fn our_speed(&self) -> f64 {
-        let speed = speed(self.rounds.iter().map(|round| &round.ours));
-        self.rounds.first().map_or(f64::NAN, |round| speed_in_units(speed, &round.ours, self.case))
+    /// JAX's time.
+    pub(crate) fn jax_seconds(&self) -> f64 {
+        self.seconds(|round| &round.jax)
+    }
+
+    /// Our time.
+    pub(crate) fn our_seconds(&self) -> f64 {
+        self.seconds(|round| &round.ours)
     }
 
     /// Ratio of the medians over all rounds.
     pub(crate) fn ratio(&self) -> f64 {
-        self.our_speed() / self.reference_speed()
+        self.jax_seconds() / self.our_seconds()
     }
 
     /// Smallest and largest ratio of a single round.
     pub(crate) fn spread(&self) -> (f64, f64) {
-        let ratios = self.rounds.iter().map(|round| round.ratio(self.case));
+        let ratios = self.rounds.iter().map(Round::ratio);
         ratios.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), ratio| (low.min(ratio), high.max(ratio)))
+    }
+
+    /// Whether the rounds differ by more than a quiet machine lets them.
+    pub(crate) fn is_unsteady(&self) -> bool {
+        let (low, high) = self.spread();
+        high - low > 0.15 * self.ratio()
     }
 
     /// Whether the ratio is enough.
     pub(crate) fn verdict(&self) -> Verdict {
-        Verdict::of(self.ratio(), self.case)
+        Verdict::of(self.ratio(), self.case.must, self.case.goal)
     }
 
-    /// Most bytes that any round held at once: the reference's, ours.
+    /// Most bytes that any round held at once: JAX's, ours.
     pub(crate) fn peak_memory(&self) -> (Option<u64>, Option<u64>) {
         let most = |side: fn(&Round) -> &Sample| self.rounds.iter().filter_map(|round| side(round).peak_memory).max();
-        (most(|round| &round.reference), most(|round| &round.ours))
+        (most(|round| &round.jax), most(|round| &round.ours))
     }
 
     /// All that was measured, and what follows from it.
     fn document(&self) -> Value {
         let (low, high) = self.spread();
-        let (reference_memory, our_memory) = self.peak_memory();
-        let side = |speed: f64, memory: Option<u64>, side: fn(&Round) -> &Sample| {
+        let (jax_memory, our_memory) = self.peak_memory();
+        let side = |seconds: f64, memory: Option<u64>, side: fn(&Round) -> &Sample| {
             let reports: Vec<&Value> = self.rounds.iter().map(|round| &side(round).report).collect();
-            json!({ "per_second": speed, "peak_memory_bytes": memory, "rounds": reports })
+            json!({ "seconds": seconds, "peak_memory_bytes": memory, "rounds": reports })
         };
         json!({
             "name": self.case.name,
             "command": self.case.arguments().join(" "),
-            "reference": match self.case.reference { Reference::Jax => "jax", Reference::Product => "product" },
-            "theirs": side(self.reference_speed(), reference_memory, |round| &round.reference),
-            "ours": side(self.our_speed(), our_memory, |round| &round.ours),
+            "jax": side(self.jax_seconds(), jax_memory, |round| &round.jax),
+            "ours": side(self.our_seconds(), our_memory, |round| &round.ours),
             "ratio": self.ratio(),
             "ratio_low": low,
             "ratio_high": high,
@@ -136,24 +150,71 @@ impl Outcome {
     }
 }
 
-/// The memory of the large step, if it was measured: JAX's, ours, and whether ours is under the limit.
-pub(crate) fn large_step_memory(outcomes: &[Outcome]) -> Option<(Option<u64>, u64, bool)> {
-    let (theirs, ours) = outcomes.iter().find(|outcome| outcome.case.name == LARGE_STEP)?.peak_memory();
-    ours.map(|ours| (theirs, ours, ours < LARGE_STEP_MEMORY))
+impl StepRate {
+    /// The part of the product's rate that the step reaches.
+    pub(crate) fn fraction(self) -> f64 {
+        self.step / self.product
+    }
+
+    /// Whether that is enough.
+    pub(crate) fn verdict(self) -> Verdict {
+        Verdict::of(self.fraction(), PRODUCT_FRACTION.0, PRODUCT_FRACTION.1)
+    }
 }
 
-/// All cases as the document takes them; machine and command are added by the caller.
-pub(crate) fn document(outcomes: &[Outcome], rounds: usize) -> Value {
-    let mut versions = serde_json::Map::new();
-    for round in outcomes.iter().flat_map(|outcome| &outcome.rounds) {
-        versions.extend(round.reference.versions.clone());
-        versions.extend(round.ours.versions.clone());
+impl Results {
+    fn large_step(&self) -> Option<&Outcome> {
+        self.outcomes.iter().find(|outcome| outcome.case.name == LARGE_STEP)
     }
-    let memory = large_step_memory(outcomes).map(|(theirs, ours, reached)| {
-        json!({ "name": LARGE_STEP, "theirs": theirs, "ours": ours, "limit": LARGE_STEP_MEMORY, "reached": reached })
-    });
-    let cases: Vec<Value> = outcomes.iter().map(Outcome::document).collect();
-    json!({ "rounds": rounds, "versions": versions, "memory": memory, "cases": cases })
+
+    /// The large step's rate, if step and product were measured.
+    pub(crate) fn step_rate(&self) -> Option<StepRate> {
+        let outcome = self.large_step()?;
+        let operations = outcome.rounds.first()?.ours.operations?;
+        let rates: Vec<f64> = self.products.iter().map(|product| product.rate).collect();
+        let step = operations / outcome.our_seconds();
+        (!rates.is_empty()).then(|| StepRate { step, product: median(&rates) })
+    }
+
+    /// The memory of the large step, if it was measured: JAX's, ours, and whether ours is under the limit.
+    pub(crate) fn large_step_memory(&self) -> Option<(Option<u64>, u64, bool)> {
+        let (jax, ours) = self.large_step()?.peak_memory();
+        ours.map(|ours| (jax, ours, ours < LARGE_STEP_MEMORY))
+    }
+
+    /// The first `count` rounds of each case; the cases that have as many.
+    pub(crate) fn finished(mut self, count: usize) -> Self {
+        self.outcomes.iter_mut().for_each(|outcome| outcome.rounds.truncate(count));
+        self.products.truncate(count);
+        self
+    }
+
+    /// All cases as the document takes them; origin and recipe are added by the caller.
+    pub(crate) fn document(&self) -> Value {
+        let mut versions = Map::new();
+        for round in self.outcomes.iter().flat_map(|outcome| &outcome.rounds) {
+            for side in [&round.jax, &round.ours] {
+                versions.extend(side.report["versions"].as_object().cloned().unwrap_or_default());
+            }
+        }
+        let memory = self.large_step_memory().map(|(jax, ours, reached)| {
+            json!({ "name": LARGE_STEP, "jax": jax, "ours": ours, "limit": LARGE_STEP_MEMORY, "reached": reached })
+        });
+        let step_rate = self.step_rate().map(|rate| {
+            json!({
+                "name": LARGE_STEP,
+                "step": rate.step,
+                "product": rate.product,
+                "fraction": rate.fraction(),
+                "must": PRODUCT_FRACTION.0,
+                "goal": PRODUCT_FRACTION.1,
+                "reached": rate.verdict().name(),
+                "rounds": self.products.iter().map(|product| &product.report).collect::<Vec<_>>(),
+            })
+        });
+        let cases: Vec<Value> = self.outcomes.iter().map(Outcome::document).collect();
+        json!({ "versions": versions, "memory": memory, "step_rate": step_rate, "cases": cases })
+    }
 }
 
 #[cfg(test)]
@@ -161,31 +222,26 @@ pub(crate) mod tests {
     use super::*;
     use crate::bench::peers::cases::CASES;
 
-    fn sample(measured: Measured) -> Sample {
-        let versions = json!({ "lnn": "0.1.0" }).as_object().cloned().unwrap_or_default();
-        let report = match &measured {
-            Measured::Seconds(seconds) => json!({ "seconds": seconds }),
-            Measured::Rate(rate) => json!({ "operations_per_second": rate }),
-        };
-        Sample { measured, operations: None, peak_memory: None, versions, report }
+    fn sample(milliseconds: [f64; 3], versions: Value) -> Sample {
+        let seconds: Vec<f64> = milliseconds.iter().map(|time| 1e-3 * time).collect();
+        let report = json!({ "seconds": seconds, "versions": versions });
+        Sample { seconds, check: vec![1.0], operations: None, peak_memory: None, report }
     }
 
-    /// Two rounds of every case; JAX takes 8 and then 6 ms, we 2 ms; the product makes 200 GF/s.
-    pub(crate) fn outcomes() -> Vec<Outcome> {
+    /// Two rounds of every case; JAX takes 8 and then 6 ms, we 2 ms for 330 million operations; the product makes
+    /// 200 GFLOP/s.
+    pub(crate) fn results() -> Results {
         let outcome = |case: &'static Case| {
-            let round = |theirs: [f64; 3], number: u64| {
-                let reference = match case.reference {
-                    Reference::Jax => Measured::Seconds(theirs.map(|ms| 1e-3 * ms).into()),
-                    Reference::Product => Measured::Rate(2e11),
-                };
-                let mut ours = sample(Measured::Seconds(vec![2.2e-3, 2e-3, 1.9e-3]));
-                ours.operations = Some(3.3e8);
-                ours.peak_memory = Some(50_000_000 + number);
-                Round { reference: Sample { peak_memory: Some(900_000_000), ..sample(reference) }, ours }
+            let round = |jax: [f64; 3], number: u64| {
+                let ours = sample([2.2, 2.0, 1.9], json!({ "lnn": "0.1.0" }));
+                let ours = Sample { operations: Some(3.3e8), peak_memory: Some(50_000_000 + number), ..ours };
+                let jax = sample(jax, json!({ "jax": "0.4.38" }));
+                Round { jax: Sample { peak_memory: Some(900_000_000), ..jax }, ours }
             };
-            Outcome { case, rounds: vec![round([9.0, 8.0, 8.0], 1), round([6.0, 6.0, 6.5], 2)] }
+            Outcome { case, rounds: vec![round([9.0, 8.0, 8.0], 1), round([6.0, 6.0, 6.4], 2)] }
         };
-        CASES.iter().map(outcome).collect()
+        let product = |rate| Product { rate, report: json!({ "operations_per_second": rate }) };
+        Results { outcomes: CASES.iter().map(outcome).collect(), products: vec![product(2.1e11), product(1.9e11)] }
     }
 
     /// Equal but for the rounding of a few operations.
@@ -195,52 +251,64 @@ pub(crate) mod tests {
 
     #[test]
     fn the_ratio_is_of_medians_over_all_timings_and_the_spread_of_rounds() {
-        let outcome = &outcomes()[0];
-        // All of JAX's timings: 6, 6, 6.5, 8, 8, 9.
-        assert!(close(outcome.reference_speed(), 1e3 / 7.25) && close(outcome.our_speed(), 500.0));
-        assert!(close(outcome.ratio(), 3.625), "{}", outcome.ratio());
+        let outcome = &results().outcomes[0];
+        // All of JAX's timings: 6, 6, 6.4, 8, 8, 9.
+        assert!(close(outcome.jax_seconds(), 7.2e-3) && close(outcome.our_seconds(), 2e-3));
+        assert!(close(outcome.ratio(), 3.6), "{}", outcome.ratio());
         let (low, high) = outcome.spread();
         assert!(close(low, 3.0) && close(high, 4.0), "{low} {high}");
+        assert!(outcome.is_unsteady(), "1 is more than 15 % of 3.6");
+        let steady = Outcome { rounds: outcome.rounds[..1].to_vec(), ..outcome.clone() };
+        assert!(!steady.is_unsteady(), "one round has no spread");
     }
 
     #[test]
-    fn against_the_product_the_ratio_is_the_fraction_of_its_rate() {
-        let outcome = &outcomes()[6];
-        // 3.3e8 operations in 2 ms are 165 GF/s.
-        assert!(close(outcome.our_speed(), 1.65e11) && close(outcome.ratio(), 0.825), "{}", outcome.ratio());
-        assert!(close(outcome.spread().0, 0.825) && close(outcome.spread().1, 0.825));
+    fn the_steps_rate_is_a_fraction_of_the_products() {
+        // 3.3e8 operations in 2 ms are 165 GFLOP/s; the product makes 210 and 190.
+        let mut results = results();
+        let rate = results.step_rate().expect("both were measured");
+        assert!(close(rate.step, 1.65e11) && close(rate.product, 2e11) && close(rate.fraction(), 0.825), "{rate:?}");
+        assert_eq!(rate.verdict(), Verdict::Must);
+        results.products.clear();
+        assert_eq!(results.step_rate(), None);
     }
 
     #[test]
     fn verdicts_change_at_what_must_be_and_at_the_goal() {
-        let case = &CASES[0];
         for (ratio, verdict) in [
-            (case.must - 0.01, Verdict::Missed),
-            (case.must, Verdict::Must),
-            (case.goal - 0.01, Verdict::Must),
-            (case.goal, Verdict::Goal),
+            (3.99, Verdict::Missed),
+            (4.0, Verdict::Must),
+            (4.59, Verdict::Must),
+            (4.6, Verdict::Goal),
             (f64::NAN, Verdict::Missed),
         ] {
-            assert_eq!(Verdict::of(ratio, case), verdict, "{ratio}");
+            assert_eq!(Verdict::of(ratio, 4.0, 4.6), verdict, "{ratio}");
         }
     }
 
     #[test]
     fn the_memory_is_the_most_of_all_rounds_and_judged_by_the_limit() {
-        let mut outcomes = outcomes();
-        assert_eq!(large_step_memory(&outcomes), Some((Some(900_000_000), 50_000_002, true)));
-        outcomes[0].rounds[1].ours.peak_memory = Some(LARGE_STEP_MEMORY);
-        assert_eq!(large_step_memory(&outcomes).map(|(_, _, reached)| reached), Some(false));
-        assert_eq!(large_step_memory(&outcomes[1..]), None);
+        let mut results = results();
+        assert_eq!(results.large_step_memory(), Some((Some(900_000_000), 50_000_002, true)));
+        results.outcomes[0].rounds[1].ours.peak_memory = Some(LARGE_STEP_MEMORY);
+        assert_eq!(results.large_step_memory().map(|(_, _, reached)| reached), Some(false));
+        results.outcomes.remove(0);
+        assert_eq!(results.large_step_memory(), None);
     }
 
     #[test]
     fn the_document_keeps_every_timing() {
-        let document = document(&outcomes(), 2);
+        let document = results().document();
         let case = &document["cases"][0];
-        assert_eq!(case["theirs"]["rounds"][1]["seconds"], json!([6.0, 6.0, 6.5].map(|ms| 1e-3 * ms)));
+        assert_eq!(case["jax"]["rounds"][1]["seconds"], json!([6.0, 6.0, 6.4].map(|ms| 1e-3 * ms)));
         assert_eq!(case["reached"], "no");
-        assert_eq!(document["cases"][6]["theirs"]["rounds"][0]["operations_per_second"], 2e11);
-        assert_eq!((&document["rounds"], &document["versions"]["lnn"]), (&json!(2), &json!("0.1.0")));
+        assert_eq!(document["step_rate"]["rounds"][0]["operations_per_second"], 2.1e11);
+        assert_eq!(document["versions"], json!({ "lnn": "0.1.0", "jax": "0.4.38" }));
+    }
+
+    #[test]
+    fn finished_rounds_are_the_first_of_each_case() {
+        let finished = results().finished(1);
+        assert!(finished.outcomes.iter().all(|outcome| outcome.rounds.len() == 1) && finished.products.len() == 1);
     }
 }

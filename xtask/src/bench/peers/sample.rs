@@ -5,13 +5,20 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::cases::Case;
 use crate::cargo;
 use crate::error::TaskError;
 
 /// Beginnings of environment variables that would change how one side computes; neither side sees them.
-const TUNING: [&str; 4] = ["JAX_", "XLA_", "RAYON_", "OMP_"];
+const TUNING: [&str; 12] =
+    ["JAX_", "XLA_", "TF_", "PJRT_", "RAYON_", "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "GOTO_", "NUMEXPR_"];
+
+/// Whether an environment variable would change how one side computes, or with how many threads.
+fn is_tuning(name: &str) -> bool {
+    TUNING.iter().any(|start| name.starts_with(start)) || name.split('_').any(|word| word == "NPROC")
+}
 
 /// A program that prints such a line.
 #[derive(Clone, Debug)]
@@ -21,43 +28,34 @@ pub(crate) struct Program {
     pub(crate) first_arguments: Vec<OsString>,
 }
 
-/// What one run measured.
+/// What one run of a case measured.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sample {
-    /// Seconds of each timing, or operations a second where the work is the product itself.
-    pub(crate) measured: Measured,
-    /// Operations of one unit of the work, where the program counts them.
+    /// Seconds of each timing; not empty, all above zero.
+    pub(crate) seconds: Vec<f64>,
+    /// The work's own results, by which the two sides are compared.
+    pub(crate) check: Vec<f64>,
+    /// Operations of the layer products of one unit of the work, where the program counts them.
     pub(crate) operations: Option<f64>,
     /// Most bytes held at once, where the system says.
     pub(crate) peak_memory: Option<u64>,
-    /// The program's own version and those of its packages.
-    pub(crate) versions: Map<String, Value>,
     /// The whole line, for the record.
     pub(crate) report: Value,
 }
 
-/// The measured quantity.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Measured {
-    /// Seconds of each timing; not empty, all above zero.
-    Seconds(Vec<f64>),
-    /// Operations a second.
-    Rate(f64),
-}
-
 impl Program {
-    /// Runs the program; its messages are shown.
+    /// Runs the program and reads its line as JSON; its messages are shown.
     ///
     /// It ends with this process, whatever ends this process: Ctrl-C reaches both, and otherwise the pipe that is
     /// held here is closed by the system, upon which the program stops.
-    pub(crate) fn run(&self, arguments: &[String]) -> Result<Sample, TaskError> {
+    pub(crate) fn run(&self, arguments: &[OsString]) -> Result<Value, TaskError> {
         let mut command = Command::new(&self.executable);
         command.args(&self.first_arguments).args(arguments).arg("--end-with-stdin");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).env("JAX_PLATFORMS", "cpu");
-        let tuning = |name: &OsString| TUNING.iter().any(|start| name.to_string_lossy().starts_with(start));
-        for (name, _) in std::env::vars_os().filter(|(name, _)| tuning(name) && name != "JAX_PLATFORMS") {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        for (name, _) in std::env::vars_os().filter(|(name, _)| is_tuning(&name.to_string_lossy())) {
             command.env_remove(name);
         }
+        command.env("JAX_PLATFORMS", "cpu");
         let shown = cargo::display(&command);
         let failure = |source| TaskError::Start { program: shown.clone(), source };
         let mut child = command.spawn().map_err(failure)?;
@@ -72,38 +70,40 @@ impl Program {
         if !status.success() {
             return Err(TaskError::Failed { command: shown, code: status.code() });
         }
-        Sample::parse(&line).map_err(|expected| TaskError::Format { origin: shown, expected })
+        serde_json::from_str(&line)
+            .map_err(|error| TaskError::Format { origin: shown, expected: format!("one line of JSON ({error})") })
     }
 }
 
 impl Sample {
-    /// Reads the line that a program prints; else what was expected.
-    fn parse(line: &str) -> Result<Self, String> {
-        let value: Value = serde_json::from_str(line).map_err(|error| format!("one line of JSON ({error})"))?;
-        let positive = |value: &Value| value.as_f64().filter(|number| *number > 0.0);
-        let measured = match (&value["seconds"], &value["operations_per_second"]) {
-            (Value::Array(list), _) => {
-                let seconds: Option<Vec<f64>> = list.iter().map(positive).collect();
-                let seconds = seconds.filter(|seconds| !seconds.is_empty());
-                Measured::Seconds(seconds.ok_or("`seconds` to be numbers above zero, and at least one")?)
+    /// Reads the line of a program that was to run `case` by so many threads.
+    pub(crate) fn read(report: Value, case: &Case, threads: usize) -> Result<Self, TaskError> {
+        let program = report["program"].as_str().unwrap_or("a program without a name");
+        let unexpected = |expected: String| TaskError::Format { origin: format!("{program}, {}", case.name), expected };
+        for (name, asked) in [
+            ("work", Value::from(case.work.name())),
+            ("hidden", case.hidden.into()),
+            ("layers", case.layers.into()),
+            ("batch", case.batch.into()),
+            ("threads", threads.into()),
+        ] {
+            if report[name] != asked {
+                return Err(unexpected(format!("`{name}` to be {asked}, which was asked for, not {}", report[name])));
             }
-            (_, rate) => Measured::Rate(positive(rate).ok_or("`seconds` or `operations_per_second`")?),
-        };
-        Ok(Self {
-            measured,
-            operations: positive(&value["operations"]),
-            peak_memory: value["peak_memory_bytes"].as_u64(),
-            versions: value["versions"].as_object().cloned().ok_or("`versions`")?,
-            report: value,
-        })
-    }
-
-    /// Units of the work a second, by the median of the timings.
-    pub(crate) fn speed(&self) -> f64 {
-        match &self.measured {
-            Measured::Seconds(seconds) => 1.0 / median(seconds),
-            Measured::Rate(rate) => *rate,
         }
+        let numbers = |name: &str| -> Option<Vec<f64>> { report[name].as_array()?.iter().map(Value::as_f64).collect() };
+        let seconds = numbers("seconds").filter(|list| list.len() == case.repeat && list.iter().all(|&x| x > 0.0));
+        let seconds =
+            seconds.ok_or_else(|| unexpected(format!("`seconds` to be {} numbers above zero", case.repeat)))?;
+        let check = numbers("check").ok_or_else(|| unexpected("`check` to be numbers".into()))?;
+        report["versions"].as_object().ok_or_else(|| unexpected("`versions`".into()))?;
+        Ok(Self {
+            seconds,
+            check,
+            operations: report["operations"].as_f64(),
+            peak_memory: report["peak_memory_bytes"].as_u64(),
+            report,
+        })
     }
 }
 
@@ -121,41 +121,67 @@ pub(crate) fn median(values: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
+    use super::super::cases::CASES;
     use super::*;
 
-    const LINE: &str = r#"{"program": "jax", "work": "step", "median_seconds": 2.0, "seconds": [2.0, 1.0, 4.0],
-        "result": 45.5, "peak_memory_bytes": 300000000, "device": "TFRT_CPU_0",
-        "versions": {"jax": "0.4.38", "numpy": "2.2.6"}}"#;
+    fn line() -> Value {
+        json!({ "program": "jax", "work": "step", "hidden": 500, "layers": 4, "batch": 512, "threads": 2,
+            "seconds": [2.0, 1.0, 4.0, 3.0, 3.0, 3.0, 3.0, 3.0], "check": [45.5, 0.5],
+            "peak_memory_bytes": 300_000_000, "device": "TFRT_CPU_0", "versions": { "jax": "0.4.38" } })
+    }
 
     #[test]
     fn a_line_with_timings_is_read() {
-        let sample = Sample::parse(LINE).expect("well-formed");
-        assert_eq!(sample.measured, Measured::Seconds(vec![2.0, 1.0, 4.0]));
+        let sample = Sample::read(line(), &CASES[0], 2).expect("well-formed");
+        assert_eq!(sample.seconds[..3], [2.0, 1.0, 4.0]);
         assert_eq!((sample.operations, sample.peak_memory), (None, Some(300_000_000)));
-        assert_eq!((&sample.report["device"], &sample.versions["numpy"]), (&"TFRT_CPU_0".into(), &"2.2.6".into()));
-        assert_eq!(sample.speed(), 0.5);
+        assert_eq!((&*sample.check, &sample.report["device"]), (&[45.5, 0.5][..], &"TFRT_CPU_0".into()));
+        let mut with_count = line();
+        with_count["operations"] = 12_000_000_000_u64.into();
+        assert_eq!(Sample::read(with_count, &CASES[0], 2).expect("well-formed").operations, Some(1.2e10));
     }
 
     #[test]
-    fn a_line_with_a_rate_and_without_memory_is_read() {
-        let line =
-            r#"{"operations_per_second": 2e11, "peak_memory_bytes": null, "device": "2 threads", "versions": {}}"#;
-        let sample = Sample::parse(line).expect("well-formed");
-        assert_eq!((sample.measured.clone(), sample.peak_memory), (Measured::Rate(2e11), None));
-        assert_eq!(sample.speed(), 2e11);
-    }
-
-    #[test]
-    fn a_line_that_is_not_as_expected_is_refused_with_what_is_missing() {
-        for (line, named) in [
-            ("Traceback (most recent call last):".to_owned(), "JSON"),
-            (LINE.replace("[2.0, 1.0, 4.0]", "[]"), "`seconds`"),
-            (LINE.replace("[2.0, 1.0, 4.0]", "[2.0, -1.0]"), "`seconds`"),
-            (LINE.replace("[2.0, 1.0, 4.0]", "3"), "`operations_per_second`"),
-            (LINE.replace("versions", "version"), "`versions`"),
+    fn a_line_of_other_work_or_without_an_entry_is_refused_by_its_name() {
+        for (name, wrong) in [
+            ("work", json!("rollout")),
+            ("hidden", json!(64)),
+            ("layers", json!(3)),
+            ("batch", json!(32)),
+            ("threads", json!(1)),
+            ("threads", Value::Null),
+            ("seconds", json!([])),
+            ("seconds", json!([1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0])),
+            ("seconds", json!([1.0, 1.0])),
+            ("check", json!([1.0, "x"])),
+            ("versions", Value::Null),
         ] {
-            let message = Sample::parse(&line).expect_err(&line);
-            assert!(message.contains(named), "{line}: {message}");
+            let mut line = line();
+            line[name] = wrong;
+            let message = Sample::read(line, &CASES[0], 2).expect_err(name).to_string();
+            assert!(message.contains(&format!("`{name}`")) && message.contains("jax"), "{message}");
+        }
+    }
+
+    #[test]
+    fn variables_that_tune_either_side_are_known() {
+        for name in [
+            "NPROC",
+            "PJRT_NPROC",
+            "JAX_ENABLE_X64",
+            "XLA_FLAGS",
+            "TF_NUM_INTRAOP_THREADS",
+            "OMP_NUM_THREADS",
+            "MKL_NUM_THREADS",
+            "OPENBLAS_NUM_THREADS",
+            "RAYON_NUM_THREADS",
+        ] {
+            assert!(is_tuning(name), "{name}");
+        }
+        for name in ["PATH", "HOME", "CARGO_TARGET_DIR", "JAXON", "NPROCESSES", "LD_LIBRARY_PATH"] {
+            assert!(!is_tuning(name), "{name}");
         }
     }
 
@@ -177,10 +203,12 @@ mod tests {
         // At the end of the input the background part would spoil the line. It reads a copy, since its own
         // input is not this one.
         let script = r#"exec 3<&0; { read -r _ <&3; echo ended; } & waiter=$!; sleep 0.2
-            printf '{"operations_per_second": %s, "device": "%s", "versions": {}}' "$2" "$3"; kill "$waiter""#;
-        let sample = shell(script).run(&["--rate".to_owned(), "7".to_owned()]).expect("the shell is there");
-        assert_eq!((sample.speed(), &sample.report["device"]), (7.0, &"--end-with-stdin".into()));
+            printf '{"rate": %s, "last": "%s", "platform": "%s"}' "$2" "$3" "$JAX_PLATFORMS"; kill "$waiter""#;
+        let line = shell(script).run(&["--rate", "7"].map(OsString::from)).expect("the shell is there");
+        assert_eq!(line, json!({ "rate": 7, "last": "--end-with-stdin", "platform": "cpu" }));
         let message = shell("exit 5").run(&[]).expect_err("it failed").to_string();
         assert!(message.contains("exit code 5"), "{message}");
+        let message = shell("echo Traceback").run(&[]).expect_err("no JSON").to_string();
+        assert!(message.contains("JSON"), "{message}");
     }
 }

@@ -1,28 +1,27 @@
-//! The table in the terminal.
+//! What the terminal shows.
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 
-use super::cases::{Case, LARGE_STEP, LARGE_STEP_MEMORY, Reference};
-use super::result::{Outcome, Round, large_step_memory};
+use super::cases::{LARGE_STEP, LARGE_STEP_MEMORY, PRODUCT_FRACTION};
+use super::result::{Outcome, Results, Round, StepRate};
 use crate::bench::number;
 
-/// The table of all outcomes, and the lines below it.
-pub(crate) fn table(outcomes: &[Outcome]) -> String {
+/// The table of all cases, and the lines below it.
+pub(crate) fn table(results: &Results) -> String {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
-    table.set_header(["work", "JAX median", "ours median", "ratio of medians", "spread", "must", "goal", "reached?"]);
-    for outcome in outcomes {
-        let case = outcome.case;
+    table.set_header(["work", "JAX", "ours", "ratio", "of a round", "must", "goal", "reached"]);
+    for outcome in &results.outcomes {
         let (low, high) = outcome.spread();
         table.add_row([
-            case.name.to_owned(),
-            theirs(case, outcome.reference_speed()),
-            measured(case, outcome.our_speed()),
-            ratio(case, outcome.ratio()),
-            format!("{} – {}", ratio(case, low), ratio(case, high)),
-            format!("≥ {}", ratio(case, case.must)),
-            format!("≥ {}", ratio(case, case.goal)),
+            outcome.case.name.to_owned(),
+            number::duration(outcome.jax_seconds()),
+            number::duration(outcome.our_seconds()),
+            times(outcome.ratio()),
+            format!("{}–{}", number::significant(low), times(high)),
+            times(outcome.case.must),
+            times(outcome.case.goal),
             outcome.verdict().name().to_owned(),
         ]);
     }
@@ -30,55 +29,52 @@ pub(crate) fn table(outcomes: &[Outcome]) -> String {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let mut text = format!("{table}\n");
-    if let Some((theirs, ours, reached)) = large_step_memory(outcomes) {
-        let theirs = theirs.map(|bytes| format!(", JAX's {}", megabytes(bytes))).unwrap_or_default();
+    if let Some(rate) = results.step_rate() {
+        text += &step_rate(rate);
+    }
+    if let Some((jax, ours, reached)) = results.large_step_memory() {
+        let jax = jax.map(|bytes| format!(", JAX's {}", megabytes(bytes))).unwrap_or_default();
         let verdict = if reached { "reached" } else { "not reached" };
         text += &format!(
-            "Peak memory of `{LARGE_STEP}`: ours {}{theirs}; must stay under {}: {verdict}.\n",
+            "Peak memory of the {LARGE_STEP}: ours {}{jax}; must stay under {}: {verdict}.\n",
             megabytes(ours),
             megabytes(LARGE_STEP_MEMORY)
+        );
+    }
+    let unsteady: Vec<&str> =
+        results.outcomes.iter().filter(|outcome| outcome.is_unsteady()).map(|outcome| outcome.case.name).collect();
+    if !unsteady.is_empty() {
+        text += &format!(
+            "The rounds differ by more than 15 %, so the machine was probably busy with other work: {}.\n",
+            unsteady.join("; ")
         );
     }
     text
 }
 
+/// The large step's rate as a sentence.
+fn step_rate(rate: StepRate) -> String {
+    format!(
+        "{}: {}, {} of faer's best product rate of the same rounds ({});\n  must {}, goal {}: {}.\n",
+        LARGE_STEP,
+        number::rate(rate.step, "FLOP/s"),
+        number::percent(rate.fraction()),
+        number::rate(rate.product, "FLOP/s"),
+        number::percent(PRODUCT_FRACTION.0),
+        number::percent(PRODUCT_FRACTION.1),
+        rate.verdict().name()
+    )
+}
+
 /// What one round found, in a line.
-pub(crate) fn line(case: &Case, round: &Round) -> String {
-    let ours = match case.reference {
-        Reference::Jax => round.ours.speed(),
-        Reference::Product => round.ours.speed() * round.ours.operations.unwrap_or(f64::NAN),
-    };
-    let (theirs, ours) = (theirs(case, round.reference.speed()), measured(case, ours));
-    let name = match case.reference {
-        Reference::Jax => "JAX ",
-        Reference::Product => "",
-    };
-    format!("{}: {name}{theirs}, ours {ours}, {}", case.name, ratio(case, round.ratio(case)))
+pub(crate) fn line(outcome: &Outcome, round: &Round) -> String {
+    let time = |seconds: &[f64]| number::duration(super::sample::median(seconds));
+    let (jax, ours) = (time(&round.jax.seconds), time(&round.ours.seconds));
+    format!("{}: JAX {jax}, ours {ours}, {}", outcome.case.name, times(round.ratio()))
 }
 
-/// The reference's side; a rate is marked, since its column is JAX's.
-fn theirs(case: &Case, speed: f64) -> String {
-    let text = measured(case, speed);
-    match case.reference {
-        Reference::Jax => text,
-        Reference::Product => format!("product {text}"),
-    }
-}
-
-/// A time, or a rate where the reference is the product.
-fn measured(case: &Case, speed: f64) -> String {
-    match case.reference {
-        Reference::Jax => number::duration(1.0 / speed),
-        Reference::Product => number::rate(speed, "F/s"),
-    }
-}
-
-/// How many times as fast, or which part of the product's rate.
-fn ratio(case: &Case, ratio: f64) -> String {
-    match case.reference {
-        Reference::Jax => format!("{}×", number::significant(ratio)),
-        Reference::Product => number::percent(ratio),
-    }
+fn times(ratio: f64) -> String {
+    format!("{}×", number::significant(ratio))
 }
 
 fn megabytes(bytes: u64) -> String {
@@ -88,43 +84,46 @@ fn megabytes(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::peers::result::tests::outcomes;
+    use crate::bench::peers::result::tests::results;
 
     #[test]
-    fn times_and_rates_stand_in_their_rows() {
-        let outcomes = outcomes();
-        let text = table(&outcomes);
-        let row = |name: &str| {
-            let row = text.lines().find(|line| line.contains(name)).expect("in the table");
-            row.trim_matches('│').split('┆').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>()
-        };
-        assert_eq!(
-            row("4×500, batch 512 "),
-            [
-                "training step 4×500, batch 512",
-                "7.25 ms",
-                "2.00 ms",
-                "3.63×",
-                "3.00× – 4.00×",
-                "≥ 4.00×",
-                "≥ 4.60×",
-                "no"
-            ]
-        );
-        assert_eq!(
-            row("of the product rate")[1..],
-            ["product 200 GF/s", "165 GF/s", "82.5 %", "82.5 % – 82.5 %", "≥ 78.0 %", "≥ 88.0 %", "must"]
-        );
-        let last = text.lines().last().expect("not empty");
-        assert!(last.ends_with("ours 50.0 MB, JAX's 900 MB; must stay under 200 MB: reached."), "{last}");
-        assert!(!table(&outcomes[1..]).contains("memory"), "nothing is said of what was not measured");
+    fn times_ratios_and_targets_stand_in_their_row() {
+        let text = table(&results());
+        let row = text.lines().find(|line| line.contains("4×500, batch 512 ")).expect("in the table");
+        let cells: Vec<&str> = row.trim_matches('│').split('┆').map(str::trim).collect();
+        let expected =
+            ["training step 4×500, batch 512", "7.20 ms", "2.00 ms", "3.60×", "3.00–4.00×", "4.00×", "4.60×", "no"];
+        assert_eq!(cells, expected);
+        for line in text.lines().filter(|line| line.starts_with(['│', '╞', '┌', '└'])) {
+            assert!(line.chars().count() <= 110, "{line}");
+        }
+    }
+
+    #[test]
+    fn rate_memory_and_unsteady_rounds_are_told_below_the_table() {
+        let text = table(&results());
+        for told in [
+            "training step 4×500, batch 512: 165 GFLOP/s, 82.5 % of faer's best product rate of the same rounds (200 \
+             GFLOP/s);",
+            "must 78.0 %, goal 88.0 %: must.",
+            "ours 50.0 MB, JAX's 900 MB; must stay under 200 MB: reached.",
+            "the machine was probably busy with other work: training step 4×500, batch 512; training",
+        ] {
+            assert!(text.contains(told), "{told}\nis not in\n{text}");
+        }
+        let mut part = results();
+        part.outcomes.remove(0);
+        part.outcomes.truncate(1);
+        part.outcomes[0].rounds.truncate(1);
+        let text = table(&part);
+        for absent in ["memory", "product", "busy"] {
+            assert!(!text.contains(absent), "nothing is said of what was not measured: {text}");
+        }
     }
 
     #[test]
     fn a_round_is_told_in_a_line() {
-        let outcomes = outcomes();
-        let told = |index: usize| line(outcomes[index].case, &outcomes[index].rounds[0]);
-        assert_eq!(told(3), "RK4 step 3×64, 1 state: JAX 8.00 ms, ours 2.00 ms, 4.00×");
-        assert!(told(6).ends_with("product 200 GF/s, ours 165 GF/s, 82.5 %"), "{}", told(6));
+        let outcome = &results().outcomes[3];
+        assert_eq!(line(outcome, &outcome.rounds[0]), "RK4 step 3×64, 1 state: JAX 8.00 ms, ours 2.00 ms, 4.00×");
     }
 }
