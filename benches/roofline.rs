@@ -79,15 +79,13 @@ impl<'a, 'c> Stages<'a, 'c> {
         self.group.bench_function(id, |bencher| self.pool.install(|| bencher.iter(&mut work)));
     }
 
-    /// The layer products alone, each with arrays of its own.
+    /// The layer products alone, on one block's arrays.
     fn products(&mut self) {
         let (blocks, shape) = (self.blocks, self.case.model.shape());
-        let evaluate = products::evaluate(shape, self.rows, PENDULUM);
-        let adjoint = products::adjoint(shape, self.rows);
-        let mut replays: Vec<Replay<f32>> = evaluate.into_iter().chain(adjoint).map(Replay::new).collect();
+        let mut replay = Replay::<f32>::new(products::step(shape, self.rows, PENDULUM));
         self.measure("products", &self.layer_products().concat(), || {
             for _ in 0..blocks {
-                replays.iter_mut().for_each(Replay::run);
+                replay.run();
             }
         });
     }

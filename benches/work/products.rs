@@ -18,7 +18,7 @@ pub(crate) enum Layout {
     Forward,
     /// `out[m, k] = x[m, n] · weight[n, k]`.
     Reverse,
-    /// `out[n, k] += x[m, n]ᵀ · right[m, k]`.
+    /// `out[n, k] = x[m, n]ᵀ · right[m, k]`.
     Gradient,
 }
 
@@ -26,6 +26,7 @@ pub(crate) enum Layout {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Product {
     pub(crate) layout: Layout,
+    pub(crate) layer: usize,
     pub(crate) m: usize,
     pub(crate) n: usize,
     pub(crate) k: usize,
@@ -73,7 +74,7 @@ pub(crate) fn step(shape: &MlpShape, rows: usize, dof: usize) -> Vec<Product> {
 fn layers(shape: &MlpShape, layout: Layout, rows: impl Fn(usize) -> usize) -> Vec<Product> {
     let product = |(layer, range): (usize, &lnn::autodiff::LayerRange)| {
         let m = rows(layer);
-        (m > 0).then_some(Product { layout, m, n: range.outputs, k: range.inputs })
+        (m > 0).then_some(Product { layout, layer, m, n: range.outputs, k: range.inputs })
     };
     shape.layers().iter().enumerate().filter_map(product).collect()
 }
@@ -89,7 +90,7 @@ pub(crate) fn of_real_steps() -> impl Iterator<Item = (String, Product)> {
     let name = |[m, k, n]: [usize; 3], layout: &str| format!("{m}x{k}x{n} {layout}");
     SHAPES.into_iter().flat_map(move |shape| {
         let [m, k, n] = shape;
-        LAYOUTS.map(|(layout, text)| (name(shape, text), Product { layout, m, n, k }))
+        LAYOUTS.map(|(layout, text)| (name(shape, text), Product { layout, layer: 0, m, n, k }))
     })
 }
 
@@ -107,7 +108,7 @@ impl<T: Real> OnAllThreads<T> {
 
     pub(crate) fn new(product: Product, threads: usize) -> Self {
         let repetitions = Self::OPERATIONS_AT_A_TIME.div_ceil(product.operations());
-        let replays: Vec<_> = (0..threads).map(|_| Mutex::new(Replay::new(product))).collect();
+        let replays: Vec<_> = (0..threads).map(|_| Mutex::new(Replay::new(vec![product]))).collect();
         Self { operations: repetitions * product.operations() * threads as u64, repetitions, replays }
     }
 
@@ -127,57 +128,68 @@ impl<T: Real> OnAllThreads<T> {
     }
 }
 
-/// A product with arrays of its own.
+/// Products one after the other on the arrays of one block, as the engine has them: a weight and a gradient for each
+/// layer, and room for the inputs and results of the layer at hand, which all layers share.
 pub(crate) struct Replay<T> {
-    product: Product,
+    products: Vec<Product>,
+    weights: Vec<Vec<T>>,
+    gradients: Vec<Vec<T>>,
     x: Vec<T>,
-    /// The weight, or the right factor of a gradient.
+    /// The right factor of a gradient.
     right: Vec<T>,
     out: Vec<T>,
 }
 
 impl<T: Real> Replay<T> {
-    pub(crate) fn new(product: Product) -> Self {
-        let Product { layout, m, n, k } = product;
+    pub(crate) fn new(products: Vec<Product>) -> Self {
         // Neither zeros nor subnormals, whose arithmetic may have another speed; sums stay finite.
         let values = |length: usize| (0..length).map(|i| T::from_f64(0.5 - (i % 17) as f64 / 16.0)).collect();
-        let (x, right, out) = match layout {
-            Layout::Forward => (m * k, n * k, m * n),
-            Layout::Reverse => (m * n, n * k, m * k),
-            Layout::Gradient => (m * n, m * k, n * k),
+        let layers = products.iter().map(|product| product.layer + 1).max().unwrap_or(0);
+        let weight = |layer: usize| {
+            let of_layer = products.iter().find(|product| product.layer == layer);
+            of_layer.map_or(0, |product| product.n * product.k)
         };
-        Self { product, x: values(x), right: values(right), out: vec![T::ZERO; out] }
+        let room = products.iter().map(|product| product.m * product.n.max(product.k)).max().unwrap_or(0);
+        Self {
+            weights: (0..layers).map(|layer| values(weight(layer))).collect(),
+            gradients: (0..layers).map(|layer| vec![T::ZERO; weight(layer)]).collect(),
+            x: values(room),
+            right: values(room),
+            out: vec![T::ZERO; room],
+            products,
+        }
     }
 
-    /// Multiplies on the calling thread, as the engine does.
+    /// Multiplies on the calling thread.
     pub(crate) fn run(&mut self) {
-        let Product { layout, m, n, k } = self.product;
-        let (x, right, out) = (&self.x, &self.right, &mut self.out);
-        match layout {
-            Layout::Forward => matmul(
-                MatMut::from_row_major_slice_mut(out, m, n),
-                Accum::Replace,
-                MatRef::from_row_major_slice(x, m, k),
-                MatRef::from_column_major_slice(right, k, n),
-                T::ONE,
-                Par::Seq,
-            ),
-            Layout::Reverse => matmul(
-                MatMut::from_row_major_slice_mut(out, m, k),
-                Accum::Replace,
-                MatRef::from_row_major_slice(x, m, n),
-                MatRef::from_row_major_slice(right, n, k),
-                T::ONE,
-                Par::Seq,
-            ),
-            Layout::Gradient => matmul(
-                MatMut::from_row_major_slice_mut(out, n, k),
-                Accum::Add,
-                MatRef::from_column_major_slice(x, n, m),
-                MatRef::from_row_major_slice(right, m, k),
-                T::ONE,
-                Par::Seq,
-            ),
+        for &Product { layout, layer, m, n, k } in &self.products {
+            let (x, weight, right) = (&self.x, &self.weights[layer], &self.right);
+            match layout {
+                Layout::Forward => matmul(
+                    MatMut::from_row_major_slice_mut(&mut self.out[..m * n], m, n),
+                    Accum::Replace,
+                    MatRef::from_row_major_slice(&x[..m * k], m, k),
+                    MatRef::from_column_major_slice(weight, k, n),
+                    T::ONE,
+                    Par::Seq,
+                ),
+                Layout::Reverse => matmul(
+                    MatMut::from_row_major_slice_mut(&mut self.out[..m * k], m, k),
+                    Accum::Replace,
+                    MatRef::from_row_major_slice(&x[..m * n], m, n),
+                    MatRef::from_row_major_slice(weight, n, k),
+                    T::ONE,
+                    Par::Seq,
+                ),
+                Layout::Gradient => matmul(
+                    MatMut::from_row_major_slice_mut(&mut self.gradients[layer], n, k),
+                    Accum::Replace,
+                    MatRef::from_column_major_slice(&x[..m * n], n, m),
+                    MatRef::from_row_major_slice(&right[..m * k], m, k),
+                    T::ONE,
+                    Par::Seq,
+                ),
+            }
         }
     }
 }
