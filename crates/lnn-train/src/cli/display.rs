@@ -75,6 +75,10 @@ impl Display {
             Event::Judging { model } => self.spinner(format!("{model:<10} rolling out and judging")),
             Event::Reporting => self.spinner("writing the report".to_owned()),
             Event::Notice(_) => {}
+            Event::IdleThreads { model, used, threads } => self.line(&format!(
+                "note: a step of {model} is shared by at most {used} of the {threads} threads; \
+                 models.{model}.training.gradient_parts can raise that"
+            )),
         }
     }
 

@@ -65,6 +65,15 @@ pub enum Event<'a> {
         /// Steps in all.
         steps: u64,
     },
+    /// The recipe lets fewer threads share a step than there are; `gradient_parts` could employ more.
+    IdleThreads {
+        /// Model name.
+        model: &'a str,
+        /// Threads that share a step.
+        used: usize,
+        /// Threads there are.
+        threads: usize,
+    },
     /// A model is in training.
     Progress(Progress),
     /// A model's training ended.
@@ -301,12 +310,9 @@ fn train<T: Real + Element>(
     }
     let parameters = training.parameters().len();
     observe(Event::Training { model: name, parameters, from_step: training.step_count(), steps: plan.steps });
-    let (threads, most) = (rayon::current_num_threads(), training.most_threads());
-    if threads > most {
-        observe(Event::Notice(format!(
-            "{name}: a step is shared by at most {most} of the {threads} threads; \
-             models.{name}.training.gradient_parts can raise that"
-        )));
+    let threads = rayon::current_num_threads();
+    if let Some(used) = training.threads_left_idle(threads) {
+        observe(Event::IdleThreads { model: name, used, threads });
     }
     let (earlier, first_step) = (state.earlier_seconds(), training.step_count());
     let mut progress = |progress| observe(Event::Progress(progress));

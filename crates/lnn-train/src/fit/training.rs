@@ -153,9 +153,11 @@ impl<T: Real> Training<T> {
         });
     }
 
-    /// Most threads that share a step.
-    pub fn most_threads(&self) -> usize {
-        self.partition.groups()
+    /// Most threads that share a step, if `threads` are more and another
+    /// [`gradient_parts`](TrainingPlan::gradient_parts) could employ some of the others.
+    pub fn threads_left_idle(&self, threads: usize) -> Option<usize> {
+        let (used, parameters) = (self.partition.groups(), self.plan.parameters.len());
+        (threads > used && Partition::with_parts(self.plan.batch, parameters, threads).groups() > used).then_some(used)
     }
     /// Steps done.
     pub fn step_count(&self) -> u64 {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::Stdio;
 
+use lnn_train::config::ExperimentConfig;
+
 use crate::small_run::{Workplace, assert_same_results, config, snapshot};
 
 const RUN: &str = "experiment dblpend --config small.ron --out run";
@@ -30,6 +32,24 @@ fn quiet_prints_the_table_only() {
     assert_eq!(ended.stderr, "");
     assert!(ended.stdout.contains("Baseline") && ended.stdout.contains("Lower is better"), "{}", ended.stdout);
     assert!(!ended.stdout.contains("LNN") && !ended.stdout.contains("Report:"), "{}", ended.stdout);
+}
+
+/// A step is shared by as many threads as it has partial gradients, and a batch of 96 has rows for six.
+#[test]
+fn threads_that_the_recipe_leaves_idle_are_mentioned() {
+    let mut config = config(20);
+    config.models.retain(|name, _| name == "lnn");
+    let mentioned = |config: &ExperimentConfig, threads: usize| {
+        let ended = Workplace::new(config).succeed(&format!("{RUN} --threads {threads}"));
+        let words = format!("at most 2 of the {threads} threads; models.lnn.training.gradient_parts can raise that");
+        assert_eq!(ended.stderr.contains("gradient_parts"), ended.stderr.contains(&words), "{}", ended.stderr);
+        ended.stderr.contains(&words)
+    };
+    assert!(!mentioned(&config, 4) && !mentioned(&config, 9), "no other recipe would use more than six");
+    config.models.get_mut("lnn").expect("kept").training.gradient_parts = Some(2);
+    assert!(!mentioned(&config, 2) && mentioned(&config, 4));
+    let quiet = Workplace::new(&config).succeed(&format!("{RUN} --threads 4 --quiet"));
+    assert_eq!(quiet.stderr, "");
 }
 
 #[test]
