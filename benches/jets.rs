@@ -29,7 +29,7 @@ fn passes(criterion: &mut Criterion) {
         for (index, input) in inputs.value.iter_mut().chain(inputs.tangents).enumerate() {
             *input = (index as f64 % TAU).sin() as f32;
         }
-        let network = shape.bind(&case.parameters).expect("as many parameters as the shape has");
+        let network = case.model.bind(&case.parameters);
         group.throughput(Throughput::Elements(products::operations(&products::forward(shape, rows, PENDULUM))));
         group.bench_function(in_operations::<f32>(format!("forward {name}"), 1), |bencher| {
             bencher.iter(|| jets.forward(network));
@@ -41,7 +41,7 @@ fn passes(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(products::operations(&products::evaluate(shape, rows, PENDULUM))));
         group.bench_function(in_operations::<f32>(format!("Euler–Lagrange {name}"), 1), |bencher| {
             bencher.iter(|| {
-                case.model.accelerations(&case.parameters, block.states(), &mut workspace, &mut acceleration);
+                case.model.accelerations(network, block.states(), &mut workspace, &mut acceleration);
             });
         });
 
@@ -50,7 +50,7 @@ fn passes(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(products::operations(&products::adjoint(shape, rows))));
         group.bench_function(in_operations::<f32>(format!("adjoint {name}"), 1), |bencher| {
             bencher.iter(|| {
-                case.model.gradient(&case.parameters, &lambda, &mut workspace, Accumulate::Replace, &mut gradient);
+                case.model.gradient(network, &lambda, &mut workspace, Accumulate::Replace, &mut gradient);
             });
         });
     }
@@ -60,31 +60,46 @@ fn passes(criterion: &mut Criterion) {
 /// Equation and adjoint for 1 to 8 coordinates. At 256 units the products' d + 11 shows in the time; at 64 also what
 /// grows faster, the solve as d³ and the second derivatives as d² a unit.
 fn coordinates(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("jets");
     for (hidden, dof) in [[64; 3], [256; 3]].iter().flat_map(|hidden| [1, 2, 4, 8].map(|dof| (hidden, dof))) {
-        let case = Case::<f32>::new(hidden, dof);
-        let (rows, shape) = (case.partition(BATCH).block_rows(), case.model.shape());
-        let block = Block::draw(rows, dof);
-        let mut workspace = case.model.workspace(rows, true);
-        let mut acceleration = vec![0.0; rows * dof];
-        let lambda = vec![1.0 / BATCH as f32; rows * dof];
-        let mut gradient = vec![0.0; case.parameters.len()];
-        let products = products::step(shape, rows, dof);
-        let width = hidden[0];
-        let between_hidden = products.iter().filter(|product| (product.n, product.k) == (width, width));
-        let products_a_sample = between_hidden.map(|product| product.m).sum::<usize>() / (rows * (hidden.len() - 1));
-        assert_eq!(products_a_sample, dof + 11, "what docs/derivations/2-adjoint.md derives");
-        group.throughput(Throughput::Elements(products::operations(&products)));
-        let what = format!("Euler–Lagrange and adjoint {}, d = {dof}", work::name(hidden));
-        group.bench_function(in_operations::<f32>(what, 1), |bencher| {
-            bencher.iter(|| {
-                case.model.accelerations(&case.parameters, block.states(), &mut workspace, &mut acceleration);
-                case.model.gradient(&case.parameters, &lambda, &mut workspace, Accumulate::Replace, &mut gradient);
-            });
-        });
+        let rows = Case::<f32>::new(hidden, dof).partition(BATCH).block_rows();
+        equation_and_adjoint(criterion, hidden, dof, rows, &format!("d = {dof}"));
     }
+}
+
+/// Equation and adjoint over the rows of a block, a rate each: where a training step's blocks come from. The rate is
+/// level where the products are deep enough and a layer's arrays still fit the second-level cache.
+fn block_rows(criterion: &mut Criterion) {
+    for (hidden, rows) in work::NETWORKS.iter().flat_map(|hidden| [8, 16, 32, 64, 128, 256].map(|rows| (hidden, rows)))
+    {
+        equation_and_adjoint(criterion, hidden, PENDULUM, rows, &format!("blocks of {rows}"));
+    }
+}
+
+fn equation_and_adjoint(criterion: &mut Criterion, hidden: &[usize], dof: usize, rows: usize, what: &str) {
+    let mut group = criterion.benchmark_group("jets");
+    let case = Case::<f32>::new(hidden, dof);
+    let shape = case.model.shape();
+    let block = Block::draw(rows, dof);
+    let mut workspace = case.model.workspace(rows, true);
+    let mut acceleration = vec![0.0; rows * dof];
+    let lambda = vec![1.0 / BATCH as f32; rows * dof];
+    let mut gradient = vec![0.0; case.parameters.len()];
+    let products = products::step(shape, rows, dof);
+    let width = hidden[0];
+    let between_hidden = products.iter().filter(|product| (product.n, product.k) == (width, width));
+    let products_a_sample = between_hidden.map(|product| product.m).sum::<usize>() / (rows * (hidden.len() - 1));
+    assert_eq!(products_a_sample, dof + 11, "what docs/derivations/2-adjoint.md derives");
+    group.throughput(Throughput::Elements(products::operations(&products)));
+    let what = format!("Euler–Lagrange and adjoint {}, {what}", work::name(hidden));
+    let network = case.model.bind(&case.parameters);
+    group.bench_function(in_operations::<f32>(what, 1), |bencher| {
+        bencher.iter(|| {
+            case.model.accelerations(network, block.states(), &mut workspace, &mut acceleration);
+            case.model.gradient(network, &lambda, &mut workspace, Accumulate::Replace, &mut gradient);
+        });
+    });
     group.finish();
 }
 
-criterion_group! { name = benches; config = work::criterion(); targets = passes, coordinates }
+criterion_group! { name = benches; config = work::criterion(); targets = passes, coordinates, block_rows }
 criterion_main!(benches);

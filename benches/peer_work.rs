@@ -210,9 +210,9 @@ impl<'a> Start<'a> {
             let target: Vec<f32> = target.into_iter().map(|value| value as f32).collect();
             let (mut acceleration, mut lambda) = (vec![0.0; q.len()], vec![0.0; q.len()]);
             let states = States { q: &q, q_dot: &q_dot, conditionals: &[] };
-            self.model.accelerations(&self.parameters, states, &mut workspace, &mut acceleration);
+            self.model.accelerations(self.model.bind(&self.parameters), states, &mut workspace, &mut acceleration);
             loss += Loss::L1.evaluate(&acceleration, &target, batch, &mut lambda).value;
-            self.model.gradient(&self.parameters, &lambda, &mut workspace, accumulate, &mut gradient);
+            self.model.gradient(self.model.bind(&self.parameters), &lambda, &mut workspace, accumulate, &mut gradient);
             accumulate = Accumulate::Add;
         }
         [loss, gradient.iter().map(|&component| f64::from(component).powi(2)).sum::<f64>().sqrt()]

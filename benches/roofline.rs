@@ -99,7 +99,12 @@ impl<'a, 'c> Stages<'a, 'c> {
         let mut acceleration = vec![0.0; rows * PENDULUM];
         self.measure("Euler–Lagrange", &self.layer_products()[0], || {
             for _ in 0..blocks {
-                case.model.accelerations(&case.parameters, block.states(), &mut workspace, &mut acceleration);
+                case.model.accelerations(
+                    case.model.bind(&case.parameters),
+                    block.states(),
+                    &mut workspace,
+                    &mut acceleration,
+                );
             }
         });
         let lambda = vec![1.0 / BATCH as f32; rows * PENDULUM];
@@ -109,7 +114,13 @@ impl<'a, 'c> Stages<'a, 'c> {
             for (group, gradient) in gradients.iter_mut().enumerate() {
                 let mut accumulate = Accumulate::Replace;
                 for _ in partition.blocks(group) {
-                    case.model.gradient(&case.parameters, &lambda, &mut workspace, accumulate, gradient);
+                    case.model.gradient(
+                        case.model.bind(&case.parameters),
+                        &lambda,
+                        &mut workspace,
+                        accumulate,
+                        gradient,
+                    );
                     accumulate = Accumulate::Add;
                 }
             }

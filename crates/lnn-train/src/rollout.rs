@@ -69,7 +69,7 @@ impl<T: Real> LearnedField<T> {
         }
         let block = States { q, q_dot, conditionals };
         let network = trained.network.network();
-        trained.model.accelerations_of_network(network, block, &mut self.workspace, acceleration);
+        trained.model.accelerations(network, block, &mut self.workspace, acceleration);
         for (row, state_dot) in states_dot.chunks_exact_mut(2 * d).enumerate() {
             state_dot[..d].copy_from_slice(&q_dot[row * d..(row + 1) * d]);
             state_dot[d..].copy_from_slice(&acceleration[row * d..(row + 1) * d]);
@@ -213,7 +213,7 @@ mod tests {
                     };
                     let (q, q_dot) = (half(0), half(2));
                     let block = States { q: &q, q_dot: &q_dot, conditionals: &[] };
-                    model.accelerations(&parameters, block, &mut workspace, &mut accelerations);
+                    model.accelerations(model.bind(&parameters), block, &mut workspace, &mut accelerations);
                     let rates = q_dot.chunks_exact(2).zip(accelerations.chunks_exact(2));
                     for (state_dot, (q_dot, q_ddot)) in states_dot.chunks_exact_mut(4).zip(rates) {
                         state_dot[..2].copy_from_slice(q_dot);

@@ -12,13 +12,39 @@ impl<T: Real> JetWorkspace<T> {
     /// # Panics
     /// If `network` has another shape than the workspace.
     pub fn forward(&mut self, network: Mlp<'_, T>) {
+        self.forward_hidden(network, true);
+        let (rows, directions) = (self.rows, self.directions);
+        if rows == 0 {
+            return;
+        }
+        self.output_product(network, directions, 1);
+        let outputs = rows * self.shape.outputs();
+        let value = &mut self.outputs[directions * outputs..(directions + 1) * outputs];
+        add_bias(value, network.bias(self.hidden.len()));
+    }
+
+    /// As [`forward`](Self::forward), for a caller that needs derivatives of f and not f itself, such as an
+    /// Euler–Lagrange equation: the last activation and the last product are left out.
+    ///
+    /// After it [`output`](Self::output) and [`parameter_vjp`](Self::parameter_vjp) panic until the next `forward`.
+    ///
+    /// # Panics
+    /// If `network` has another shape than the workspace.
+    pub fn forward_derivatives(&mut self, network: Mlp<'_, T>) {
+        self.forward_hidden(network, false);
+    }
+
+    /// The hidden layers, of the last one the activation itself only `with_value`.
+    fn forward_hidden(&mut self, network: Mlp<'_, T>, with_value: bool) {
         self.require_network(network.shape());
+        self.has_value = with_value;
         let (rows, directions) = (self.rows, self.directions);
         if rows == 0 {
             return;
         }
         let channels = directions + 1;
         let inputs = self.shape.inputs();
+        let last = self.hidden.len();
         let mut input = Rows { data: &self.inputs[..], width: inputs, stride: inputs };
         for (layer, hidden) in self.hidden.iter_mut().enumerate() {
             let HiddenBuffers { width, stride, ref mut z, .. } = *hidden;
@@ -36,14 +62,11 @@ impl<T: Real> JetWorkspace<T> {
                 second: HiddenBuffers::part(&mut hidden.second, channel),
                 third: HiddenBuffers::part(&mut hidden.third, channel),
                 channel,
+                with_value: with_value || layer + 1 < last,
             };
             with_formula(network.shape().activation(), pass);
             input = Rows { data: &self.carried[..], width, stride };
         }
-        self.output_product(network, directions, 1);
-        let outputs = rows * self.shape.outputs();
-        let value = &mut self.outputs[directions * outputs..channels * outputs];
-        add_bias(value, network.bias(self.hidden.len()));
     }
 
     /// D_i f, `[t, rows, outputs]`, after [`forward`](Self::forward) and before the next block.

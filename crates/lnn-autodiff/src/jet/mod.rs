@@ -6,6 +6,7 @@
 //! | call | layer products | gives |
 //! |---|---|---|
 //! | [`JetWorkspace::forward`] | 1 + t, at the output layer 1 | f, and D_i of every layer |
+//! | [`JetWorkspace::forward_derivatives`] | 1 + t, at the output layer 0 | D_i of every layer, without f |
 //! | [`JetWorkspace::output_tangents`] | t at the output layer, if asked for | D_i f |
 //! | [`JetWorkspace::reverse`] | 1 | Σ_o ȳ_o ∂f_o/∂x |
 //! | [`JetWorkspace::hessian`] | 0 | Σ_o ȳ_o D_i D_j f_o, elementwise |

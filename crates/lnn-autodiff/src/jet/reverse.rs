@@ -38,9 +38,10 @@ impl<T: Real> JetWorkspace<T> {
     /// network with ȳ as cotangent.
     ///
     /// # Panics
-    /// If `gradient` has another length than the parameters.
+    /// If `gradient` has another length than the parameters, or the forward pass was for derivatives only.
     pub fn parameter_vjp(&mut self, accumulate: Accumulate, gradient: &mut [T]) {
         self.require(Purpose::Gradient);
+        self.require_value();
         assert_eq!(gradient.len(), self.shape.parameter_count(), "gradient length");
         let rows = self.rows;
         if accumulate == Accumulate::Replace {

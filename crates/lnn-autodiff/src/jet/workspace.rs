@@ -27,6 +27,8 @@ pub struct JetWorkspace<T> {
     pub(super) purpose: Purpose,
     pub(super) capacity: usize,
     pub(super) rows: usize,
+    /// Whether the block's forward pass made f itself.
+    pub(super) has_value: bool,
     /// The network's inputs `[tangents…, value, u, w, c]`, each `[rows, inputs]`. The forward product reads the
     /// leading t + 1 channels, the weight gradient the trailing 4, each one contiguous run.
     pub(super) inputs: Vec<T>,
@@ -117,6 +119,7 @@ impl<T: Real> JetWorkspace<T> {
             purpose,
             capacity,
             rows: 0,
+            has_value: false,
             inputs: zeros(directions + 1 + 3 * functional, shape.inputs()),
             hidden,
             carried: shared(directions + 1),
@@ -155,13 +158,18 @@ impl<T: Real> JetWorkspace<T> {
     pub fn start(&mut self, rows: usize) -> JetInputs<'_, T> {
         assert!(rows <= self.capacity, "a block of {rows} rows does not fit into a workspace for {}", self.capacity);
         self.rows = rows;
+        self.has_value = false;
         let channel = rows * self.shape.inputs();
         let (tangents, rest) = self.inputs.split_at_mut(self.directions * channel);
         JetInputs { value: &mut rest[..channel], tangents }
     }
 
     /// f, `[rows, outputs]`, after [`forward`](Self::forward).
+    ///
+    /// # Panics
+    /// If the last pass was none, or one for derivatives only.
     pub fn output(&self) -> &[T] {
+        self.require_value();
         let channel = self.rows * self.shape.outputs();
         &self.outputs[self.directions * channel..(self.directions + 1) * channel]
     }
@@ -176,6 +184,9 @@ impl<T: Real> JetWorkspace<T> {
             "the workspace was made for {:?}, but {purpose:?} was asked for",
             self.purpose
         );
+    }
+    pub(super) fn require_value(&self) {
+        assert!(self.has_value, "f itself was not computed: `forward` does, `forward_derivatives` does not");
     }
     pub(super) fn require_network(&self, shape: &MlpShape) {
         assert!(self.shape == *shape, "the workspace was made for {:?}, not {:?}", self.shape, shape);

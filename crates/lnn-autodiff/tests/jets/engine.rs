@@ -25,24 +25,37 @@ fn double<T: Real>(values: &[T]) -> Vec<f64> {
 
 /// All passes that `purpose` allows, in the given workspace.
 pub(crate) fn run_in<T: Real>(case: &Case, workspace: &mut JetWorkspace<T>, purpose: Purpose) -> Passes {
+    passes(case, workspace, purpose, true)
+}
+
+/// All passes of derivatives, after the forward pass that leaves out f itself.
+pub(crate) fn run_derivatives_in<T: Real>(case: &Case, workspace: &mut JetWorkspace<T>) -> Passes {
+    passes(case, workspace, Purpose::Functional, false)
+}
+
+fn passes<T: Real>(case: &Case, workspace: &mut JetWorkspace<T>, purpose: Purpose, with_value: bool) -> Passes {
     let parameters: Vec<T> = cast(&case.parameters);
     let network = case.shape.bind(&parameters).expect("as many parameters as the shape has");
     let inputs = workspace.start(case.rows);
     inputs.value.copy_from_slice(&cast::<T>(&case.x));
     inputs.tangents.copy_from_slice(&cast::<T>(&case.tangents));
-    workspace.forward(network);
-    let mut passes = Passes {
-        output: double(workspace.output()),
-        output_tangents: double(workspace.output_tangents(network)),
-        ..Passes::default()
-    };
+    let mut passes = Passes::default();
+    if with_value {
+        workspace.forward(network);
+        passes.output = double(workspace.output());
+    } else {
+        workspace.forward_derivatives(network);
+    }
+    passes.output_tangents = double(workspace.output_tangents(network));
     if purpose >= Purpose::Gradient {
         workspace.reverse(network, &cast::<T>(&case.output_bar));
         passes.input_bar = double(workspace.input_bar());
-        // Poisoned here and below: an entry that is not written shows.
-        let mut gradient = vec![T::from_f64(f64::NAN); parameters.len()];
-        workspace.parameter_vjp(Accumulate::Replace, &mut gradient);
-        passes.vjp = double(&gradient);
+        if with_value {
+            // Poisoned here and below: an entry that is not written shows.
+            let mut gradient = vec![T::from_f64(f64::NAN); parameters.len()];
+            workspace.parameter_vjp(Accumulate::Replace, &mut gradient);
+            passes.vjp = double(&gradient);
+        }
     }
     if purpose >= Purpose::Hessian {
         let pairs = case.pairs();

@@ -5,7 +5,7 @@ use lnn_autodiff::jet::{Accumulate, JetWorkspace, Purpose};
 use proptest::prelude::*;
 
 use crate::case::{Case, case};
-use crate::engine::{Passes, run, run_in};
+use crate::engine::{Passes, run, run_derivatives_in, run_in};
 
 const PURPOSES: [Purpose; 4] = [Purpose::Forward, Purpose::Gradient, Purpose::Hessian, Purpose::Functional];
 
@@ -51,6 +51,17 @@ proptest! {
             prop_assert_eq!(got, up_to(purpose, want.clone()), "{:?}", purpose);
             prop_assert_eq!((workspace.rows(), workspace.capacity()), (case.rows, capacity));
         }
+    }
+
+    #[test]
+    fn derivatives_alone_are_the_same_bits(case in case(), earlier in 1..8_usize) {
+        let capacity = case.rows.max(earlier);
+        let mut workspace = JetWorkspace::<f64>::new(&case.shape, case.directions, capacity, Purpose::Functional);
+        run_in(&poison(&case, earlier), &mut workspace, Purpose::Functional);
+        let mut want = run::<f64>(&case);
+        want.output.clear();
+        want.vjp.clear();
+        prop_assert_eq!(run_derivatives_in(&case, &mut workspace), want);
     }
 
     #[test]
@@ -100,6 +111,26 @@ fn gradients_add_to_what_is_there() {
     for (twice, once) in vjp.iter().zip(&want.vjp).chain(functional.iter().zip(&want.functional)) {
         assert!((twice - 2.0 * once).abs() <= case.operations() * f64::EPSILON * once.abs(), "{twice} {once}");
     }
+}
+
+fn after_derivatives_only() -> JetWorkspace<f64> {
+    let case = Case::new(&[3, 7, 2], Activation::Tanh, 2, 2, 5);
+    let mut workspace = JetWorkspace::<f64>::new(&case.shape, 2, 2, Purpose::Functional);
+    run_in(&case, &mut workspace, Purpose::Functional);
+    run_derivatives_in(&case, &mut workspace);
+    workspace
+}
+
+#[test]
+#[should_panic(expected = "f itself was not computed")]
+fn the_value_of_an_earlier_pass_is_not_given_out() {
+    after_derivatives_only().output();
+}
+
+#[test]
+#[should_panic(expected = "f itself was not computed")]
+fn the_activations_of_an_earlier_pass_are_not_used() {
+    after_derivatives_only().parameter_vjp(Accumulate::Replace, &mut [0.0; 44]);
 }
 
 /// The sums over rows of a block whose weight gradients are computed in several parts, and of larger ones.

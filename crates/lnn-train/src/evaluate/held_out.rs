@@ -121,7 +121,7 @@ impl HeldOut {
         let range = rows.start * d..rows.end * d;
         let out = &mut out[..range.len()];
         let states = States { q: &self.q[range.clone()], q_dot: &self.q_dot[range.clone()], conditionals: &[] };
-        model.accelerations(parameters, states, workspace, out);
+        model.accelerations(model.bind(parameters), states, workspace, out);
         let error = out.iter().zip(&self.target[range]).map(|(a, b)| (a - b).abs()).sum();
         let mut share = Share::new(error);
         if let ModelWorkspace::Lagrangian(workspace) = workspace {

@@ -8,7 +8,10 @@ const LARGE_NETWORK: usize = 100_000;
 
 /// A batch cut into groups of blocks.
 ///
-/// A block is what the engine computes at once; its rows fit its buffers into cache. A group is a run of
+/// A block is what the engine computes at once. Its rows follow from the network's width: enough that a layer's
+/// products are deep, few enough that a layer's arrays stay in cache. The bench `jets` shows the rate over the rows; it
+/// is level within 4 % from 32 to 256, so that the cache sizes of the machine at hand would decide nothing, while a
+/// run that they cut would not repeat elsewhere. A group is a run of
 /// blocks with one partial gradient, summed in order; the partial gradients are summed in group order.
 /// Threads take groups, so the sum's order and thus every bit of the result is fixed by the batch and
 /// the network alone.

@@ -69,7 +69,7 @@ impl<T: Real> TrainingPlan<T> {
             loss: self.loss,
             batch: self.batch,
             step,
-            parameters: &self.parameters,
+            network: self.model.bind(&self.parameters),
         }
     }
 }
@@ -147,7 +147,7 @@ impl<T: Real> Training<T> {
         let (workers, context, rows) = (&self.workers, self.plan.context(0), self.partition.block_rows());
         rayon::broadcast(|thread| {
             let mut worker = workers[thread.index()].lock().unwrap_or_else(PoisonError::into_inner);
-            let mut gradient = vec![T::ZERO; context.parameters.len()];
+            let mut gradient = vec![T::ZERO; context.model.parameter_count()];
             // The first step meets the same data and returns their error.
             let _ = worker.run(&context, 0..rows, Accumulate::Replace, &mut gradient);
         });

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use lnn_autodiff::Real;
 use lnn_autodiff::jet::Accumulate;
+use lnn_autodiff::{Mlp, Real};
 use lnn_physics::System;
 use lnn_physics::sampling::{Interval, StateSampler};
 
@@ -23,7 +23,7 @@ pub(super) struct BlockContext<'a, T> {
     pub(super) loss: Loss,
     pub(super) batch: usize,
     pub(super) step: u64,
-    pub(super) parameters: &'a [T],
+    pub(super) network: Mlp<'a, T>,
 }
 
 /// Buffers for one block at a time, allocated once a thread.
@@ -86,10 +86,10 @@ impl<T: Real> Worker<T> {
         let states = States { q: &self.q[range], q_dot: &self.q_dot[range], conditionals: &[] };
         let acceleration = &mut self.acceleration[range];
         let lambda = &mut self.lambda[range];
-        context.model.accelerations(context.parameters, states, &mut self.workspace, acceleration);
+        context.model.accelerations(context.network, states, &mut self.workspace, acceleration);
         let loss = context.loss.evaluate(acceleration, &self.target[range], context.batch, lambda);
         if loss.non_finite == 0 {
-            context.model.gradient(context.parameters, lambda, &mut self.workspace, accumulate, gradient);
+            context.model.gradient(context.network, lambda, &mut self.workspace, accumulate, gradient);
         }
         Ok(loss)
     }

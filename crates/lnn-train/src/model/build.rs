@@ -99,6 +99,6 @@ mod tests {
         let model = with_mass(1.0).expect("usable");
         let parameters = vec![0.1; model.parameter_count()];
         let states = States { q: &[0.1, 0.2, 0.3, 0.4], q_dot: &[1.0, 2.0], conditionals: &[] };
-        model.accelerations(&parameters, states, &mut model.workspace(2, false), &mut [0.0; 4]);
+        model.accelerations(model.bind(&parameters), states, &mut model.workspace(2, false), &mut [0.0; 4]);
     }
 }

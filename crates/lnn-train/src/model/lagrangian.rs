@@ -5,7 +5,7 @@ use lnn_autodiff::jet::{Accumulate, JetWorkspace, Purpose};
 use lnn_autodiff::pseudoinverse::{MAX_DIMENSION, RankDeficientTerms, SymmetricFactors, Tolerance};
 use lnn_autodiff::{Mlp, MlpShape, Real};
 
-use super::{ModelError, States, bind, not_negative};
+use super::{ModelError, States, not_negative};
 
 /// `L(q, q̇, c) = ½ m |q̇|² + net(features(q, q̇, c))`.
 ///
@@ -21,7 +21,8 @@ pub struct LagrangianNetwork {
     pairs: Vec<(usize, usize)>,
 }
 
-/// Buffers of one block and, after [`LagrangianNetwork::evaluate`], its results.
+/// Buffers of one block and, after [`LagrangianNetwork::evaluate`] or
+/// [`accelerate`](LagrangianNetwork::accelerate), its results.
 #[derive(Clone, Debug)]
 pub struct LagrangianWorkspace<T> {
     rows: usize,
@@ -145,32 +146,56 @@ impl LagrangianNetwork {
         }
     }
 
-    /// Features → jets → Euler–Lagrange → solve; the results stay in the workspace.
-    ///
-    /// # Panics
-    /// If the block has more rows than the workspace, or `parameters` has another length than the
-    /// network.
-    pub fn evaluate<T: Real>(&self, parameters: &[T], states: States<'_, T>, workspace: &mut LagrangianWorkspace<T>) {
-        self.evaluate_network(bind(&self.shape, parameters), states, workspace);
-    }
-
-    /// As [`evaluate`](Self::evaluate), for a network that is bound to its parameters already.
+    /// Features → jets → Euler–Lagrange → solve, then L and the energy; the results stay in the workspace.
     ///
     /// # Panics
     /// If the block has more rows than the workspace, or the network has another shape.
-    pub fn evaluate_network<T: Real>(
+    pub fn evaluate<T: Real>(
         &self,
         network: Mlp<'_, T>,
         states: States<'_, T>,
         workspace: &mut LagrangianWorkspace<T>,
     ) {
+        self.derive(network, states, workspace, true);
+        self.energy(states.q_dot, workspace);
+    }
+
+    /// As [`evaluate`](Self::evaluate) without L and the energy, which the motion has no need of:
+    /// [`LagrangianWorkspace::lagrangian`] and [`LagrangianWorkspace::energy`] are NaN.
+    ///
+    /// # Panics
+    /// As for [`evaluate`](Self::evaluate).
+    pub fn accelerate<T: Real>(
+        &self,
+        network: Mlp<'_, T>,
+        states: States<'_, T>,
+        workspace: &mut LagrangianWorkspace<T>,
+    ) {
+        self.derive(network, states, workspace, false);
+        let rows = workspace.rows;
+        for unknown in [&mut workspace.lagrangian, &mut workspace.energy] {
+            unknown[..rows].fill(T::from_f64(f64::NAN));
+        }
+    }
+
+    /// H, r, p and q̈; with the network's value too, if the Lagrangian itself is wanted.
+    fn derive<T: Real>(
+        &self,
+        network: Mlp<'_, T>,
+        states: States<'_, T>,
+        ws: &mut LagrangianWorkspace<T>,
+        with_value: bool,
+    ) {
         let d = self.features.degrees_of_freedom();
         let rows = states.q.len() / d;
-        let ws = workspace;
         ws.rows = rows;
         let slope = &mut ws.slope[..rows * self.features.len()];
         self.features.seed(states.q, states.q_dot, states.conditionals, ws.jets.start(rows), slope);
-        ws.jets.forward(network);
+        if with_value {
+            ws.jets.forward(network);
+        } else {
+            ws.jets.forward_derivatives(network);
+        }
         ws.jets.reverse(network, &ws.ones[..rows]);
         ws.jets.hessian(&self.pairs, &mut ws.second[..rows * self.pairs.len()]);
         let (force, momentum) = (&mut ws.force[..rows * d], &mut ws.momentum[..rows * d]);
@@ -184,11 +209,10 @@ impl LagrangianNetwork {
         }
     }
 
-    /// H, r, p, L and the energy `q̇·p − L` from the network's derivatives and the residual mass.
+    /// H, r and p from the network's derivatives and the residual mass.
     fn assemble<T: Real>(&self, q_dot: &[T], ws: &mut LagrangianWorkspace<T>) {
         let d = ws.dof;
         let mass = T::from_f64(self.residual_mass);
-        let half_mass = T::from_f64(0.5 * self.residual_mass);
         for row in 0..ws.rows {
             let second = &ws.second[row * self.pairs.len()..(row + 1) * self.pairs.len()];
             let matrix = &mut ws.mass_matrix[row * d * d..(row + 1) * d * d];
@@ -197,15 +221,24 @@ impl LagrangianNetwork {
                 matrix[i * d + j] = value;
                 matrix[j * d + i] = value;
             }
-            let mut lagrangian = ws.jets.output()[row];
-            let mut product = T::ZERO;
             for i in 0..d {
-                let velocity = q_dot[row * d + i];
                 matrix[i * d + i] += mass;
                 ws.force[row * d + i] -= mixed[i];
-                ws.momentum[row * d + i] += mass * velocity;
+                ws.momentum[row * d + i] += mass * q_dot[row * d + i];
+            }
+        }
+    }
+
+    /// L and the energy `q̇·p − L`.
+    fn energy<T: Real>(&self, q_dot: &[T], ws: &mut LagrangianWorkspace<T>) {
+        let d = ws.dof;
+        let half_mass = T::from_f64(0.5 * self.residual_mass);
+        for (row, q_dot) in q_dot.chunks_exact(d).enumerate() {
+            let mut lagrangian = ws.jets.output()[row];
+            let mut product = T::ZERO;
+            for (&velocity, &momentum) in q_dot.iter().zip(&ws.momentum[row * d..]) {
                 lagrangian += half_mass * velocity * velocity;
-                product += velocity * ws.momentum[row * d + i];
+                product += velocity * momentum;
             }
             ws.lagrangian[row] = lagrangian;
             ws.energy[row] = product - lagrangian;
@@ -218,16 +251,15 @@ impl LagrangianNetwork {
     /// lost rank add the two constant-rank terms, in two further sweeps of the block.
     ///
     /// # Panics
-    /// If the workspace was not made for training.
+    /// If the workspace was not made for training, or the network has another shape.
     pub fn gradient<T: Real>(
         &self,
-        parameters: &[T],
+        network: Mlp<'_, T>,
         lambda: &[T],
         workspace: &mut LagrangianWorkspace<T>,
         accumulate: Accumulate,
         gradient: &mut [T],
     ) {
-        let network = bind(&self.shape, parameters);
         let LagrangianWorkspace { rows, dof: d, jets, slope, force, acceleration, factors, adjoint, .. } = workspace;
         let (rows, d) = (*rows, *d);
         let n = self.features.len();
@@ -295,11 +327,11 @@ impl<T: Real> LagrangianWorkspace<T> {
     pub fn momentum(&self) -> &[T] {
         &self.momentum[..self.rows * self.dof]
     }
-    /// L, `[rows]`.
+    /// L, `[rows]`; NaN after [`LagrangianNetwork::accelerate`].
     pub fn lagrangian(&self) -> &[T] {
         &self.lagrangian[..self.rows]
     }
-    /// E = q̇·p − L, `[rows]`: conserved along the learned motion.
+    /// E = q̇·p − L, `[rows]`: conserved along the learned motion; NaN after [`LagrangianNetwork::accelerate`].
     pub fn energy(&self) -> &[T] {
         &self.energy[..self.rows]
     }

@@ -97,17 +97,6 @@ pub struct States<'a, T> {
     pub conditionals: &'a [T],
 }
 
-/// The network of `shape` with these parameters.
-///
-/// # Panics
-/// If their number is another than the shape's.
-fn bind<'a, T: Real>(shape: &'a MlpShape, parameters: &'a [T]) -> Mlp<'a, T> {
-    match shape.bind(parameters) {
-        Ok(network) => network,
-        Err(error) => panic!("{error}"),
-    }
-}
-
 /// Refuses a number that is negative or not finite.
 fn not_negative(name: &'static str, given: f64) -> Result<(), ModelError> {
     if given.is_finite() && given >= 0.0 {
@@ -143,25 +132,23 @@ impl Model {
             Self::Plain(model) => ModelWorkspace::Plain(Box::new(model.workspace(capacity, training))),
         }
     }
-    /// Accelerations `[rows, d]` of a block.
+    /// The network with these parameters, as the other methods take it.
     ///
     /// # Panics
-    /// If the workspace belongs to another kind of model, or a length does not fit.
-    pub fn accelerations<T: Real>(
-        &self,
-        parameters: &[T],
-        states: States<'_, T>,
-        workspace: &mut ModelWorkspace<T>,
-        out: &mut [T],
-    ) {
-        self.accelerations_of_network(bind(self.shape(), parameters), states, workspace, out);
+    /// If their number is another than the model's.
+    pub fn bind<'a, T: Real>(&'a self, parameters: &'a [T]) -> Mlp<'a, T> {
+        match self.shape().bind(parameters) {
+            Ok(network) => network,
+            Err(error) => panic!("{error}"),
+        }
     }
-    /// As [`accelerations`](Self::accelerations), for a network that is bound to its parameters already: with
-    /// [`PackedMlp`](lnn_autodiff::jet::PackedMlp) the way for many blocks of few rows.
+    /// Accelerations `[rows, d]` of a block. For many blocks of few rows the network is best a
+    /// [`PackedMlp`](lnn_autodiff::jet::PackedMlp).
     ///
     /// # Panics
-    /// As for [`accelerations`](Self::accelerations), or if the network has another shape than the model's.
-    pub fn accelerations_of_network<T: Real>(
+    /// If the workspace belongs to another kind of model, the network has another shape than the model's, or a
+    /// length does not fit.
+    pub fn accelerations<T: Real>(
         &self,
         network: Mlp<'_, T>,
         states: States<'_, T>,
@@ -172,11 +159,11 @@ impl Model {
         assert_eq!(lengths, (out.len(), out.len()), "q, q_dot and the accelerations have one length");
         match (self, workspace) {
             (Self::Lagrangian(model), ModelWorkspace::Lagrangian(workspace)) => {
-                model.evaluate_network(network, states, workspace);
+                model.accelerate(network, states, workspace);
                 out.copy_from_slice(workspace.acceleration());
             }
             (Self::Plain(model), ModelWorkspace::Plain(workspace)) => {
-                model.accelerations_of_network(network, states, workspace, out);
+                model.accelerations(network, states, workspace, out);
             }
             _ => panic!("the workspace was made for another kind of model"),
         }
@@ -187,7 +174,7 @@ impl Model {
     /// If the workspace belongs to another kind of model or was not made for training.
     pub fn gradient<T: Real>(
         &self,
-        parameters: &[T],
+        network: Mlp<'_, T>,
         lambda: &[T],
         workspace: &mut ModelWorkspace<T>,
         accumulate: Accumulate,
@@ -195,10 +182,10 @@ impl Model {
     ) {
         match (self, workspace) {
             (Self::Lagrangian(model), ModelWorkspace::Lagrangian(workspace)) => {
-                model.gradient(parameters, lambda, workspace, accumulate, gradient);
+                model.gradient(network, lambda, workspace, accumulate, gradient);
             }
             (Self::Plain(model), ModelWorkspace::Plain(workspace)) => {
-                model.gradient(parameters, lambda, workspace, accumulate, gradient);
+                model.gradient(network, lambda, workspace, accumulate, gradient);
             }
             _ => panic!("the workspace was made for another kind of model"),
         }

@@ -4,7 +4,7 @@ use lnn_autodiff::features::FeatureMap;
 use lnn_autodiff::jet::{Accumulate, JetWorkspace, Purpose};
 use lnn_autodiff::{Mlp, MlpShape, Real};
 
-use super::{ModelError, States, bind};
+use super::{ModelError, States};
 
 /// `q̈ = output_scale · net(features(q, q̇, c))`.
 #[derive(Clone, Debug)]
@@ -78,20 +78,6 @@ impl PlainNetwork {
     /// If the block has more rows than the workspace, or a length does not fit.
     pub fn accelerations<T: Real>(
         &self,
-        parameters: &[T],
-        states: States<'_, T>,
-        workspace: &mut PlainWorkspace<T>,
-        out: &mut [T],
-    ) {
-        self.accelerations_of_network(bind(&self.shape, parameters), states, workspace, out);
-    }
-
-    /// As [`accelerations`](Self::accelerations), for a network that is bound to its parameters already.
-    ///
-    /// # Panics
-    /// If the block has more rows than the workspace, or a length does not fit.
-    pub fn accelerations_of_network<T: Real>(
-        &self,
         network: Mlp<'_, T>,
         states: States<'_, T>,
         workspace: &mut PlainWorkspace<T>,
@@ -114,7 +100,7 @@ impl PlainNetwork {
     /// If the workspace was not made for training.
     pub fn gradient<T: Real>(
         &self,
-        parameters: &[T],
+        network: Mlp<'_, T>,
         lambda: &[T],
         workspace: &mut PlainWorkspace<T>,
         accumulate: Accumulate,
@@ -125,7 +111,7 @@ impl PlainNetwork {
         for (bar, &lambda) in output_bar.iter_mut().zip(lambda) {
             *bar = scale * lambda;
         }
-        workspace.jets.reverse(bind(&self.shape, parameters), output_bar);
+        workspace.jets.reverse(network, output_bar);
         workspace.jets.parameter_vjp(accumulate, gradient);
     }
 }

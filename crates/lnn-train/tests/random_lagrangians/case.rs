@@ -2,7 +2,7 @@
 
 use lnn_autodiff::features::{Feature, FeatureMap};
 use lnn_autodiff::jet::Accumulate;
-use lnn_autodiff::{Activation, MlpShape};
+use lnn_autodiff::{Activation, Mlp, MlpShape};
 use lnn_train::model::{LagrangianNetwork, LagrangianWorkspace, States};
 
 use crate::numbers::Numbers;
@@ -95,17 +95,20 @@ impl Case {
     pub(crate) fn lambda(&self, row: usize) -> &[f64] {
         &self.lambda[row * self.dof()..(row + 1) * self.dof()]
     }
+    fn bind<'a>(&'a self, parameters: &'a [f64]) -> Mlp<'a, f64> {
+        self.model.shape().bind(parameters).expect("as many parameters as the shape has")
+    }
     /// The batched pipeline at other parameters.
     pub(crate) fn evaluate(&self, parameters: &[f64]) -> LagrangianWorkspace<f64> {
         let mut workspace = self.model.workspace(self.rows, true);
         let states = States { q: &self.q, q_dot: &self.q_dot, conditionals: &self.conditionals };
-        self.model.evaluate(parameters, states, &mut workspace);
+        self.model.evaluate(self.bind(parameters), states, &mut workspace);
         workspace
     }
     /// `∂/∂θ Σ λ·q̈` by the batched adjoint.
     pub(crate) fn gradient(&self, workspace: &mut LagrangianWorkspace<f64>) -> Vec<f64> {
         let mut gradient = vec![0.0; self.parameters.len()];
-        self.model.gradient(&self.parameters, &self.lambda, workspace, Accumulate::Replace, &mut gradient);
+        self.model.gradient(self.bind(&self.parameters), &self.lambda, workspace, Accumulate::Replace, &mut gradient);
         gradient
     }
     /// n ε: each layer adds its inputs' products and about 20 operations of the activation's derivatives; features,

@@ -22,6 +22,8 @@ pub(in crate::jet) struct ForwardPass<'a, T> {
     pub(in crate::jet) third: &'a mut [T],
     /// Numbers a channel.
     pub(in crate::jet) channel: usize,
+    /// Whether a itself is wanted; else it is not written anywhere.
+    pub(in crate::jet) with_value: bool,
 }
 
 impl<T: Real> WithFormula for ForwardPass<'_, T> {
@@ -30,64 +32,58 @@ impl<T: Real> WithFormula for ForwardPass<'_, T> {
     /// With the fewest derivatives that give what is asked for.
     fn run<F: Formula>(self) {
         let has_tangents = self.z.len() > self.channel;
-        if !self.third.is_empty() {
-            vectorised(
-                self,
-                #[inline(always)]
-                |pass| pass.kernel::<F, 4>(),
-            );
-        } else if !self.second.is_empty() {
-            vectorised(
-                self,
-                #[inline(always)]
-                |pass| pass.kernel::<F, 3>(),
-            );
-        } else if has_tangents || !self.first.is_empty() {
-            vectorised(
-                self,
-                #[inline(always)]
-                |pass| pass.kernel::<F, 2>(),
-            );
-        } else {
-            vectorised(
-                self,
-                #[inline(always)]
-                |pass| pass.kernel::<F, 1>(),
-            );
+        let orders = match (&self.first, &self.second, &self.third) {
+            (_, _, third) if !third.is_empty() => 4,
+            (_, second, _) if !second.is_empty() => 3,
+            (first, _, _) if has_tangents || !first.is_empty() => 2,
+            _ => 1,
+        };
+        macro_rules! with_orders {
+            ($($orders:literal)*) => {
+                match (orders, self.with_value) {
+                    $(($orders, true) => vectorised(self, #[inline(always)] |pass| pass.kernel::<F, $orders, true>()),
+                    ($orders, false) => vectorised(self, #[inline(always)] |pass| pass.kernel::<F, $orders, false>()),)*
+                    _ => unreachable!("1 to 4 derivatives, not {orders}"),
+                }
+            };
         }
+        with_orders!(1 2 3 4);
     }
 }
 
 impl<T: Real> ForwardPass<'_, T> {
     #[inline(always)]
-    fn kernel<F: Formula, const ORDERS: usize>(self) {
+    fn kernel<F: Formula, const ORDERS: usize, const VALUE: bool>(self) {
         let channel = self.channel / LANES;
         let directions = self.z.len() / self.channel - 1;
-        let (z, bias) = (groups(self.z), groups(self.bias));
-        let (carried, value) = (groups_mut(self.carried), groups_mut(self.value));
-        let (first, second, third) = (groups_mut(self.first), groups_mut(self.second), groups_mut(self.third));
-        for row in 0..channel / bias.len() {
-            for column in 0..bias.len() {
-                let at = row * bias.len() + column;
-                let (z_here, bias) = (z[directions * channel + at], bias[column]);
+        let (z_tan, z) = groups(self.z).split_at(directions * channel);
+        let bias = groups(self.bias);
+        let (carried_tan, carried) = groups_mut(self.carried).split_at_mut(directions * channel);
+        let kept = [groups_mut(self.value), groups_mut(self.first), groups_mut(self.second), groups_mut(self.third)];
+        for (row, z) in z.chunks_exact(bias.len()).enumerate() {
+            let start = row * bias.len();
+            for (column, (z, bias)) in z.iter().zip(bias).enumerate() {
+                let at = start + column;
                 let mut results = [[T::ZERO; LANES]; ORDERS];
                 for lane in 0..LANES {
-                    let derivatives = F::derivatives(z_here[lane] + bias[lane]);
-                    for order in 0..ORDERS {
+                    let derivatives = F::derivatives(z[lane] + bias[lane]);
+                    for order in usize::from(!VALUE)..ORDERS {
                         results[order][lane] = derivatives[order];
                     }
                 }
-                carried[directions * channel + at] = results[0];
-                for (out, order) in [(&mut *value, 0), (first, 1), (second, 2), (third, 3)] {
-                    if order < ORDERS && !out.is_empty() {
-                        out[at] = results[order];
+                if VALUE {
+                    carried[at] = results[0];
+                }
+                for order in usize::from(!VALUE)..ORDERS {
+                    if !kept[order].is_empty() {
+                        kept[order][at] = results[order];
                     }
                 }
                 if ORDERS > 1 {
                     let slope = results[1];
                     for direction in 0..directions {
-                        let z_tan = z[direction * channel + at];
-                        carried[direction * channel + at] = each(|lane| slope[lane] * z_tan[lane]);
+                        let z_tan = z_tan[direction * channel + at];
+                        carried_tan[direction * channel + at] = each(|lane| slope[lane] * z_tan[lane]);
                     }
                 }
             }
@@ -117,7 +113,17 @@ mod tests {
                 let [value, first, second, third] = &mut out[..] else { unreachable!() };
                 with_formula(
                     activation,
-                    ForwardPass { z: &z, bias: &bias, carried: &mut carried, value, first, second, third, channel },
+                    ForwardPass {
+                        z: &z,
+                        bias: &bias,
+                        carried: &mut carried,
+                        value,
+                        first,
+                        second,
+                        third,
+                        channel,
+                        with_value: true,
+                    },
                 );
                 for i in 0..channel {
                     let want = activation.derivatives(z[directions * channel + i] + bias[i % stride]);

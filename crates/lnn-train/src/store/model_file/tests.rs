@@ -146,7 +146,7 @@ fn a_loaded_model_gives_the_accelerations_of_the_saved_one() {
     let states = States { q: &q, q_dot: &q_dot, conditionals: &[] };
     let accelerations = |model: &Model, parameters: &[f64]| {
         let mut out = vec![0.0; 6];
-        model.accelerations(parameters, states, &mut model.workspace(3, false), &mut out);
+        model.accelerations(model.bind(parameters), states, &mut model.workspace(3, false), &mut out);
         out.iter().map(|value| value.to_bits()).collect::<Vec<u64>>()
     };
     for kind in [
