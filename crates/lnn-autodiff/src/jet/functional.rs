@@ -7,7 +7,7 @@
 use super::Accumulate;
 use super::elementwise::{AdjointPass, DirectionalPass, add_rows, combine};
 use super::product::{Rows, outer, times_weight, times_weight_transposed};
-use super::workspace::{HiddenBuffers, JetWorkspace, Purpose};
+use super::workspace::{AdjointsHeld, HiddenBuffers, JetWorkspace, Purpose};
 use crate::{Mlp, Real};
 
 impl<T: Real> JetWorkspace<T> {
@@ -38,6 +38,7 @@ impl<T: Real> JetWorkspace<T> {
         assert_eq!(a.len(), rows * self.shape.inputs(), "a: rows × inputs");
         assert_eq!(u.len(), rows * directions, "u: rows × directions");
         assert_eq!(w.len(), rows * directions, "w: rows × directions");
+        self.adjoints_held = AdjointsHeld::Functional;
         if rows == 0 {
             self.clear(accumulate, gradient);
             return;

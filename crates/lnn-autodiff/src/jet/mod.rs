@@ -11,6 +11,8 @@
 //! | [`JetWorkspace::reverse`] | 1 | Σ_o ȳ_o ∂f_o/∂x |
 //! | [`JetWorkspace::hessian`] | 0 | Σ_o ȳ_o D_i D_j f_o, elementwise |
 //! | [`JetWorkspace::functional_gradient`] | 1 + 3 + 4 | ∂/∂θ Σ_o ȳ_o (D_a − D_u D_w) f_o |
+//! | [`JetWorkspace::directional_gradient`] | 1 + 1 + 2 | ∂/∂θ Σ_o ȳ_o D_a f_o |
+//! | [`JetWorkspace::input_cotangents`] | 3 or 1 at the first layer | the same by the inputs, if asked for |
 //!
 //! With t = d + 1 (the d unit velocities and (q̇, 0)) that is d + 11 products for a whole training
 //! step of a Lagrangian network. `docs/derivations/2-adjoint.md` derives the recurrences; the names
@@ -20,16 +22,19 @@
 //! over channels × rows, followed by one elementwise pass.
 
 mod buffer;
+mod directional;
 mod elementwise;
 mod forward;
 mod functional;
 mod hessian;
+mod input_cotangents;
 mod narrow;
 mod packed;
 mod product;
 mod reverse;
 mod workspace;
 
+pub use input_cotangents::InputCotangents;
 pub use packed::PackedMlp;
 pub(crate) use packed::PackedWeights;
 pub use workspace::{JetInputs, JetWorkspace, Purpose};

@@ -3,7 +3,7 @@
 use super::Accumulate;
 use super::elementwise::{add_rows, multiply};
 use super::product::{Rows, outer, times_weight};
-use super::workspace::{HiddenBuffers, JetWorkspace, Purpose};
+use super::workspace::{AdjointsHeld, HiddenBuffers, JetWorkspace, Purpose};
 use crate::{Mlp, Real};
 
 impl<T: Real> JetWorkspace<T> {
@@ -16,6 +16,7 @@ impl<T: Real> JetWorkspace<T> {
     pub fn reverse(&mut self, network: Mlp<'_, T>, output_bar: &[T]) {
         self.require(Purpose::Gradient);
         self.require_network(network.shape());
+        self.adjoints_held = AdjointsHeld::None;
         let (rows, inputs, outputs) = (self.rows, self.shape.inputs(), self.shape.outputs());
         assert_eq!(output_bar.len(), rows * outputs, "ȳ: rows × outputs");
         self.output_bar[..rows * outputs].copy_from_slice(output_bar);
@@ -42,6 +43,7 @@ impl<T: Real> JetWorkspace<T> {
     pub fn parameter_vjp(&mut self, accumulate: Accumulate, gradient: &mut [T]) {
         self.require(Purpose::Gradient);
         self.require_value();
+        self.adjoints_held = AdjointsHeld::None;
         assert_eq!(gradient.len(), self.shape.parameter_count(), "gradient length");
         let rows = self.rows;
         if accumulate == Accumulate::Replace {
@@ -69,7 +71,7 @@ impl<T: Real> JetWorkspace<T> {
         }
     }
 
-    /// Right factors of a layer's weight gradient: `[value, u, w, c]` of its input.
+    /// Right factors of a layer's weight gradient: `[value, u, w, c]` of its input, or `[value, c]`.
     pub(super) fn right_factors(&self, layer: usize) -> Rows<&[T]> {
         match layer.checked_sub(1) {
             None => {

@@ -13,7 +13,17 @@ pub enum Purpose {
     Gradient,
     /// Also second derivatives.
     Hessian,
-    /// Also the parameter gradient of a directional functional.
+    /// Also the parameter gradient of a directional derivative.
+    Directional,
+    /// Also the parameter gradient of a functional of second directional derivatives.
+    Functional,
+}
+
+/// Whose adjoints [`JetWorkspace::bars`] holds of the first hidden layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AdjointsHeld {
+    None,
+    Directional,
     Functional,
 }
 
@@ -29,16 +39,17 @@ pub struct JetWorkspace<T> {
     pub(super) rows: usize,
     /// Whether the block's forward pass made f itself.
     pub(super) has_value: bool,
-    /// The network's inputs `[tangents…, value, u, w, c]`, each `[rows, inputs]`. The forward product reads the
-    /// leading t + 1 channels, the weight gradient the trailing 4, each one contiguous run.
+    pub(super) adjoints_held: AdjointsHeld,
+    /// The network's inputs `[tangents…, value, u, w, c]`, each `[rows, inputs]`, or `[tangents…, value, c]`. The
+    /// forward product reads the leading t + 1 channels, the weight gradient those from the value on.
     pub(super) inputs: Vec<T>,
     pub(super) hidden: Vec<HiddenBuffers<T>>,
     /// `[ȧ…, a]` of the layer that was computed last: the next product's input.
     pub(super) carried: Buffer<T>,
     /// `[z̄, ż̄^u, ż̄^w, δσ′]` of the layer at hand, the left factors of its weight gradient in the order of
-    /// [`HiddenBuffers::activations`]; without the functional δσ′ only.
+    /// [`HiddenBuffers::activations`]; of a directional derivative `[z̄, δσ′]`, of a plain gradient δσ′.
     pub(super) bars: Buffer<T>,
-    /// `[β, α^u, α^w]` of the layer at hand.
+    /// `[β, α^u, α^w]` of the layer at hand, or β.
     pub(super) above: Buffer<T>,
     /// The bias of the layer at hand, or its gradient; one padded row.
     pub(super) bias_row: Buffer<T>,
@@ -50,6 +61,10 @@ pub struct JetWorkspace<T> {
     pub(super) output_bar: Vec<T>,
     /// `[rows, inputs]`.
     pub(super) input_bar: Vec<T>,
+    /// `[x̄, x̄_u, x̄_w]`, each `[rows, inputs]`.
+    pub(super) input_cotangents: Vec<T>,
+    /// D_a f, `[rows, outputs]`.
+    pub(super) directional_output: Vec<T>,
 }
 
 /// What one hidden layer keeps between passes, each `[channels][rows][stride]`.
@@ -66,7 +81,8 @@ pub(super) struct HiddenBuffers<T> {
     pub(super) delta: Buffer<T>,
     /// `[ż^u, ż^w]`.
     pub(super) z_directional: Buffer<T>,
-    /// `[a, ȧ^u, ȧ^w, c_a]`: the right factors of the next layer's weight gradient; without the functional a only.
+    /// `[a, ȧ^u, ȧ^w, c_a]`, the right factors of the next layer's weight gradient; of a directional derivative
+    /// `[a, c_a]`, of a plain gradient a.
     pub(super) activations: Buffer<T>,
 }
 
@@ -92,6 +108,7 @@ impl<T: Real> JetWorkspace<T> {
     pub fn new(shape: &MlpShape, directions: usize, capacity: usize, purpose: Purpose) -> Self {
         let only_for = |least: Purpose, channels: usize| if purpose >= least { channels } else { 0 };
         let (gradient, functional) = (only_for(Purpose::Gradient, 1), only_for(Purpose::Functional, 1));
+        let directional = only_for(Purpose::Directional, 1);
         let widths = &shape.dimensions()[1..=shape.hidden_layers()];
         let hidden: Vec<_> = widths
             .iter()
@@ -107,7 +124,7 @@ impl<T: Real> JetWorkspace<T> {
                     third: buffer(functional),
                     delta: buffer(gradient),
                     z_directional: buffer(2 * functional),
-                    activations: buffer(gradient + 3 * functional),
+                    activations: buffer(gradient + directional + 2 * functional),
                 }
             })
             .collect();
@@ -120,16 +137,19 @@ impl<T: Real> JetWorkspace<T> {
             capacity,
             rows: 0,
             has_value: false,
-            inputs: zeros(directions + 1 + 3 * functional, shape.inputs()),
+            adjoints_held: AdjointsHeld::None,
+            inputs: zeros(directions + 1 + directional + 2 * functional, shape.inputs()),
             hidden,
             carried: shared(directions + 1),
-            bars: shared(gradient + 3 * functional),
-            above: shared(3 * functional),
+            bars: shared(gradient + directional + 2 * functional),
+            above: shared(directional + 2 * functional),
             bias_row: Buffer::new(widest),
             lanes: Buffer::new(gradient * shape.widest() * LANES),
             outputs: zeros(directions + 1, shape.outputs()),
             output_bar: zeros(1, shape.outputs()),
             input_bar: zeros(gradient, shape.inputs()),
+            input_cotangents: zeros(directional + 2 * functional, shape.inputs()),
+            directional_output: zeros(directional, shape.outputs()),
             shape: shape.clone(),
         }
     }
@@ -159,6 +179,7 @@ impl<T: Real> JetWorkspace<T> {
         assert!(rows <= self.capacity, "a block of {rows} rows does not fit into a workspace for {}", self.capacity);
         self.rows = rows;
         self.has_value = false;
+        self.adjoints_held = AdjointsHeld::None;
         let channel = rows * self.shape.inputs();
         let (tangents, rest) = self.inputs.split_at_mut(self.directions * channel);
         JetInputs { value: &mut rest[..channel], tangents }

@@ -1,7 +1,7 @@
 //! One full pass of the batched engine.
 
 use lnn_autodiff::Real;
-use lnn_autodiff::jet::{Accumulate, JetWorkspace, Purpose};
+use lnn_autodiff::jet::{Accumulate, InputCotangents, JetWorkspace, Purpose};
 
 use crate::case::Case;
 
@@ -14,6 +14,12 @@ pub(crate) struct Passes {
     pub(crate) vjp: Vec<f64>,
     pub(crate) hessian: Vec<f64>,
     pub(crate) functional: Vec<f64>,
+    /// `[x̄, x̄_u, x̄_w]` of the functional.
+    pub(crate) input_cotangents: Vec<f64>,
+    pub(crate) directional: Vec<f64>,
+    pub(crate) directional_output: Vec<f64>,
+    /// x̄ of the directional derivative.
+    pub(crate) directional_input: Vec<f64>,
 }
 
 pub(crate) fn cast<T: Real>(values: &[f64]) -> Vec<T> {
@@ -63,11 +69,22 @@ fn passes<T: Real>(case: &Case, workspace: &mut JetWorkspace<T>, purpose: Purpos
         workspace.hessian(&pairs, &mut hessian);
         passes.hessian = double(&hessian);
     }
+    if purpose >= Purpose::Directional {
+        let mut gradient = vec![T::from_f64(f64::NAN); parameters.len()];
+        workspace.directional_gradient(network, &cast::<T>(&case.a), Accumulate::Replace, &mut gradient);
+        passes.directional = double(&gradient);
+        passes.directional_output = double(workspace.directional_output(network));
+        let cotangents = workspace.input_cotangents(network);
+        assert!(cotangents.u.is_empty() && cotangents.w.is_empty());
+        passes.directional_input = double(cotangents.value);
+    }
     if purpose >= Purpose::Functional {
         let mut gradient = vec![T::from_f64(f64::NAN); parameters.len()];
         let [a, u, w] = [&case.a, &case.u, &case.w].map(|values| cast::<T>(values));
         workspace.functional_gradient(network, &a, &u, &w, Accumulate::Replace, &mut gradient);
         passes.functional = double(&gradient);
+        let InputCotangents { value, u, w } = workspace.input_cotangents(network);
+        passes.input_cotangents = [value, u, w].concat().iter().map(|x| x.to_f64()).collect();
     }
     passes
 }

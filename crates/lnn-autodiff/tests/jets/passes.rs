@@ -122,20 +122,52 @@ fn direction(case: &Case, row: usize, coefficients: &[f64]) -> Vec<f64> {
     sum
 }
 
-/// Σ ȳ·f and Σ ȳ·(D_a − D_u D_w) f of the block over any scalar of the parameters.
+/// The block's inputs over any scalar, each `[rows, inputs]`.
+struct Inputs<S> {
+    x: Vec<S>,
+    u: Vec<S>,
+    w: Vec<S>,
+    a: Vec<S>,
+}
+
+impl<S: Scalar> Inputs<S> {
+    fn new(case: &Case, lift: impl Fn(f64) -> S) -> Self {
+        let along = |coefficients: &[f64]| -> Vec<S> {
+            (0..case.rows).flat_map(|row| direction(case, row, coefficients)).map(&lift).collect()
+        };
+        let lifted = |values: &[f64]| -> Vec<S> { values.iter().map(|&x| lift(x)).collect() };
+        Self { x: lifted(&case.x), u: along(&case.u), w: along(&case.w), a: lifted(&case.a) }
+    }
+
+    /// By magnitude, `lift` taking the magnitude of a number; a's sign is turned, so that every term adds up. A
+    /// direction's size is that of its terms.
+    fn sizes(case: &Case, lift: impl Fn(f64) -> S) -> Self {
+        let magnitudes = |values: &[f64]| -> Vec<f64> { values.iter().map(|x| x.abs()).collect() };
+        let terms = Case {
+            tangents: magnitudes(&case.tangents),
+            u: magnitudes(&case.u),
+            w: magnitudes(&case.w),
+            ..case.clone()
+        };
+        let sizes = Self::new(&terms, &lift);
+        Self { a: case.a.iter().map(|&a| -lift(a)).collect(), ..sizes }
+    }
+}
+
+/// Σ ȳ·f and Σ ȳ·(D_a − D_u D_w) f of the block over any scalar of the parameters and inputs.
 ///
 /// With −a as the inputs' own second derivative the mixed part is `D_u D_w f − D_a f`.
 fn functionals<S: Scalar>(
     case: &Case,
     parameters: &[S],
+    Inputs { x, u, w, a }: &Inputs<S>,
     lift: impl Fn(f64) -> S,
     sigma: impl Fn(usize, usize, Second<S>) -> Second<S>,
 ) -> (S, S) {
     let (mut value, mut functional) = (S::zero(), S::zero());
     for row in 0..case.rows {
-        let (x, a) = (case.row(&case.x, row), case.row(&case.a, row));
-        let (u, w) = (direction(case, row, &case.u), direction(case, row, &case.w));
-        let input: Vec<_> = (0..x.len()).map(|k| second(lift(x[k]), lift(u[k]), lift(w[k]), lift(-a[k]))).collect();
+        let inputs = case.shape.inputs();
+        let input: Vec<_> = (row * inputs..(row + 1) * inputs).map(|k| second(x[k], u[k], w[k], -a[k])).collect();
         let outputs = network(&case.shape, parameters, &input, |unit, z| sigma(row, unit, z));
         for (y, &bar) in outputs.iter().zip(case.row(&case.output_bar, row)) {
             value += y.value.value * lift(bar);
@@ -145,36 +177,68 @@ fn functionals<S: Scalar>(
     (value, functional)
 }
 
-/// The gradients of both functionals by the parameters, on a tape.
-fn gradients_by_tape(case: &Case, floor: f64) -> (Vec<Expected>, Vec<Expected>) {
+/// What differentiation of both functionals gives, in the order of the fields of [`Passes`].
+struct Gradients {
+    vjp: Vec<Expected>,
+    functional: Vec<Expected>,
+    input_cotangents: Vec<Expected>,
+}
+
+/// The gradients of both functionals by the parameters, and of the second by the inputs, on a tape.
+fn gradients_by_tape(case: &Case, floor: f64) -> Gradients {
     let sigma = case.shape.activation();
     let tape = Tape::new();
     let parameters: Vec<_> = case.parameters.iter().map(|&p| tape.variable(p)).collect();
-    let (value, functional) = functionals(case, &parameters, Scalar::constant, |_, _, z| activation(sigma, z));
-    let found = [value.gradient(&parameters), functional.gradient(&parameters)];
+    let inputs = Inputs::new(case, |x| tape.variable(x));
+    let (value, functional) = functionals(case, &parameters, &inputs, Scalar::constant, |_, _, z| activation(sigma, z));
+    let by_inputs = [&inputs.x[..], &inputs.u, &inputs.w].concat();
+    let found = [value.gradient(&parameters), functional.gradient(&parameters), functional.gradient(&by_inputs)];
 
     let z: Vec<_> =
         (0..case.rows).map(|row| preactivations(&case.shape, &case.parameters, case.row(&case.x, row))).collect();
     let tape = Tape::new();
     let parameters: Vec<_> = case.parameters.iter().map(|&p| tape.variable(magnitude(p))).collect();
     let lift = |x: f64| tape.variable(magnitude(x));
+    let sizes = Inputs::sizes(case, lift);
     let (value, functional) =
-        functionals(case, &parameters, lift, |row, unit, size| majorant(sigma, z[row][unit], size, floor));
-    let sizes = [value.gradient(&parameters), functional.gradient(&parameters)];
+        functionals(case, &parameters, &sizes, lift, |row, unit, size| majorant(sigma, z[row][unit], size, floor));
+    let by_inputs = [&sizes.x[..], &sizes.u, &sizes.w].concat();
+    let sizes = [value.gradient(&parameters), functional.gradient(&parameters), functional.gradient(&by_inputs)];
 
-    let [vjp, functional] = [0, 1].map(|which| {
+    let [vjp, functional, input_cotangents] = [0, 1, 2].map(|which| {
         found[which].iter().zip(&sizes[which]).map(|(&value, &size)| expected(value, size)).collect::<Vec<_>>()
     });
-    (vjp, functional)
+    Gradients { vjp, functional, input_cotangents }
+}
+
+/// The same case with D_a alone.
+fn without_second_derivatives(case: &Case) -> Case {
+    Case { u: vec![0.0; case.u.len()], w: vec![0.0; case.w.len()], ..case.clone() }
+}
+
+/// Everything but what [`check_by_duals`] compares.
+fn check_by_tape(case: &Case, got: &Passes, tolerance: Tolerance) -> Result<(), TestCaseError> {
+    let Gradients { vjp, functional, input_cotangents } = gradients_by_tape(case, tolerance.floor);
+    agree("parameter gradient", &got.vjp, &vjp, tolerance)?;
+    agree("functional gradient", &got.functional, &functional, tolerance)?;
+    agree("input cotangents", &got.input_cotangents, &input_cotangents, tolerance)?;
+
+    let Gradients { functional, input_cotangents, .. } =
+        gradients_by_tape(&without_second_derivatives(case), tolerance.floor);
+    agree("directional gradient", &got.directional, &functional, tolerance)?;
+    agree("directional input", &got.directional_input, &input_cotangents[..case.x.len()], tolerance)?;
+    let zero = vec![0.0; case.shape.inputs()];
+    let outputs =
+        (0..case.rows).flat_map(|row| row_by_duals(case, row, [case.row(&case.a, row), &zero, &zero], tolerance.floor));
+    let outputs: Vec<_> = outputs.map(|(value, size)| expected(value.value.tangent, size.value.tangent)).collect();
+    agree("directional output", &got.directional_output, &outputs, tolerance)
 }
 
 fn check<T: Real>(case: &Case) -> Result<(), TestCaseError> {
     let got = run::<T>(case);
     let tolerance = Tolerance::of::<T>(case);
     check_by_duals(case, &got, tolerance)?;
-    let (vjp, functional) = gradients_by_tape(case, tolerance.floor);
-    agree("parameter gradient", &got.vjp, &vjp, tolerance)?;
-    agree("functional gradient", &got.functional, &functional, tolerance)
+    check_by_tape(case, &got, tolerance)
 }
 
 proptest! {
@@ -203,13 +267,16 @@ proptest! {
         let at = |step: f64| {
             let mut parameters = case.parameters.clone();
             parameters[place] += step;
-            functionals(&case, &parameters, |x| x, |_, _, z| activation(sigma, z))
+            functionals(&case, &parameters, &Inputs::new(&case, |x| x), |x| x, |_, _, z| activation(sigma, z))
         };
         let Tolerance { unit, floor, .. } = Tolerance::of::<f64>(&case);
         let z: Vec<_> =
             (0..case.rows).map(|row| preactivations(&case.shape, &case.parameters, case.row(&case.x, row))).collect();
         let sizes: Vec<_> = case.parameters.iter().map(|&p| magnitude(p)).collect();
-        let sizes = functionals(&case, &sizes, magnitude, |row, unit, size| majorant(sigma, z[row][unit], size, floor));
+        let inputs = Inputs::sizes(&case, magnitude);
+        let sizes = functionals(&case, &sizes, &inputs, magnitude, |row, unit, size| {
+            majorant(sigma, z[row][unit], size, floor)
+        });
 
         let h = f64::EPSILON.cbrt();
         let (near, far) = ([at(-h), at(h)], [at(-2.0 * h), at(2.0 * h)]);
@@ -230,22 +297,23 @@ proptest! {
 fn the_comparison_refuses_a_perturbed_pass() {
     let case = Case::new(&[4, 13, 9, 2], Activation::Softplus, 3, 3, 7);
     let tolerance = Tolerance::of::<f64>(&case);
-    let (vjp, functional) = gradients_by_tape(&case, tolerance.floor);
     let good = run::<f64>(&case);
     let refused = |passes: &Passes| {
-        check_by_duals(&case, passes, tolerance).is_err()
-            || agree("vjp", &passes.vjp, &vjp, tolerance).is_err()
-            || agree("functional", &passes.functional, &functional, tolerance).is_err()
+        check_by_duals(&case, passes, tolerance).is_err() || check_by_tape(&case, passes, tolerance).is_err()
     };
     assert!(!refused(&good));
     type Part = fn(&mut Passes) -> &mut Vec<f64>;
-    let parts: [Part; 6] = [
+    let parts: [Part; 10] = [
         |passes| &mut passes.output,
         |passes| &mut passes.output_tangents,
         |passes| &mut passes.input_bar,
         |passes| &mut passes.vjp,
         |passes| &mut passes.hessian,
         |passes| &mut passes.functional,
+        |passes| &mut passes.input_cotangents,
+        |passes| &mut passes.directional,
+        |passes| &mut passes.directional_output,
+        |passes| &mut passes.directional_input,
     ];
     for part in parts {
         for wrong in [|x: f64| x * (1.0 + 1e-7), |_: f64| f64::NAN] {

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use crate::case::{Case, case};
 use crate::engine::{Passes, run, run_derivatives_in, run_in};
 
-const PURPOSES: [Purpose; 4] = [Purpose::Forward, Purpose::Gradient, Purpose::Hessian, Purpose::Functional];
+const PURPOSES: [Purpose; 5] =
+    [Purpose::Forward, Purpose::Gradient, Purpose::Hessian, Purpose::Directional, Purpose::Functional];
 
 /// The case with another number of rows and every number NaN.
 fn poison(case: &Case, rows: usize) -> Case {
@@ -23,6 +24,12 @@ fn poison(case: &Case, rows: usize) -> Case {
 fn up_to(purpose: Purpose, mut passes: Passes) -> Passes {
     if purpose < Purpose::Functional {
         passes.functional.clear();
+        passes.input_cotangents.clear();
+    }
+    if purpose < Purpose::Directional {
+        for part in [&mut passes.directional, &mut passes.directional_output, &mut passes.directional_input] {
+            part.clear();
+        }
     }
     if purpose < Purpose::Hessian {
         passes.hessian.clear();

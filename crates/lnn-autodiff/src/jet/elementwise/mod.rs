@@ -8,11 +8,13 @@
 
 mod contract;
 mod directional;
+mod directional_adjoint;
 mod forward;
 mod functional;
 
 pub(super) use contract::contract_pairs;
 pub(super) use directional::{DirectionalPass, combine};
+pub(super) use directional_adjoint::DirectionalAdjointPass;
 pub(super) use forward::ForwardPass;
 pub(super) use functional::AdjointPass;
 
