@@ -112,7 +112,7 @@ fn acceleration(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("generic");
     group.throughput(Throughput::Elements(1));
     group.bench_function(in_units("acceleration, closed form", "states"), |bencher| {
-        bencher.iter(|| pendulum.acceleration_into(black_box(q), black_box(q_dot), &mut q_ddot));
+        bencher.iter(|| pendulum.acceleration_into(black_box(q), black_box(q_dot), &[], &mut q_ddot));
     });
     let mut equation = EulerLagrange::new(&pendulum).expect("two degrees of freedom");
     group.bench_function(in_units("acceleration, tape of duals", "states"), |bencher| {

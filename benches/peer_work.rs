@@ -205,7 +205,7 @@ impl<'a> Start<'a> {
             let mut target = vec![0.0; q.len()];
             for (row, target) in target.chunks_exact_mut(PENDULUM).enumerate() {
                 let double = |values: &[f32]| [values[row * PENDULUM], values[row * PENDULUM + 1]].map(f64::from);
-                self.system.acceleration_into(&double(&q), &double(&q_dot), target);
+                self.system.acceleration_into(&double(&q), &double(&q_dot), &[], target);
             }
             let target: Vec<f32> = target.into_iter().map(|value| value as f32).collect();
             let (mut acceleration, mut lambda) = (vec![0.0; q.len()], vec![0.0; q.len()]);

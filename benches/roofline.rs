@@ -16,7 +16,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use lnn::autodiff::jet::{Accumulate, JetWorkspace, Purpose};
 use lnn::autodiff::pseudoinverse::{RankDeficientTerms, SymmetricFactors, Tolerance};
-use lnn::physics::sampling::{Interval, StateSampler};
+use lnn::physics::sampling::{Distribution, StateSampler};
 use lnn::train::config::preset;
 use lnn::train::experiment::{build_system, build_training};
 use lnn::train::model::ModelWorkspace;
@@ -164,7 +164,7 @@ impl<'a, 'c> Stages<'a, 'c> {
 
         let config = preset("dblpend", "fast").expect("a preset");
         let system = build_system(&config.system).expect("the paper's pendulum");
-        let interval = |low, high| Interval::new(low, high).expect("a finite interval");
+        let interval = |low, high| Distribution::uniform(low, high).expect("a finite interval");
         let (angle, velocity) = (config.sampling.position, config.sampling.velocity);
         let ranges = [[interval(angle.low, angle.high); PENDULUM], [interval(velocity.low, velocity.high); PENDULUM]];
         let ranges = ranges.as_flattened();
@@ -177,7 +177,7 @@ impl<'a, 'c> Stages<'a, 'c> {
                 sampler.fill_from(step, (index * rows) as u64, ranges, &mut states);
                 for (state, target) in states.chunks_exact(2 * PENDULUM).zip(target.chunks_exact_mut(PENDULUM)) {
                     let (q, q_dot) = state.split_at(PENDULUM);
-                    system.acceleration_into(q, q_dot, target);
+                    system.acceleration_into(q, q_dot, &[], target);
                 }
             }
             step += 1;

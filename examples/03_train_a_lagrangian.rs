@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Schedule::WarmupCosine { peak: 3e-2, warmup_steps: 50, total_steps: 400, final_fraction: 0.0 };
 
     let system = build_system(&config.system)?;
-    let held_out = HeldOut::new(&*system, system.training_ranges(), StateSampler::new(1, 1), 2000)?;
+    let held_out = HeldOut::new(&*system, system.training_distribution(), StateSampler::new(1, 1), 2000)?;
     let mut training = build_training::<f32>(&config, "lnn", system)?;
     let judge = |training: &lnn::train::fit::Training<f32>| {
         let parameters: Vec<f64> = training.parameters().iter().map(|&p| f64::from(p)).collect();

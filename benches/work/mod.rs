@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion};
 use lnn::autodiff::Real;
-use lnn::physics::sampling::{Interval, StateSampler};
+use lnn::physics::sampling::{Distribution, StateSampler};
 use lnn::train::config::{ModelConfig, preset};
 use lnn::train::experiment::build_model;
 use lnn::train::fit::{Partition, Training};
@@ -104,7 +104,7 @@ impl<T: Real> Block<T> {
 
 /// States `[rows, 2d]`: angles in [0, 2π), velocities in [−10, 10).
 pub(crate) fn states(rows: usize, dof: usize) -> Vec<f64> {
-    let interval = |low, high| Interval::new(low, high).expect("a finite interval");
+    let interval = |low, high| Distribution::uniform(low, high).expect("a finite interval");
     let ranges = [vec![interval(0.0, std::f64::consts::TAU); dof], vec![interval(-10.0, 10.0); dof]].concat();
     let mut states = vec![0.0; rows * 2 * dof];
     StateSampler::new(0, 0).fill(0, &ranges, &mut states);

@@ -27,7 +27,7 @@ pub enum InvariantError {
     /// The reference energy gives no scale.
     #[error(
         "the reference energy is {given}; a positive finite one is needed to state an error in percent \
-         (a system without gravity has no reference energy: choose one)"
+         (a pendulum without gravity has no reference energy: choose one)"
     )]
     NoReference {
         /// Value that was given.
@@ -79,30 +79,34 @@ pub fn energy_drift(energies: &[f64], conserved: f64, reference: f64) -> Result<
     Ok(EnergyDrift { last_percent: last_percent.ok_or(InvariantError::Empty)?, max_percent })
 }
 
-/// True energies of the states `[frames, 2d]`, written to `energies` `[frames]` in the system's
-/// unit.
+/// True energies of the states `[frames, 2d]` of a motion with `conditionals` `[c]`, written to
+/// `energies` `[frames]` in the system's unit.
 ///
 /// # Panics
 /// When the lengths do not fit each other.
-pub fn energies_into(system: &dyn System, states: &[f64], energies: &mut [f64]) {
+pub fn energies_into(system: &dyn System, states: &[f64], conditionals: &[f64], energies: &mut [f64]) {
     let width = 2 * system.degrees_of_freedom();
     assert_eq!(states.len(), energies.len() * width, "one energy for each state [q, q̇] of {width} numbers");
     for (state, energy) in states.chunks_exact(width).zip(energies) {
-        *energy = system.state_energy(state);
+        *energy = system.state_energy(state, conditionals);
     }
 }
 
-/// Energy error of a rollout `states` `[frames, 2d]` of `system`, whose first frame is the start
-/// that the truth shares.
+/// Energy error of a rollout `states` `[frames, 2d]` of `system` with `conditionals` `[c]`, whose
+/// first frame is the start that the truth shares.
 ///
 /// # Errors
 /// As [`energy_drift`].
 ///
 /// # Panics
-/// When `states` does not hold whole states.
-pub fn rollout_energy_drift(system: &dyn System, states: &[f64]) -> Result<EnergyDrift, InvariantError> {
+/// When `states` does not hold whole states, or `conditionals` has another length.
+pub fn rollout_energy_drift(
+    system: &dyn System,
+    states: &[f64],
+    conditionals: &[f64],
+) -> Result<EnergyDrift, InvariantError> {
     let mut energies = vec![0.0; states.len() / (2 * system.degrees_of_freedom())];
-    energies_into(system, states, &mut energies);
+    energies_into(system, states, conditionals, &mut energies);
     let conserved = *energies.first().ok_or(InvariantError::Empty)?;
     energy_drift(&energies, conserved, system.reference_energy())
 }

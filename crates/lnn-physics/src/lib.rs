@@ -5,8 +5,8 @@
 //!
 //! ```text
 //! Lagrangian (a few lines)  → EulerLagrange   H, r, H q̈ = r, p, E by automatic differentiation
-//! System (closed form)      → q̈, E           the truth that models are held against
-//! StateSampler              → states [q, q̇]   by seed and position
+//! systems::build (a name)   → System         q̈, E, p in closed form: what models are held against
+//! StateSampler              → states [q, q̇]   by seed and position, from the system's distributions
 //! integrators::solve_at     → Trajectory      states at requested times
 //! invariants                → EnergyDrift     percent of the reference energy
 //! ```
@@ -20,7 +20,7 @@
 //!
 //! let pendulum = DoublePendulum::new(1.0, 0.5, 1.0, 0.8, 9.81)?;
 //! let mut start = [0.0; 4];
-//! StateSampler::new(0, 0).fill(0, pendulum.rollout_ranges(), &mut start);
+//! StateSampler::new(0, 0).fill(0, pendulum.rollout_distribution(), &mut start);
 //!
 //! // The motion that the Lagrangian itself implies: no derivative was written by hand.
 //! let mut motion = EulerLagrange::new(pendulum)?;
@@ -30,7 +30,7 @@
 //!     &start,
 //!     &frame_times(5.0, 10.0)?,
 //! )?;
-//! let drift = rollout_energy_drift(&pendulum, &trajectory.states)?;
+//! let drift = rollout_energy_drift(&pendulum, &trajectory.states, &[])?;
 //! assert!(drift.max_percent < 1e-4);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -43,10 +43,10 @@ pub mod sampling;
 mod system;
 pub mod systems;
 
-pub use euler_lagrange::{Dynamics, EulerLagrange, EulerLagrangeError, acceleration};
+pub use euler_lagrange::{Dynamics, EulerLagrange, EulerLagrangeError, acceleration, dynamics};
 pub use lagrangian::Lagrangian;
 pub use lnn_autodiff::Scalar;
-pub use system::{Coordinate, System};
+pub use system::{Canonical, Conditional, Coordinate, ReferenceMotion, System};
 
 /// Runs the program of the README as a doctest.
 #[cfg(doctest)]

@@ -6,12 +6,13 @@
 #![allow(unsafe_code)] // A counting allocator cannot be written without it.
 
 use std::alloc::{GlobalAlloc, Layout, System as Heap};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lnn_physics::integrators::{DormandPrince, FixedStep, ImplicitMidpoint, Rk4};
 use lnn_physics::sampling::StateSampler;
-use lnn_physics::systems::DoublePendulum;
+use lnn_physics::systems::{DoublePendulum, SYSTEMS};
 use lnn_physics::{EulerLagrange, System};
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
@@ -52,10 +53,10 @@ fn hot_paths_do_not_allocate() {
     let (q, q_dot) = ([0.3, -1.2], [2.0, 0.5]);
     let mut q_ddot = [0.0; 2];
     assert_eq!(allocations(|| motion.acceleration_into(&q, &q_dot, &mut q_ddot).unwrap()), 0);
-    assert_eq!(allocations(|| system.acceleration_into(&q, &q_dot, &mut q_ddot)), 0);
+    assert_eq!(allocations(|| system.acceleration_into(&q, &q_dot, &[], &mut q_ddot)), 0);
 
     let mut f = |_t: f64, y: &[f64], y_dot: &mut [f64]| {
-        system.state_derivative_into(y, y_dot);
+        system.state_derivative_into(y, &[], y_dot);
         Ok::<(), Infallible>(())
     };
     let mut y = [0.3, -1.2, 2.0, 0.5];
@@ -70,7 +71,25 @@ fn hot_paths_do_not_allocate() {
     let mut step = 0;
     let fill = || {
         step += 1;
-        StateSampler::new(1, 2).fill(step, system.training_ranges(), &mut batch);
+        StateSampler::new(1, 2).fill(step, system.training_distribution(), &mut batch);
     };
     assert_eq!(allocations(fill), 0);
+
+    for kind in SYSTEMS {
+        let system = kind.build(&BTreeMap::new()).unwrap();
+        let (d, distribution) = (system.degrees_of_freedom(), system.training_distribution());
+        let mut state = vec![0.0; distribution.len()];
+        let fill = || StateSampler::new(1, 2).fill(3, distribution, &mut state);
+        assert_eq!(allocations(fill), 0, "{}", kind.name);
+        let (q, rest) = state.split_at(d);
+        let (q_dot, c) = rest.split_at(d);
+        let (canonical, mut p, mut out) = (system.canonical().unwrap(), vec![0.0; d], vec![0.0; d]);
+        let work = || {
+            system.acceleration_into(q, q_dot, c, &mut out);
+            canonical.momentum_into(q, q_dot, c, &mut p);
+            canonical.velocity_into(q, &p, c, &mut out);
+            canonical.momentum_rate_into(q, q_dot, c, &mut p);
+        };
+        assert_eq!(allocations(work), 0, "{}", kind.name);
+    }
 }

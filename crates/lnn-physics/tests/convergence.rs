@@ -11,7 +11,7 @@ use lnn_physics::systems::DoublePendulum;
 const START: [f64; 4] = [1.2, -0.4, 0.5, -1.0];
 
 fn pendulum(_t: f64, y: &[f64], y_dot: &mut [f64]) -> Result<(), Infallible> {
-    DoublePendulum::default().state_derivative_into(y, y_dot);
+    DoublePendulum::default().state_derivative_into(y, &[], y_dot);
     Ok(())
 }
 

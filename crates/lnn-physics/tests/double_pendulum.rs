@@ -3,7 +3,8 @@
 
 #![allow(clippy::unwrap_used)] // In a test, a failed unwrap is a failure with its line.
 
-use lnn_physics::systems::{DoublePendulum, InvalidPendulum};
+use lnn_physics::sampling::Distribution;
+use lnn_physics::systems::{DoublePendulum, Pendulum, SystemError};
 use lnn_physics::{EulerLagrange, Lagrangian, System, acceleration};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -45,7 +46,7 @@ fn golden_accelerations_by_both_routes() {
         let expected = numbers(&file["acceleration"][k]);
         let tolerance = round_off(pendulum, q, q_dot);
         let mut closed = [0.0; 2];
-        pendulum.acceleration_into(q, q_dot, &mut closed);
+        pendulum.acceleration_into(q, q_dot, &[], &mut closed);
         let derived = acceleration(&pendulum, q, q_dot).unwrap();
         for i in 0..2 {
             assert!((closed[i] - expected[i]).abs() <= tolerance, "closed form, state {k}");
@@ -64,17 +65,19 @@ fn reference_energy_is_the_published_one() {
     let pendulum = DoublePendulum::default();
     assert!((pendulum.reference_energy() - 29.4).abs() <= 4.0 * f64::EPSILON * 29.4);
     let upright = [std::f64::consts::PI; 2];
-    assert!((pendulum.potential_energy(&upright) - pendulum.reference_energy()).abs() <= 4.0 * f64::EPSILON * 29.4);
+    assert!(
+        (pendulum.potential_energy(&upright, &[]) - pendulum.reference_energy()).abs() <= 4.0 * f64::EPSILON * 29.4
+    );
     // Gravity upwards: the largest potential energy is that of the hanging rods.
     let inverted = DoublePendulum::new(1.0, 2.0, 3.0, 0.5, -9.8).unwrap();
-    assert_eq!(inverted.reference_energy(), inverted.potential_energy(&[0.0, 0.0]));
+    assert_eq!(inverted.reference_energy(), inverted.potential_energy(&[0.0, 0.0], &[]));
 }
 
 #[test]
 fn parameters_are_checked_by_name() {
     let refused = |m1, m2, l1, l2, g| DoublePendulum::new(m1, m2, l1, l2, g).unwrap_err();
     let error = refused(1.0, -2.0, 1.0, 1.0, 9.8);
-    assert_eq!(error, InvalidPendulum::NotPositive { field: "m2", given: -2.0, unit: "kg" });
+    assert!(matches!(error, SystemError::InvalidParameter { field: "m2", given: -2.0, unit: "kg", .. }), "{error:?}");
     assert!(error.to_string().contains("m2 = -2 kg"), "{error}");
     for (message, error) in [
         ("m1 = 0", refused(0.0, 1.0, 1.0, 1.0, 9.8)),
@@ -99,10 +102,13 @@ fn it_serves_as_a_trait_object() {
     let system: Box<dyn System> = Box::new(DoublePendulum::default());
     assert_eq!((system.name(), system.degrees_of_freedom()), ("dblpend", 2));
     let mut state_dot = [f64::NAN; 4];
-    system.state_derivative_into(&[0.0, 0.0, 1.5, -0.5], &mut state_dot);
+    system.state_derivative_into(&[0.0, 0.0, 1.5, -0.5], &[], &mut state_dot);
     assert_eq!(state_dot, [1.5, -0.5, 0.0, 0.0]);
-    assert_eq!(system.training_ranges().len(), 4);
-    assert_eq!(system.rollout_ranges()[3].high(), 0.1);
+    // The published sampling, as training on it must find it bit for bit.
+    let uniform = |low, high| Distribution::uniform(low, high).unwrap();
+    let (angle, rate, slow) = (uniform(0.0, std::f64::consts::TAU), uniform(-10.0, 10.0), uniform(0.0, 0.1));
+    assert_eq!(system.training_distribution(), [angle, angle, rate, rate]);
+    assert_eq!(system.rollout_distribution(), [angle, angle, slow, slow]);
 }
 
 fn pendulums() -> impl Strategy<Value = DoublePendulum> {
@@ -118,13 +124,35 @@ proptest! {
         q_dot in prop::array::uniform2(-10.0..10.0_f64),
     ) {
         let mut closed = [0.0; 2];
-        pendulum.acceleration_into(&q, &q_dot, &mut closed);
+        pendulum.acceleration_into(&q, &q_dot, &[], &mut closed);
         let derived = acceleration(&pendulum, &q, &q_dot).unwrap();
         let tolerance = round_off(pendulum, &q, &q_dot);
         for i in 0..2 {
             prop_assert!((closed[i] - derived[i]).abs() <= tolerance,
                 "{} and {} differ by more than {tolerance:e}", closed[i], derived[i]);
         }
+    }
+
+    #[test]
+    fn a_chain_of_two_links_is_the_double_pendulum(
+        pendulum in pendulums(),
+        q in prop::array::uniform2(-7.0..7.0_f64),
+        q_dot in prop::array::uniform2(-10.0..10.0_f64),
+    ) {
+        let chain = Pendulum::new(&pendulum.masses(), &pendulum.lengths(), pendulum.gravity()).unwrap();
+        let (mut one, mut other) = ([0.0; 2], [0.0; 2]);
+        pendulum.acceleration_into(&q, &q_dot, &[], &mut one);
+        chain.acceleration_into(&q, &q_dot, &[], &mut other);
+        let tolerance = round_off(pendulum, &q, &q_dot);
+        for i in 0..2 {
+            prop_assert!((one[i] - other[i]).abs() <= tolerance, "{one:?} and {other:?} differ by more than {tolerance:e}");
+        }
+        let scale = pendulum.kinetic_energy(&[0.0; 2], &q_dot.map(f64::abs), &[]) + pendulum.reference_energy();
+        let difference = pendulum.energy(&q, &q_dot, &[]) - chain.energy(&q, &q_dot, &[]);
+        prop_assert!(difference.abs() <= 32.0 * f64::EPSILON * scale);
+        prop_assert!((pendulum.reference_energy() - chain.reference_energy()).abs() <= 8.0 * f64::EPSILON * scale);
+        prop_assert_eq!(pendulum.training_distribution(), chain.training_distribution());
+        prop_assert_eq!(pendulum.rollout_distribution(), chain.rollout_distribution());
     }
 
     #[test]
@@ -135,24 +163,24 @@ proptest! {
     ) {
         let mut motion = EulerLagrange::new(pendulum).unwrap();
         let legendre = motion.evaluate(&q, &q_dot).unwrap().energy;
-        let energy = pendulum.energy(&q, &q_dot);
-        let scale = pendulum.kinetic_energy(&[0.0; 2], &q_dot.map(f64::abs)) + pendulum.reference_energy();
+        let energy = pendulum.energy(&q, &q_dot, &[]);
+        let scale = pendulum.kinetic_energy(&[0.0; 2], &q_dot.map(f64::abs), &[]) + pendulum.reference_energy();
         prop_assert!((legendre - energy).abs() <= 32.0 * f64::EPSILON * scale);
 
         // dE/dt along the motion by a central difference of order 2 in a short time h.
         let mut q_ddot = [0.0; 2];
-        pendulum.acceleration_into(&q, &q_dot, &mut q_ddot);
+        pendulum.acceleration_into(&q, &q_dot, &[], &mut q_ddot);
         let h = 1e-5;
         let energy_at = |t: f64| {
             let position = [q[0] + t * q_dot[0], q[1] + t * q_dot[1]];
             let velocity = [q_dot[0] + t * q_ddot[0], q_dot[1] + t * q_ddot[1]];
-            pendulum.energy(&position, &velocity)
+            pendulum.energy(&position, &velocity, &[])
         };
         let rate = (energy_at(h) - energy_at(-h)) / (2.0 * h);
         // Truncation h²·E'''/6, where a derivative costs at most the fastest rate of the state.
         let size = |x: &[f64; 2]| x[0].abs().max(x[1].abs());
         let fastest = 2.0 * size(&q_dot) + 1.0 + size(&q_ddot);
-        let wide = pendulum.kinetic_energy(&[0.0; 2], &[fastest; 2]) + pendulum.reference_energy();
+        let wide = pendulum.kinetic_energy(&[0.0; 2], &[fastest; 2], &[]) + pendulum.reference_energy();
         let tolerance = wide * (h * h * fastest.powi(3) + 8.0 * f64::EPSILON / h);
         prop_assert!(rate.abs() <= tolerance, "dE/dt = {rate} above {tolerance:e}");
     }

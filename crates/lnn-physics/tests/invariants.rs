@@ -13,12 +13,12 @@ fn drift_is_the_published_measure() {
     // gained.
     let states = [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 3.0_f64.sqrt(), 0.0, 0.0, 0.0, 1.0, 0.0];
     let mut energies = [f64::NAN; 3];
-    energies_into(&system, &states, &mut energies);
+    energies_into(&system, &states, &[], &mut energies);
     assert!((energies[1] - energies[0] - 2.0).abs() <= 64.0 * f64::EPSILON * 29.4);
-    let drift = rollout_energy_drift(&system, &states).unwrap();
+    let drift = rollout_energy_drift(&system, &states, &[]).unwrap();
     assert_eq!(drift.last_percent, 0.0);
     assert!((drift.max_percent - 200.0 / 29.4).abs() <= 6400.0 * f64::EPSILON);
-    let drift = rollout_energy_drift(&system, &states[..8]).unwrap();
+    let drift = rollout_energy_drift(&system, &states[..8], &[]).unwrap();
     assert_eq!(drift.last_percent, drift.max_percent);
 }
 
@@ -30,6 +30,6 @@ fn what_cannot_be_stated_is_an_error() {
     assert!(matches!(energy_drift(&[1.0], f64::NAN, 1.0), Err(InvariantError::NonFiniteConserved { .. })));
     let weightless = DoublePendulum::new(1.0, 1.0, 1.0, 1.0, 0.0).unwrap();
     assert_eq!(weightless.reference_energy(), 0.0);
-    let error = rollout_energy_drift(&weightless, &[0.0; 4]).unwrap_err();
+    let error = rollout_energy_drift(&weightless, &[0.0; 4], &[]).unwrap_err();
     assert!(error.to_string().contains("reference energy is 0"), "{error}");
 }

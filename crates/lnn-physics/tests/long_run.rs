@@ -13,7 +13,7 @@ const DT: f64 = 0.02;
 const START: [f64; 4] = [0.9, -0.6, 0.0, 0.3];
 
 fn pendulum(_t: f64, y: &[f64], y_dot: &mut [f64]) -> Result<(), Infallible> {
-    DoublePendulum::default().state_derivative_into(y, y_dot);
+    DoublePendulum::default().state_derivative_into(y, &[], y_dot);
     Ok(())
 }
 
@@ -21,11 +21,11 @@ fn pendulum(_t: f64, y: &[f64], y_dot: &mut [f64]) -> Result<(), Infallible> {
 fn energy_error_by_tenths(mut stepper: impl FixedStep) -> [f64; 10] {
     let system = DoublePendulum::default();
     let mut y = START;
-    let start = system.state_energy(&y);
+    let start = system.state_energy(&y, &[]);
     let mut worst = [0.0_f64; 10];
     for k in 0..STEPS {
         stepper.step(&mut pendulum, k as f64 * DT, DT, &mut y).unwrap();
-        let error = (system.state_energy(&y) - start).abs() / system.reference_energy();
+        let error = (system.state_energy(&y, &[]) - start).abs() / system.reference_energy();
         let tenth = &mut worst[k * 10 / STEPS];
         *tenth = tenth.max(error);
     }

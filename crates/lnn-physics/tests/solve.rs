@@ -86,7 +86,7 @@ fn dormand_prince_follows_its_tolerance() {
     let times = frame_times(3.0, 20.0).unwrap();
     let solve = |tolerance| {
         let f = |_t: f64, y: &[f64], y_dot: &mut [f64]| {
-            system.state_derivative_into(y, y_dot);
+            system.state_derivative_into(y, &[], y_dot);
             Ok::<(), Infallible>(())
         };
         solve_at(&dormand_prince(tolerance), f, &start, &times).unwrap()
@@ -261,12 +261,12 @@ fn implicit_midpoint_reports_an_equation_that_does_not_settle() {
 fn a_batch_in_lockstep_equals_its_trajectories_one_by_one() {
     let system = DoublePendulum::default();
     let single = |_t: f64, y: &[f64], y_dot: &mut [f64]| {
-        system.state_derivative_into(y, y_dot);
+        system.state_derivative_into(y, &[], y_dot);
         Ok::<(), Infallible>(())
     };
     let batched = |_t: f64, y: &[f64], y_dot: &mut [f64]| {
         for (y, y_dot) in y.chunks_exact(4).zip(y_dot.chunks_exact_mut(4)) {
-            system.state_derivative_into(y, y_dot);
+            system.state_derivative_into(y, &[], y_dot);
         }
         Ok::<(), Infallible>(())
     };

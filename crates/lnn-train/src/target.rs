@@ -31,7 +31,7 @@ pub(crate) fn acceleration_into<T: Real>(
     q_dot: &[f64],
     q_ddot: &mut [f64],
 ) -> Result<(), NonFiniteTarget> {
-    system.acceleration_into(q, q_dot, q_ddot);
+    system.acceleration_into(q, q_dot, &[], q_ddot);
     if q_ddot.iter().all(|&component| T::from_f64(component).is_finite()) {
         return Ok(());
     }

@@ -226,6 +226,26 @@ pub fn acceleration<L: Lagrangian>(lagrangian: &L, q: &[f64], q_dot: &[f64]) -> 
     Ok(motion.dynamics.acceleration)
 }
 
+/// Everything at one (q, q̇), both `[d]`: the one-call form of [`EulerLagrange::evaluate`].
+///
+/// # Errors
+/// As [`EulerLagrange::new`] and [`EulerLagrange::evaluate`].
+///
+/// ```
+/// use lnn_physics::systems::Spring;
+/// use lnn_physics::dynamics;
+///
+/// // m = 2 kg on a spring of 8 N/m: p = m q̇, E = ½ m q̇² + ½ k q².
+/// let found = dynamics(&Spring::new(2.0, 8.0)?, &[0.5], &[3.0])?;
+/// assert_eq!((found.momentum[0], found.energy, found.acceleration[0]), (6.0, 10.0, -2.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn dynamics<L: Lagrangian>(lagrangian: &L, q: &[f64], q_dot: &[f64]) -> Result<Dynamics, EulerLagrangeError> {
+    let mut motion = EulerLagrange::new(lagrangian)?;
+    motion.evaluate(q, q_dot)?;
+    Ok(motion.dynamics)
+}
+
 fn check_length(quantity: &'static str, given: usize, expected: usize) -> Result<(), EulerLagrangeError> {
     if given == expected { Ok(()) } else { Err(EulerLagrangeError::WrongLength { quantity, given, expected }) }
 }

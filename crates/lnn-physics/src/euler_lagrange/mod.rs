@@ -12,4 +12,4 @@ mod symmetric_solve;
 
 pub use dynamics::Dynamics;
 pub use error::EulerLagrangeError;
-pub use evaluate::{EulerLagrange, acceleration};
+pub use evaluate::{EulerLagrange, acceleration, dynamics};

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use lnn_autodiff::pseudoinverse::SymmetricFactors;
 use lnn_physics::System;
-use lnn_physics::sampling::{Interval, StateSampler};
+use lnn_physics::sampling::{Distribution, StateSampler};
 use rayon::prelude::*;
 
 use crate::model::{Model, ModelWorkspace, States};
@@ -49,7 +49,7 @@ impl HeldOut {
     /// An acceleration that is not finite.
     pub fn new(
         system: &dyn System,
-        ranges: &[Interval],
+        ranges: &[Distribution],
         sampler: StateSampler,
         count: usize,
     ) -> Result<Self, NonFiniteTarget> {

@@ -7,7 +7,7 @@ use lnn_physics::integrators::{
     DormandPrinceOptions, IntegrationError, IntegrationFailure, InvalidInput, Method, frame_times, solve_at,
     solve_batch_at,
 };
-use lnn_physics::sampling::{Interval, StateSampler};
+use lnn_physics::sampling::{self, StateSampler};
 use rayon::prelude::*;
 
 use crate::config::{EvaluationConfig, IntegratorConfig};
@@ -71,7 +71,7 @@ impl RolloutPlan {
     /// An end time or frame rate that gives no frames.
     pub fn new(
         dof: usize,
-        ranges: &[Interval],
+        ranges: &[sampling::Distribution],
         sampler: StateSampler,
         config: &EvaluationConfig,
     ) -> Result<Self, RolloutError> {
@@ -99,7 +99,7 @@ impl RolloutPlan {
         let truth = self.one_by_one(method(self.reference_integrator), system, stop, || {
             |_t: f64, state: &[f64], state_dot: &mut [f64]| {
                 go_on(stop)?;
-                system.state_derivative_into(state, state_dot);
+                system.state_derivative_into(state, &[], state_dot);
                 Ok(())
             }
         })?;
@@ -198,7 +198,7 @@ impl RolloutPlan {
     }
 
     fn trajectory(&self, states: Vec<f64>, failure: Option<RolloutFailure>, system: &dyn System) -> Trajectory {
-        let energies = states.chunks_exact(2 * self.dof).map(|state| system.state_energy(state)).collect();
+        let energies = states.chunks_exact(2 * self.dof).map(|state| system.state_energy(state, &[])).collect();
         Trajectory { states, energies, failure }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lnn_autodiff::{MlpShape, Real};
 use lnn_physics::System;
-use lnn_physics::sampling::{Interval, InvalidInterval, StateSampler};
+use lnn_physics::sampling::{Distribution, InvalidDistribution, StateSampler};
 use lnn_physics::systems::DoublePendulum;
 
 use super::ExperimentError;
@@ -38,14 +38,14 @@ pub fn build_system(config: &SystemConfig) -> Result<Arc<dyn System>, Experiment
 }
 
 /// Ranges `[2d]`: the position range for each coordinate, then the velocity range.
-pub(super) fn ranges(config: &SamplingConfig, dof: usize) -> Result<Vec<Interval>, InvalidInterval> {
-    let position = Interval::new(config.position.low, config.position.high)?;
-    let velocity = Interval::new(config.velocity.low, config.velocity.high)?;
+pub(super) fn ranges(config: &SamplingConfig, dof: usize) -> Result<Vec<Distribution>, InvalidDistribution> {
+    let position = Distribution::uniform(config.position.low, config.position.high)?;
+    let velocity = Distribution::uniform(config.velocity.low, config.velocity.high)?;
     Ok([vec![position; dof], vec![velocity; dof]].concat())
 }
 
 /// The share of a batch with wider velocities, rounded to whole rows.
-fn tail(config: &ExperimentConfig, batch: usize, dof: usize) -> Result<Option<Tail>, InvalidInterval> {
+fn tail(config: &ExperimentConfig, batch: usize, dof: usize) -> Result<Option<Tail>, InvalidDistribution> {
     let Some(SamplingTail { share, from_step, velocity }) = config.sampling_tail else { return Ok(None) };
     let wide = SamplingConfig { velocity, ..config.sampling };
     Ok(Some(Tail { ranges: ranges(&wide, dof)?, rows: (share * batch as f64).round() as usize, from_step }))

@@ -42,10 +42,10 @@ pub enum ExperimentError {
     },
     /// The system's parameters.
     #[error("the system cannot be built: {0}")]
-    System(#[from] lnn_physics::systems::InvalidPendulum),
+    System(#[from] lnn_physics::systems::SystemError),
     /// A sampling range.
     #[error("a sampling range is unusable: {0}")]
-    Range(#[from] lnn_physics::sampling::InvalidInterval),
+    Range(#[from] lnn_physics::sampling::InvalidDistribution),
     /// The rollouts.
     #[error(transparent)]
     Rollout(#[from] RolloutError),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use lnn_autodiff::Real;
 use lnn_autodiff::jet::Accumulate;
 use lnn_physics::System;
-use lnn_physics::sampling::{Interval, StateSampler};
+use lnn_physics::sampling::{Distribution, StateSampler};
 use rayon::prelude::*;
 
 use super::partition::Partition;
@@ -23,7 +23,7 @@ pub struct TrainingPlan<T: Real> {
     /// Where targets come from.
     pub system: Arc<dyn System>,
     /// Ranges of the training states, `[2d]`.
-    pub ranges: Vec<Interval>,
+    pub ranges: Vec<Distribution>,
     /// Rows of each batch that come from wider ranges.
     pub tail: Option<Tail>,
     /// Source of the training states: stream k is step k.
@@ -50,7 +50,7 @@ pub struct TrainingPlan<T: Real> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tail {
     /// Ranges, `[2d]`.
-    pub ranges: Vec<Interval>,
+    pub ranges: Vec<Distribution>,
     /// Number of rows.
     pub rows: usize,
     /// First step with them.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use lnn_autodiff::jet::Accumulate;
 use lnn_autodiff::{Mlp, Real};
 use lnn_physics::System;
-use lnn_physics::sampling::{Interval, StateSampler};
+use lnn_physics::sampling::{Distribution, StateSampler};
 
 use crate::loss::{BatchLoss, Loss};
 use crate::model::{Model, ModelWorkspace, States};
@@ -18,7 +18,7 @@ pub(super) struct BlockContext<'a, T> {
     pub(super) model: &'a Model,
     pub(super) system: &'a dyn System,
     pub(super) sampler: StateSampler,
-    pub(super) ranges: &'a [Interval],
+    pub(super) ranges: &'a [Distribution],
     pub(super) tail: Option<&'a Tail>,
     pub(super) loss: Loss,
     pub(super) batch: usize,
@@ -99,7 +99,7 @@ impl<T: Real> Worker<T> {
 fn sample(
     sampler: StateSampler,
     step: u64,
-    ranges: &[Interval],
+    ranges: &[Distribution],
     tail: Option<&Tail>,
     first: usize,
     states: &mut [f64],
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn the_tail_leads_the_batch_however_it_is_cut() {
-        let interval = |bound: f64| Interval::new(-bound, bound).unwrap();
+        let interval = |bound: f64| Distribution::uniform(-bound, bound).unwrap();
         let (core, wide) = (vec![interval(1.0); 2], vec![interval(100.0); 2]);
         let tail = Tail { ranges: wide, rows: 7, from_step: 0 };
         let sampler = StateSampler::new(3, 0);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lnn_physics::Coordinate;
+use lnn_physics::{Coordinate, Dynamics, EulerLagrangeError, ReferenceMotion};
 
 use super::*;
 use crate::config::{ExperimentConfig, presets};
@@ -15,7 +15,7 @@ static ON: AtomicBool = AtomicBool::new(false);
 fn plan(rollouts: usize, change: impl FnOnce(&mut EvaluationConfig)) -> RolloutPlan {
     let mut config = EvaluationConfig { rollouts, t_end: 1.0, ..EvaluationConfig::default() };
     change(&mut config);
-    let ranges = [0.0, 1.0].map(|low| Interval::new(low, low + 0.5).expect("an interval"));
+    let ranges = [0.0, 1.0].map(|low| sampling::Distribution::uniform(low, low + 0.5).expect("an interval"));
     RolloutPlan::new(2, &[ranges[0], ranges[0], ranges[1], ranges[1]], StateSampler::new(3, 2), &config)
         .expect("frames")
 }
@@ -53,26 +53,32 @@ impl System for Bounded {
     fn coordinates(&self) -> &[Coordinate] {
         self.inner.coordinates()
     }
-    fn acceleration_into(&self, q: &[f64], q_dot: &[f64], q_ddot: &mut [f64]) {
-        self.inner.acceleration_into(q, q_dot, q_ddot);
+    fn acceleration_into(&self, q: &[f64], q_dot: &[f64], conditionals: &[f64], q_ddot: &mut [f64]) {
+        self.inner.acceleration_into(q, q_dot, conditionals, q_ddot);
         if q[1] > self.bound {
             q_ddot.fill(f64::NAN);
         }
     }
-    fn kinetic_energy(&self, q: &[f64], q_dot: &[f64]) -> f64 {
-        self.inner.kinetic_energy(q, q_dot)
+    fn kinetic_energy(&self, q: &[f64], q_dot: &[f64], conditionals: &[f64]) -> f64 {
+        self.inner.kinetic_energy(q, q_dot, conditionals)
     }
-    fn potential_energy(&self, q: &[f64]) -> f64 {
-        self.inner.potential_energy(q)
+    fn potential_energy(&self, q: &[f64], conditionals: &[f64]) -> f64 {
+        self.inner.potential_energy(q, conditionals)
+    }
+    fn dynamics(&self, q: &[f64], q_dot: &[f64], conditionals: &[f64]) -> Result<Dynamics, EulerLagrangeError> {
+        self.inner.dynamics(q, q_dot, conditionals)
     }
     fn reference_energy(&self) -> f64 {
         self.inner.reference_energy()
     }
-    fn training_ranges(&self) -> &[Interval] {
-        self.inner.training_ranges()
+    fn training_distribution(&self) -> &[sampling::Distribution] {
+        self.inner.training_distribution()
     }
-    fn rollout_ranges(&self) -> &[Interval] {
-        self.inner.rollout_ranges()
+    fn rollout_distribution(&self) -> &[sampling::Distribution] {
+        self.inner.rollout_distribution()
+    }
+    fn reference_motion(&self) -> ReferenceMotion {
+        self.inner.reference_motion()
     }
 }
 
