@@ -23,35 +23,31 @@ fn passes(criterion: &mut Criterion) {
     for hidden in work::NETWORKS {
         let case = Case::<f32>::new(hidden, PENDULUM);
         let (rows, name, shape) = (case.partition(BATCH).block_rows(), work::name(hidden), case.model.shape());
+        let (lagrangian, networks) = (case.lagrangian(), case.model.bind(&case.parameters));
 
         let mut jets = JetWorkspace::<f32>::new(shape, PENDULUM + 1, rows, Purpose::Forward);
         let inputs = jets.start(rows);
         for (index, input) in inputs.value.iter_mut().chain(inputs.tangents).enumerate() {
             *input = (index as f64 % TAU).sin() as f32;
         }
-        let network = case.model.bind(&case.parameters);
+        let network = networks.main();
         group.throughput(Throughput::Elements(products::operations(&products::forward(shape, rows, PENDULUM))));
         group.bench_function(in_operations::<f32>(format!("forward {name}"), 1), |bencher| {
             bencher.iter(|| jets.forward(network));
         });
 
         let block = Block::draw(rows, PENDULUM);
-        let mut workspace = case.model.workspace(rows, true);
-        let mut acceleration = vec![0.0; rows * PENDULUM];
+        let mut workspace = lagrangian.workspace(rows, true);
         group.throughput(Throughput::Elements(products::operations(&products::evaluate(shape, rows, PENDULUM))));
         group.bench_function(in_operations::<f32>(format!("Euler–Lagrange {name}"), 1), |bencher| {
-            bencher.iter(|| {
-                case.model.accelerations(network, block.states(), &mut workspace, &mut acceleration);
-            });
+            bencher.iter(|| lagrangian.accelerate(networks, block.states(), &mut workspace));
         });
 
         let lambda = vec![1.0 / BATCH as f32; rows * PENDULUM];
         let mut gradient = vec![0.0; case.parameters.len()];
         group.throughput(Throughput::Elements(products::operations(&products::adjoint(shape, rows))));
         group.bench_function(in_operations::<f32>(format!("adjoint {name}"), 1), |bencher| {
-            bencher.iter(|| {
-                case.model.gradient(network, &lambda, &mut workspace, Accumulate::Replace, &mut gradient);
-            });
+            bencher.iter(|| lagrangian.gradient(networks, &lambda, &mut workspace, Accumulate::Replace, &mut gradient));
         });
     }
     group.finish();
@@ -80,8 +76,8 @@ fn equation_and_adjoint(criterion: &mut Criterion, hidden: &[usize], dof: usize,
     let case = Case::<f32>::new(hidden, dof);
     let shape = case.model.shape();
     let block = Block::draw(rows, dof);
-    let mut workspace = case.model.workspace(rows, true);
-    let mut acceleration = vec![0.0; rows * dof];
+    let (lagrangian, networks) = (case.lagrangian(), case.model.bind(&case.parameters));
+    let mut workspace = lagrangian.workspace(rows, true);
     let lambda = vec![1.0 / BATCH as f32; rows * dof];
     let mut gradient = vec![0.0; case.parameters.len()];
     let products = products::step(shape, rows, dof);
@@ -91,11 +87,10 @@ fn equation_and_adjoint(criterion: &mut Criterion, hidden: &[usize], dof: usize,
     assert_eq!(products_a_sample, dof + 11, "what docs/derivations/2-adjoint.md derives");
     group.throughput(Throughput::Elements(products::operations(&products)));
     let what = format!("Euler–Lagrange and adjoint {}, {what}", work::name(hidden));
-    let network = case.model.bind(&case.parameters);
     group.bench_function(in_operations::<f32>(what, 1), |bencher| {
         bencher.iter(|| {
-            case.model.accelerations(network, block.states(), &mut workspace, &mut acceleration);
-            case.model.gradient(network, &lambda, &mut workspace, Accumulate::Replace, &mut gradient);
+            lagrangian.accelerate(networks, block.states(), &mut workspace);
+            lagrangian.gradient(networks, &lambda, &mut workspace, Accumulate::Replace, &mut gradient);
         });
     });
     group.finish();

@@ -28,7 +28,7 @@ fn optimiser(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("optimiser");
     for hidden in NETWORKS {
         let case = Case::<f32>::new(hidden, PENDULUM);
-        let blocks = parameter_blocks(case.model.shape());
+        let blocks = parameter_blocks(&case.model);
         // A tenth of the weights' size and without their order: a gradient with no zero.
         let gradient: Vec<f32> = (0..case.parameters.len()).map(|i| 0.1 * (1.3 * i as f32).sin() + 1e-3).collect();
         let mut parameters = case.parameters.clone();

@@ -22,7 +22,7 @@ use lnn::train::config::{
 };
 use lnn::train::experiment::{build_model, build_system, build_training};
 use lnn::train::loss::Loss;
-use lnn::train::model::{Model, States};
+use lnn::train::model::{Model, Rates, RatesMut, States};
 use lnn::train::optimiser::{AdamSettings, ClippingConfig, Schedule};
 use lnn::train::rollout::Rk4Rollout;
 use rayon::ThreadPool;
@@ -193,7 +193,7 @@ impl<'a> Start<'a> {
         /// Rows at a time: what a step takes at most, so that this does not set the peak of the memory.
         const ROWS: usize = 64;
         let batch = self.size.batch;
-        let mut workspace = self.model.workspace(ROWS.min(batch), true);
+        let (mut block, networks) = (self.model.block(ROWS.min(batch), true), self.model.bind(&self.parameters));
         let mut gradient = vec![0.0_f32; self.parameters.len()];
         let (mut loss, mut accumulate) = (0.0, Accumulate::Replace);
         for rows in self.states.chunks(ROWS * 2 * PENDULUM) {
@@ -208,11 +208,11 @@ impl<'a> Start<'a> {
                 self.system.acceleration_into(&double(&q), &double(&q_dot), &[], target);
             }
             let target: Vec<f32> = target.into_iter().map(|value| value as f32).collect();
-            let (mut acceleration, mut lambda) = (vec![0.0; q.len()], vec![0.0; q.len()]);
+            let [mut velocity, mut acceleration, mut lambda] = [(); 3].map(|()| vec![0.0; q.len()]);
             let states = States { q: &q, q_dot: &q_dot, conditionals: &[] };
-            self.model.accelerations(self.model.bind(&self.parameters), states, &mut workspace, &mut acceleration);
+            block.rates(networks, states, RatesMut { q: &mut velocity, q_dot: &mut acceleration });
             loss += Loss::L1.evaluate(&acceleration, &target, batch, &mut lambda).value;
-            self.model.gradient(self.model.bind(&self.parameters), &lambda, &mut workspace, accumulate, &mut gradient);
+            block.vjp(networks, Rates { q: &[], q_dot: &lambda }, accumulate, &mut gradient, None);
             accumulate = Accumulate::Add;
         }
         [loss, gradient.iter().map(|&component| f64::from(component).powi(2)).sum::<f64>().sqrt()]
@@ -287,8 +287,11 @@ fn configuration(size: &Size, recipe: &Recipe) -> ExperimentConfig {
     let ([m1, m2], [l1, l2]) = (recipe.masses, recipe.lengths);
     let [first, hidden, output] = recipe.gains;
     let interval = |[low, high]: [f64; 2]| Interval { low, high };
-    let kind =
-        ModelKind::Lnn { residual_mass: recipe.residual_mass, pseudoinverse_tolerance: recipe.eigenvalue_cutoff };
+    let kind = ModelKind::Lnn {
+        residual_mass: recipe.residual_mass,
+        pseudoinverse_tolerance: recipe.eigenvalue_cutoff,
+        potential_scale: None,
+    };
     let (beta1, beta2, epsilon) = (recipe.beta_1, recipe.beta_2, recipe.epsilon);
     let model = ModelConfig {
         kind,

@@ -19,7 +19,6 @@ use lnn::autodiff::pseudoinverse::{RankDeficientTerms, SymmetricFactors, Toleran
 use lnn::physics::sampling::{Distribution, StateSampler};
 use lnn::train::config::preset;
 use lnn::train::experiment::{build_system, build_training};
-use lnn::train::model::ModelWorkspace;
 use lnn::train::optimiser::{Adam, AdamSettings, ClippingConfig, Optimiser, RunningNormClip};
 use rayon::ThreadPool;
 
@@ -95,16 +94,11 @@ impl<'a, 'c> Stages<'a, 'c> {
         let (rows, blocks) = (self.rows, self.blocks);
         let case = Case::<f32>::new(self.hidden, PENDULUM);
         let block = Block::draw(rows, PENDULUM);
-        let mut workspace = case.model.workspace(rows, true);
-        let mut acceleration = vec![0.0; rows * PENDULUM];
+        let (lagrangian, networks) = (case.lagrangian(), case.model.bind(&case.parameters));
+        let mut workspace = lagrangian.workspace(rows, true);
         self.measure("Euler–Lagrange", &self.layer_products()[0], || {
             for _ in 0..blocks {
-                case.model.accelerations(
-                    case.model.bind(&case.parameters),
-                    block.states(),
-                    &mut workspace,
-                    &mut acceleration,
-                );
+                lagrangian.accelerate(networks, block.states(), &mut workspace);
             }
         });
         let lambda = vec![1.0 / BATCH as f32; rows * PENDULUM];
@@ -114,25 +108,16 @@ impl<'a, 'c> Stages<'a, 'c> {
             for (group, gradient) in gradients.iter_mut().enumerate() {
                 let mut accumulate = Accumulate::Replace;
                 for _ in partition.blocks(group) {
-                    case.model.gradient(
-                        case.model.bind(&case.parameters),
-                        &lambda,
-                        &mut workspace,
-                        accumulate,
-                        gradient,
-                    );
+                    lagrangian.gradient(networks, &lambda, &mut workspace, accumulate, gradient);
                     accumulate = Accumulate::Add;
                 }
             }
         });
 
-        let ModelWorkspace::Lagrangian(evaluated) = &workspace else {
-            unreachable!("the case is a Lagrangian network")
-        };
-        let (matrices, force) = (evaluated.mass_matrix(), evaluated.force());
+        let (matrices, force) = (workspace.mass_matrix(), workspace.force());
         let mut factors = SymmetricFactors::<f32>::new(PENDULUM, rows);
         let tolerance = Tolerance::for_dimension::<f32>(PENDULUM);
-        let mut v = vec![0.0; rows * PENDULUM];
+        let (mut acceleration, mut v) = (vec![0.0; rows * PENDULUM], vec![0.0; rows * PENDULUM]);
         let mut terms = [[0.0; PENDULUM]; 4];
         self.measure("solve", &[], || {
             for _ in 0..blocks {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use lnn::physics::integrators::{Method, frame_times, solve_at};
 use lnn::train::config::preset;
 use lnn::train::experiment::{build_system, build_training};
-use lnn::train::model::{Model, States};
+use lnn::train::model::{Model, RatesMut, States};
 use lnn::train::store::{LoadedModel, ModelHeader, Provenance, load_model, save_model};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,14 +29,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // One state: acceleration, and what only a Lagrangian has: mass matrix and conserved energy.
     let (q, q_dot) = ([1.0, 0.5], [0.0, 0.0]);
-    let mut workspace = model.workspace::<f64>(1, false);
-    let mut q_ddot = [0.0; 2];
+    let (mut block, networks) = (model.block::<f64>(1, false), model.bind(&parameters));
+    let (mut velocity, mut q_ddot) = ([0.0; 2], [0.0; 2]);
     let states = States { q: &q, q_dot: &q_dot, conditionals: &[] };
-    model.accelerations(model.bind(&parameters), states, &mut workspace, &mut q_ddot);
+    block.rates(networks, states, RatesMut { q: &mut velocity, q_dot: &mut q_ddot });
     println!("q̈ = {q_ddot:.3?} rad/s²");
     if let Model::Lagrangian(lagrangian) = &model {
         let mut workspace = lagrangian.workspace::<f64>(1, false);
-        lagrangian.evaluate(model.bind(&parameters), states, &mut workspace);
+        lagrangian.evaluate(networks, states, &mut workspace);
         println!("mass matrix {:.3?}, energy {:.4}", workspace.mass_matrix(), workspace.energy()[0]);
     }
 
@@ -44,9 +44,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let field = |_t: f64, state: &[f64], state_dot: &mut [f64]| {
         let (q, q_dot) = state.split_at(2);
         let (velocity, acceleration) = state_dot.split_at_mut(2);
-        velocity.copy_from_slice(q_dot);
         let states = States { q, q_dot, conditionals: &[] };
-        model.accelerations(model.bind(&parameters), states, &mut workspace, acceleration);
+        block.rates(networks, states, RatesMut { q: velocity, q_dot: acceleration });
         Ok::<(), std::convert::Infallible>(())
     };
     let motion = solve_at(&Method::Rk4 { dt: 1e-3 }, field, &[1.0, 0.5, 0.0, 0.0], &frame_times(2.0, 2.0)?)?;

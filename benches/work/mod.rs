@@ -13,7 +13,7 @@ use lnn::physics::sampling::{Distribution, StateSampler};
 use lnn::train::config::{ModelConfig, preset};
 use lnn::train::experiment::build_model;
 use lnn::train::fit::{Partition, Training};
-use lnn::train::model::{Model, States};
+use lnn::train::model::{LagrangianNetwork, Model, States};
 use lnn::train::optimiser::Schedule;
 
 /// Coordinates of the double pendulum.
@@ -71,8 +71,16 @@ impl<T: Real> Case<T> {
     pub(crate) fn new(hidden: &[usize], dof: usize) -> Self {
         let config = model_config(hidden);
         let model = build_model(&config, dof).expect("a valid model");
-        let parameters = config.initialisation.draw(model.shape(), 0);
+        let parameters = config.initialisation.draw(&model, 0);
         Self { model, parameters, dof }
+    }
+
+    /// The model, which is a Lagrangian network.
+    pub(crate) fn lagrangian(&self) -> &LagrangianNetwork {
+        match &self.model {
+            Model::Lagrangian(model) => model,
+            _ => unreachable!("the recipe is that of a Lagrangian network"),
+        }
     }
 
     /// How a training step cuts `batch` states into blocks and groups.

@@ -4,11 +4,10 @@ use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 
 use lnn_autodiff::Real;
-use lnn_autodiff::jet::PackedMlp;
 use lnn_physics::integrators::{FixedStep, Rk4};
 use rayon::prelude::*;
 
-use crate::model::{Model, ModelWorkspace, States};
+use crate::model::{BlockModel, Model, PackedNetworks, RatesMut, States};
 
 /// States a block: enough for the matrix products, few enough for the caches. Fixed, so that results do not depend
 /// on the number of threads.
@@ -18,28 +17,25 @@ const BLOCK: usize = 32;
 #[derive(Clone, Debug)]
 pub(crate) struct TrainedModel<T> {
     model: Model,
-    network: PackedMlp<T>,
+    networks: PackedNetworks<T>,
 }
 
 impl<T: Real> TrainedModel<T> {
     /// # Panics
     /// If `parameters` has another length than the model's.
     pub(crate) fn new(model: &Model, parameters: &[T]) -> Self {
-        let network = match PackedMlp::new(model.shape(), parameters) {
-            Ok(network) => network,
-            Err(error) => panic!("{error}"),
-        };
-        Self { model: model.clone(), network }
+        Self { model: model.clone(), networks: PackedNetworks::new(model.bind(parameters)) }
     }
 }
 
-/// d/dt (q, q̇) = (q̇, q̈ of the model) for a block of states, with everything it needs allocated once.
+/// d/dt (q, q̇) by a model for a block of states, with everything it needs allocated once.
 #[derive(Debug)]
 pub(crate) struct LearnedField<T> {
     dof: usize,
-    workspace: ModelWorkspace<T>,
+    block: Box<dyn BlockModel<T>>,
     q: Vec<T>,
     q_dot: Vec<T>,
+    velocity: Vec<T>,
     acceleration: Vec<T>,
 }
 
@@ -48,7 +44,8 @@ impl<T: Real> LearnedField<T> {
     pub(crate) fn new(model: &Model, rows: usize) -> Self {
         let dof = model.features().degrees_of_freedom();
         let zeros = || vec![T::ZERO; rows * dof];
-        Self { dof, workspace: model.workspace(rows, false), q: zeros(), q_dot: zeros(), acceleration: zeros() }
+        let block = model.block(rows, false);
+        Self { dof, block, q: zeros(), q_dot: zeros(), velocity: zeros(), acceleration: zeros() }
     }
 
     /// Derivatives of states `[rows, 2d]`, each `[q, q̇]`, with conditionals `[rows, c]`.
@@ -62,16 +59,16 @@ impl<T: Real> LearnedField<T> {
         let d = self.dof;
         let length = states.len() / 2;
         let (q, q_dot) = (&mut self.q[..length], &mut self.q_dot[..length]);
-        let acceleration = &mut self.acceleration[..length];
+        let (velocity, acceleration) = (&mut self.velocity[..length], &mut self.acceleration[..length]);
         for (row, state) in states.chunks_exact(2 * d).enumerate() {
             q[row * d..(row + 1) * d].copy_from_slice(&state[..d]);
             q_dot[row * d..(row + 1) * d].copy_from_slice(&state[d..]);
         }
         let block = States { q, q_dot, conditionals };
-        let network = trained.network.network();
-        trained.model.accelerations(network, block, &mut self.workspace, acceleration);
+        let rates = RatesMut { q: &mut *velocity, q_dot: &mut *acceleration };
+        self.block.rates(trained.networks.networks(), block, rates);
         for (row, state_dot) in states_dot.chunks_exact_mut(2 * d).enumerate() {
-            state_dot[..d].copy_from_slice(&q_dot[row * d..(row + 1) * d]);
+            state_dot[..d].copy_from_slice(&velocity[row * d..(row + 1) * d]);
             state_dot[d..].copy_from_slice(&acceleration[row * d..(row + 1) * d]);
         }
     }
@@ -94,7 +91,7 @@ impl<T: Real> LearnedField<T> {
 ///
 /// let config = &preset("dblpend", "fast")?.models["lnn"];
 /// let model = build_model(config, 2)?;
-/// let parameters: Vec<f32> = config.initialisation.draw(model.shape(), 0);
+/// let parameters: Vec<f32> = config.initialisation.draw(&model, 0);
 /// let mut states = [0.1, 0.2, 0.0, 0.0, 2.0, 1.0, 0.5, -0.5];
 /// Rk4Rollout::new(&model, &parameters, 2).advance(&mut states, 1e-3, 100);
 /// assert!(states.iter().all(|value| value.is_finite()));
@@ -191,7 +188,7 @@ mod tests {
     fn fast(name: &str) -> (Model, Vec<f64>) {
         let config = preset("dblpend", "fast").expect("a preset").models[name].clone();
         let model = build_model(&config, 2).expect("usable");
-        let parameters = config.initialisation.draw(model.shape(), 4);
+        let parameters = config.initialisation.draw(&model, 4);
         (model, parameters)
     }
 
@@ -205,16 +202,17 @@ mod tests {
             let (model, parameters) = fast(name);
             for rows in [1, 2, 3, BLOCK - 1, 2 * BLOCK + 5] {
                 let (initial, (dt, steps)) = (states(rows), (0.01, 20));
-                let mut workspace = model.workspace::<f64>(rows, false);
-                let mut accelerations = vec![0.0; rows * 2];
+                let mut block = model.block::<f64>(rows, false);
+                let (mut velocities, mut accelerations) = (vec![0.0; rows * 2], vec![0.0; rows * 2]);
                 let right_hand_side = |_t: f64, states: &[f64], states_dot: &mut [f64]| {
                     let half = |first: usize| -> Vec<f64> {
                         states.chunks_exact(4).flat_map(|state| [state[first], state[first + 1]]).collect()
                     };
                     let (q, q_dot) = (half(0), half(2));
-                    let block = States { q: &q, q_dot: &q_dot, conditionals: &[] };
-                    model.accelerations(model.bind(&parameters), block, &mut workspace, &mut accelerations);
-                    let rates = q_dot.chunks_exact(2).zip(accelerations.chunks_exact(2));
+                    let states = States { q: &q, q_dot: &q_dot, conditionals: &[] };
+                    let rates = RatesMut { q: &mut velocities, q_dot: &mut accelerations };
+                    block.rates(model.bind(&parameters), states, rates);
+                    let rates = velocities.chunks_exact(2).zip(accelerations.chunks_exact(2));
                     for (state_dot, (q_dot, q_ddot)) in states_dot.chunks_exact_mut(4).zip(rates) {
                         state_dot[..2].copy_from_slice(q_dot);
                         state_dot[2..].copy_from_slice(q_ddot);

@@ -156,7 +156,7 @@ fn no_optimiser_step_after_the_first_allocates() {
 fn no_step_of_a_rollout_allocates() {
     let config = presets::fast();
     let model = build_model(&config.models[LNN], 2).expect("usable");
-    let parameters: Vec<f32> = config.models[LNN].initialisation.draw(model.shape(), 0);
+    let parameters: Vec<f32> = config.models[LNN].initialisation.draw(&model, 0);
     for (rows, threads) in [(1, 1), (4, 1), (100, 1), (100, 2)] {
         let counter = counter();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");

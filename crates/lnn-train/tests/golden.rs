@@ -169,7 +169,7 @@ fn evaluate<T: Real>(golden: &Golden, block: usize) -> Found {
             conditionals: &conditionals[start * c..end * c],
         };
         let network = model.shape().bind(&parameters).expect("golden parameters fit their shape");
-        model.evaluate(network, states, &mut workspace);
+        model.evaluate(network.into(), states, &mut workspace);
         found.lagrangian.extend(double(workspace.lagrangian()));
         found.force.extend(double(workspace.force()));
         found.mass_matrix.extend(double(workspace.mass_matrix()));
@@ -188,7 +188,7 @@ fn evaluate<T: Real>(golden: &Golden, block: usize) -> Found {
         let part = Loss::L1.evaluate(workspace.acceleration(), &target[start * d..end * d], rows, &mut lambda);
         assert_eq!(part.non_finite, 0, "{}", golden.name);
         found.loss += part.value;
-        model.gradient(network, &lambda, &mut workspace, Accumulate::Add, &mut gradient);
+        model.gradient(network.into(), &lambda, &mut workspace, Accumulate::Add, &mut gradient);
     }
     found.gradient.extend(double(&gradient));
     (found.position_gradient, found.mixed) = first_and_mixed(golden, &parameters, &q, &q_dot, &conditionals);

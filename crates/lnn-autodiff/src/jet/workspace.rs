@@ -185,6 +185,11 @@ impl<T: Real> JetWorkspace<T> {
         JetInputs { value: &mut rest[..channel], tangents }
     }
 
+    /// The block's input values, `[rows, inputs]`.
+    pub fn input(&self) -> &[T] {
+        let channel = self.rows * self.shape.inputs();
+        &self.inputs[self.directions * channel..(self.directions + 1) * channel]
+    }
     /// f, `[rows, outputs]`, after [`forward`](Self::forward).
     ///
     /// # Panics

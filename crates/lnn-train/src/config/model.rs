@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::activation::ActivationText;
 use crate::loss::Loss;
+use crate::model::triangle;
 use crate::optimiser::{ClippingConfig, OptimiserConfig, Schedule};
 
 /// A model and how it is trained.
@@ -44,11 +45,9 @@ impl Default for ModelConfig {
 }
 
 impl ModelConfig {
-    /// Layer sizes `[inputs, hidden…, outputs]` for d degrees of freedom and c conditional inputs.
+    /// Layer sizes `[inputs, hidden…, outputs]` of the main network for d degrees of freedom and c conditional inputs.
     pub fn dimensions(&self, degrees_of_freedom: usize, conditionals: usize) -> Vec<usize> {
-        let inputs = self.features.inputs(degrees_of_freedom, conditionals);
-        let outputs = self.kind.outputs(degrees_of_freedom);
-        [inputs].into_iter().chain(self.hidden.iter().copied()).chain([outputs]).collect()
+        self.kind.dimensions(&self.features, &self.hidden, degrees_of_freedom, conditionals)
     }
 }
 
@@ -62,28 +61,80 @@ pub enum ModelKind {
         residual_mass: f64,
         /// Eigenvalues of the mass matrix below this fraction of the largest in magnitude count as zero.
         pseudoinverse_tolerance: f64,
+        /// Adds s · net₂(features without velocities), a second network of the same hidden widths; absent, there is
+        /// none. For systems whose potential has a much wider range than their kinetic energy.
+        #[serde(default)]
+        potential_scale: Option<f64>,
     },
+    /// L = ½ q̇ᵀ M(q) q̇ − s · net₂(q), M = L Lᵀ + ε I, L = b I + net(q): a deep Lagrangian network (DeLaN).
+    Delan {
+        /// b, added to the diagonal of L.
+        diagonal: f64,
+        /// ε, the smallest possible eigenvalue of the mass matrix.
+        regularisation: f64,
+        /// s, in the units of the energy.
+        potential_scale: f64,
+    },
+    /// H = net(features): a Hamiltonian network (HNN) that takes q̇ for the momentum.
+    Hnn,
     /// q̈ = s · net(features): a plain second-order network.
     Baseline {
         /// Scale s of the network's output, in the units of q̈.
         output_scale: f64,
     },
+    /// (dq/dt, dq̇/dt) = net(features), with a scale each: a plain network of the whole vector field.
+    BaselineFirstOrder {
+        /// Scale of the first d outputs, in the units of q̇.
+        velocity_scale: f64,
+        /// Scale of the last d outputs, in the units of q̈.
+        output_scale: f64,
+    },
 }
 
 impl ModelKind {
-    /// The network's number of outputs for d degrees of freedom: one Lagrangian or d accelerations.
-    pub fn outputs(&self, degrees_of_freedom: usize) -> usize {
-        match self {
-            Self::Lnn { .. } => 1,
-            Self::Baseline { .. } => degrees_of_freedom,
-        }
+    /// Layer sizes `[inputs, hidden…, outputs]` of the main network.
+    pub fn dimensions(
+        &self,
+        features: &FeaturesConfig,
+        hidden: &[usize],
+        dof: usize,
+        conditionals: usize,
+    ) -> Vec<usize> {
+        let outputs = match self {
+            Self::Lnn { .. } | Self::Hnn => 1,
+            Self::Delan { .. } => triangle(dof),
+            Self::Baseline { .. } => dof,
+            Self::BaselineFirstOrder { .. } => 2 * dof,
+        };
+        let inputs = match self {
+            Self::Delan { .. } => features.configuration_inputs(dof, conditionals),
+            _ => features.inputs(dof, conditionals),
+        };
+        [&[inputs], hidden, &[outputs]].concat()
+    }
+
+    /// Layer sizes of the network of the configuration alone, if the model has one.
+    pub fn potential_dimensions(
+        &self,
+        features: &FeaturesConfig,
+        hidden: &[usize],
+        dof: usize,
+        conditionals: usize,
+    ) -> Option<Vec<usize>> {
+        let has_one = matches!(self, Self::Lnn { potential_scale: Some(_), .. } | Self::Delan { .. });
+        has_one.then(|| [&[features.configuration_inputs(dof, conditionals)], hidden, &[1]].concat())
+    }
+
+    /// Whether the model is made of second derivatives by its inputs, or of first derivatives by them.
+    pub fn differentiates_network(&self) -> bool {
+        !matches!(self, Self::Baseline { .. } | Self::BaselineFirstOrder { .. })
     }
 }
 
 impl Default for ModelKind {
     /// A Lagrangian network with residual mass 1.
     fn default() -> Self {
-        Self::Lnn { residual_mass: 1.0, pseudoinverse_tolerance: 1e-6 }
+        Self::Lnn { residual_mass: 1.0, pseudoinverse_tolerance: 1e-6, potential_scale: None }
     }
 }
 
@@ -102,11 +153,16 @@ pub struct FeaturesConfig {
 impl FeaturesConfig {
     /// The network's number of inputs for d degrees of freedom and c conditional inputs.
     pub fn inputs(&self, degrees_of_freedom: usize, conditionals: usize) -> usize {
+        degrees_of_freedom + self.configuration_inputs(degrees_of_freedom, conditionals)
+    }
+
+    /// The inputs of a network that sees no velocity.
+    pub fn configuration_inputs(&self, degrees_of_freedom: usize, conditionals: usize) -> usize {
         let positions = match self.angles {
             AngleFeatures::SinCos => 2 * degrees_of_freedom,
             AngleFeatures::Wrap | AngleFeatures::Identity => degrees_of_freedom,
         };
-        positions + degrees_of_freedom + conditionals
+        positions + conditionals
     }
 }
 

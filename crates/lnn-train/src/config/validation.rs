@@ -188,21 +188,36 @@ impl Check {
     fn model(&mut self, path: &str, model: &ModelConfig, dof: usize) {
         let ModelConfig { kind, hidden, activation, initialisation, features, precision: _, training } = model;
         match *kind {
-            ModelKind::Lnn { residual_mass, pseudoinverse_tolerance } => {
+            ModelKind::Lnn { residual_mass, pseudoinverse_tolerance, potential_scale } => {
                 self.not_negative(format!("{path}.kind.residual_mass"), residual_mass);
                 self.fraction(format!("{path}.kind.pseudoinverse_tolerance"), pseudoinverse_tolerance);
-                self.require(
-                    activation.has_second_derivative(),
-                    format!("{path}.activation"),
-                    activation,
-                    "an activation with a second derivative (softplus, tanh, sigmoid, gelu, silu, relu2 or \
-                     relu3), because the mass matrix of a Lagrangian network is made of second derivatives",
-                );
+                if let Some(scale) = potential_scale {
+                    self.positive(format!("{path}.kind.potential_scale"), scale);
+                }
             }
+            ModelKind::Delan { diagonal, regularisation, potential_scale } => {
+                let ok = diagonal.is_finite();
+                self.require(ok, format!("{path}.kind.diagonal"), diagonal, "a finite number");
+                self.positive(format!("{path}.kind.regularisation"), regularisation);
+                self.positive(format!("{path}.kind.potential_scale"), potential_scale);
+            }
+            ModelKind::Hnn => {}
             ModelKind::Baseline { output_scale } => {
                 self.positive(format!("{path}.kind.output_scale"), output_scale);
             }
+            ModelKind::BaselineFirstOrder { velocity_scale, output_scale } => {
+                self.positive(format!("{path}.kind.velocity_scale"), velocity_scale);
+                self.positive(format!("{path}.kind.output_scale"), output_scale);
+            }
         }
+        self.require(
+            !kind.differentiates_network() || activation.has_second_derivative(),
+            format!("{path}.activation"),
+            activation,
+            "an activation with a second derivative (softplus, tanh, sigmoid, gelu, silu, relu2 or relu3), because \
+             the mass matrix of a Lagrangian network is made of second derivatives, and the gradient of a \
+             Hamiltonian one",
+        );
         self.require(
             (1..=DEEPEST).contains(&hidden.len()),
             format!("{path}.hidden"),
@@ -219,8 +234,9 @@ impl Check {
         }
         // Widths and depth out of range have been reported above, and their product may overflow.
         if hidden.len() <= DEEPEST && hidden.iter().all(|&width| width <= WIDEST) {
-            let sizes = model.dimensions(dof, 0);
-            let parameters: u64 = sizes.windows(2).map(|layer| (layer[0] as u64 + 1) * layer[1] as u64).sum();
+            let networks = [Some(model.dimensions(dof, 0)), kind.potential_dimensions(features, hidden, dof, 0)];
+            let layers = networks.iter().flatten().flat_map(|sizes| sizes.windows(2));
+            let parameters: u64 = layers.map(|layer| (layer[0] as u64 + 1) * layer[1] as u64).sum();
             self.require(
                 parameters <= MOST_PARAMETERS,
                 format!("{path}.hidden"),

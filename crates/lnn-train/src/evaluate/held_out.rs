@@ -7,7 +7,7 @@ use lnn_physics::System;
 use lnn_physics::sampling::{Distribution, StateSampler};
 use rayon::prelude::*;
 
-use crate::model::{Model, ModelWorkspace, States};
+use crate::model::{BlockModel, Model, RatesMut, States};
 use crate::record::MassMatrixSpectrum;
 use crate::target::{NonFiniteTarget, acceleration_into};
 
@@ -92,11 +92,11 @@ impl HeldOut {
         let shares: Option<Vec<Share>> = (0..count.div_ceil(BLOCK))
             .into_par_iter()
             .map_init(
-                || (model.workspace(BLOCK, false), vec![0.0; BLOCK * self.dof]),
-                |(workspace, out), block| {
+                || (model.block(BLOCK, false), [(); 2].map(|()| vec![0.0; BLOCK * self.dof])),
+                |(buffers, rates), block| {
                     let rows = block * BLOCK..((block + 1) * BLOCK).min(count);
                     let go_on = !stop.load(Ordering::Relaxed);
-                    go_on.then(|| self.judge_block(model, parameters, rows, workspace, out))
+                    go_on.then(|| self.judge_block(model, parameters, rows, &mut **buffers, rates))
                 },
             )
             .collect();
@@ -105,7 +105,7 @@ impl HeldOut {
         let acceleration_l1 = error / count as f64;
         Some(HeldOutResult {
             acceleration_l1: if acceleration_l1.is_finite() { acceleration_l1 } else { f64::INFINITY },
-            mass_matrix: matches!(model, Model::Lagrangian(_)).then(|| spectrum(shares)),
+            mass_matrix: model.has_mass_matrix().then(|| spectrum(shares)),
         })
     }
 
@@ -114,19 +114,19 @@ impl HeldOut {
         model: &Model,
         parameters: &[f64],
         rows: std::ops::Range<usize>,
-        workspace: &mut ModelWorkspace<f64>,
-        out: &mut [f64],
+        block: &mut dyn BlockModel<f64>,
+        rates: &mut [Vec<f64>; 2],
     ) -> Share {
         let d = self.dof;
         let range = rows.start * d..rows.end * d;
-        let out = &mut out[..range.len()];
+        let [velocity, out] = rates.each_mut().map(|rates| &mut rates[..range.len()]);
         let states = States { q: &self.q[range.clone()], q_dot: &self.q_dot[range.clone()], conditionals: &[] };
-        model.accelerations(model.bind(parameters), states, workspace, out);
+        block.rates(model.bind(parameters), states, RatesMut { q: velocity, q_dot: &mut *out });
         let error = out.iter().zip(&self.target[range]).map(|(a, b)| (a - b).abs()).sum();
         let mut share = Share::new(error);
-        if let ModelWorkspace::Lagrangian(workspace) = workspace {
+        if let Some(factors) = block.mass_matrices() {
             for row in 0..rows.len() {
-                share.add(workspace.factors(), row);
+                share.add(factors, row);
             }
         }
         share

@@ -12,7 +12,7 @@ use lnn_physics::System;
 use super::ExperimentError;
 use super::build::{Purpose, build_system, build_training, ranges, sampler};
 use super::description::{describe, device, published};
-use crate::config::{ExperimentConfig, ModelKind, Precision, Validated};
+use crate::config::{ExperimentConfig, Precision, Validated};
 use crate::evaluate::{HeldOut, RolloutError, RolloutPlan, energy_errors};
 use crate::fit::{FitPlan, FitResult, Progress, fit, restore};
 use crate::model::Model;
@@ -250,7 +250,7 @@ fn train_all(
     observe: &mut dyn FnMut(Event<'_>),
 ) -> Result<Option<(Vec<Trained>, f64)>, ExperimentError> {
     let mut names: Vec<&String> = context.config.models.keys().collect();
-    names.sort_by_key(|&name| matches!(context.config.models[name].kind, ModelKind::Baseline { .. }));
+    names.sort_by_key(|&name| !context.config.models[name].kind.differentiates_network());
     let mut log = open_log(context, state, &names)?;
     let mut trained = Vec::new();
     let mut earlier_seconds = 0.0;

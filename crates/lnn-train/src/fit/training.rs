@@ -69,7 +69,7 @@ impl<T: Real> TrainingPlan<T> {
             loss: self.loss,
             batch: self.batch,
             step,
-            network: self.model.bind(&self.parameters),
+            networks: self.model.bind(&self.parameters),
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
+use lnn_autodiff::Real;
 use lnn_autodiff::jet::Accumulate;
-use lnn_autodiff::{Mlp, Real};
 use lnn_physics::System;
 use lnn_physics::sampling::{Distribution, StateSampler};
 
 use crate::loss::{BatchLoss, Loss};
-use crate::model::{Model, ModelWorkspace, States};
+use crate::model::{BlockModel, Model, Networks, Rates, RatesMut, States};
 use crate::target::{NonFiniteTarget, acceleration_into};
 
 use super::training::Tail;
@@ -23,12 +23,14 @@ pub(super) struct BlockContext<'a, T> {
     pub(super) loss: Loss,
     pub(super) batch: usize,
     pub(super) step: u64,
-    pub(super) network: Mlp<'a, T>,
+    pub(super) networks: Networks<'a, T>,
 }
 
 /// Buffers for one block at a time, allocated once a thread.
 pub(super) struct Worker<T> {
-    workspace: ModelWorkspace<T>,
+    block: Box<dyn BlockModel<T>>,
+    /// Whether the rate of q is learned, and so part of the loss.
+    first_order: bool,
     /// `[rows, 2d]`.
     states: Vec<f64>,
     /// `[d]`.
@@ -36,8 +38,9 @@ pub(super) struct Worker<T> {
     q: Vec<T>,
     q_dot: Vec<T>,
     target: Vec<T>,
-    acceleration: Vec<T>,
-    lambda: Vec<T>,
+    /// Rates of q and of q̇.
+    rates: [Vec<T>; 2],
+    lambda: [Vec<T>; 2],
 }
 
 impl<T: Real> Worker<T> {
@@ -45,14 +48,15 @@ impl<T: Real> Worker<T> {
         let d = model.features().degrees_of_freedom();
         let zeros = || vec![T::ZERO; block_rows * d];
         Self {
-            workspace: model.workspace(block_rows, true),
+            block: model.block(block_rows, true),
+            first_order: !model.is_second_order(),
             states: vec![0.0; block_rows * 2 * d],
             target_row: vec![0.0; d],
             q: zeros(),
             q_dot: zeros(),
             target: zeros(),
-            acceleration: zeros(),
-            lambda: zeros(),
+            rates: [zeros(), zeros()],
+            lambda: [zeros(), zeros()],
         }
     }
 
@@ -84,12 +88,17 @@ impl<T: Real> Worker<T> {
             }
         }
         let states = States { q: &self.q[range], q_dot: &self.q_dot[range], conditionals: &[] };
-        let acceleration = &mut self.acceleration[range];
-        let lambda = &mut self.lambda[range];
-        context.model.accelerations(context.network, states, &mut self.workspace, acceleration);
-        let loss = context.loss.evaluate(acceleration, &self.target[range], context.batch, lambda);
+        let [velocity, acceleration] = self.rates.each_mut().map(|rates| &mut rates[range]);
+        let [lambda_q, lambda_q_dot] = self.lambda.each_mut().map(|lambda| &mut lambda[range]);
+        let BlockContext { networks, batch, .. } = *context;
+        self.block.rates(networks, states, RatesMut { q: &mut *velocity, q_dot: &mut *acceleration });
+        let mut loss = context.loss.evaluate(acceleration, &self.target[range], batch, lambda_q_dot);
+        if self.first_order {
+            loss += context.loss.evaluate(velocity, states.q_dot, batch, lambda_q);
+        }
         if loss.non_finite == 0 {
-            context.model.gradient(context.network, lambda, &mut self.workspace, accumulate, gradient);
+            let lambda = Rates { q: lambda_q, q_dot: lambda_q_dot };
+            self.block.vjp(networks, lambda, accumulate, gradient, None);
         }
         Ok(loss)
     }

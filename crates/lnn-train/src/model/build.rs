@@ -4,11 +4,14 @@ use lnn_autodiff::MlpShape;
 use lnn_autodiff::features::{Feature, FeatureMap};
 use lnn_autodiff::pseudoinverse::Tolerance;
 
-use super::{LagrangianNetwork, Model, ModelError, PlainNetwork};
+use super::{
+    DeepLagrangianNetwork, DeepLagrangianSettings, HamiltonianNetwork, LagrangianNetwork, Model, ModelError,
+    PlainNetwork,
+};
 use crate::config::{AngleFeatures, FeaturesConfig, ModelKind};
 
 impl Model {
-    /// The model of `kind` over the network `shape`, for d degrees of freedom and c conditional inputs.
+    /// The model of `kind` with the main network `shape`, for d degrees of freedom and c conditional inputs.
     ///
     /// # Errors
     /// Features that cannot be computed, a network that does not fit them, or a setting of `kind` that makes
@@ -20,13 +23,29 @@ impl Model {
         degrees_of_freedom: usize,
         conditionals: usize,
     ) -> Result<Self, ModelError> {
-        let features = feature_map(features, degrees_of_freedom, conditionals)?;
+        let map = feature_map(features, degrees_of_freedom, conditionals)?;
+        let hidden = &shape.dimensions()[1..=shape.hidden_layers()];
+        let potential = kind.potential_dimensions(features, hidden, degrees_of_freedom, conditionals);
+        let potential = potential.map(|sizes| MlpShape::new(&sizes, shape.activation())).transpose()?;
         Ok(match kind {
-            ModelKind::Lnn { residual_mass, pseudoinverse_tolerance } => {
+            ModelKind::Lnn { residual_mass, pseudoinverse_tolerance, potential_scale } => {
                 let tolerance = Tolerance { relative: pseudoinverse_tolerance, absolute: 0.0 };
-                Self::Lagrangian(LagrangianNetwork::new(shape, features, residual_mass, Some(tolerance))?)
+                let model = LagrangianNetwork::new(shape, map, residual_mass, Some(tolerance))?;
+                Self::Lagrangian(match potential_scale.zip(potential) {
+                    Some((scale, potential)) => model.with_potential(potential, scale)?,
+                    None => model,
+                })
             }
-            ModelKind::Baseline { output_scale } => Self::Plain(PlainNetwork::new(shape, features, output_scale)?),
+            ModelKind::Delan { diagonal, regularisation, potential_scale } => {
+                let settings = DeepLagrangianSettings { diagonal, regularisation, potential_scale };
+                let potential = potential.expect("a kind with a potential has its sizes");
+                Self::DeepLagrangian(DeepLagrangianNetwork::new(shape, potential, &map, settings)?)
+            }
+            ModelKind::Hnn => Self::Hamiltonian(HamiltonianNetwork::new(shape, map)?),
+            ModelKind::Baseline { output_scale } => Self::Plain(PlainNetwork::acceleration(shape, map, output_scale)?),
+            ModelKind::BaselineFirstOrder { velocity_scale, output_scale } => {
+                Self::Plain(PlainNetwork::vector_field(shape, map, velocity_scale, output_scale)?)
+            }
         })
     }
 }
@@ -53,7 +72,6 @@ fn feature_map(config: &FeaturesConfig, dof: usize, conditionals: usize) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::States;
     use lnn_autodiff::Activation;
 
     fn network(inputs: usize, outputs: usize) -> MlpShape {
@@ -61,7 +79,7 @@ mod tests {
     }
 
     fn with_mass(residual_mass: f64) -> Result<Model, ModelError> {
-        let kind = ModelKind::Lnn { residual_mass, pseudoinverse_tolerance: 1e-6 };
+        let kind = ModelKind::Lnn { residual_mass, pseudoinverse_tolerance: 1e-6, potential_scale: None };
         Model::new(kind, &FeaturesConfig::default(), network(6, 1), 2, 0)
     }
 
@@ -75,7 +93,7 @@ mod tests {
                 other => panic!("{wanted} = {given}: {other:?}"),
             };
             refused(with_mass(given), "the residual mass");
-            let kind = ModelKind::Lnn { residual_mass: 0.0, pseudoinverse_tolerance: given };
+            let kind = ModelKind::Lnn { residual_mass: 0.0, pseudoinverse_tolerance: given, potential_scale: None };
             let features = FeaturesConfig::default();
             refused(Model::new(kind, &features, network(6, 1), 2, 0), "the pseudoinverse's relative tolerance");
             let kind = ModelKind::Baseline { output_scale: given };
@@ -91,14 +109,5 @@ mod tests {
     fn a_system_without_coordinates_is_refused() {
         let refused = Model::new(ModelKind::default(), &FeaturesConfig::default(), network(1, 1), 0, 1);
         assert_eq!(refused.err(), Some(ModelError::NoCoordinates));
-    }
-
-    #[test]
-    #[should_panic(expected = "q, q_dot and the accelerations have one length")]
-    fn velocities_that_are_missing_are_noticed() {
-        let model = with_mass(1.0).expect("usable");
-        let parameters = vec![0.1; model.parameter_count()];
-        let states = States { q: &[0.1, 0.2, 0.3, 0.4], q_dot: &[1.0, 2.0], conditionals: &[] };
-        model.accelerations(model.bind(&parameters), states, &mut model.workspace(2, false), &mut [0.0; 4]);
     }
 }

@@ -5,15 +5,20 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
+use super::Model;
 use crate::config::Initialisation;
 
 impl Initialisation {
-    /// Flat parameters of `shape`, drawn with `seed`.
+    /// Flat parameters of all networks of `model`, drawn with `seed`.
     ///
     /// The stream depends on the seed and the draw's place only. Values are drawn in `f64` and rounded
     /// once, so that both precisions start from the same network.
-    pub fn draw<T: Real>(self, shape: &MlpShape, seed: u64) -> Vec<T> {
+    pub fn draw<T: Real>(self, model: &Model, seed: u64) -> Vec<T> {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
+        model.shapes().flat_map(|shape| self.draw_network(shape, &mut random)).collect()
+    }
+
+    fn draw_network<T: Real>(self, shape: &MlpShape, random: &mut ChaCha8Rng) -> Vec<T> {
         let mut parameters = vec![T::ZERO; shape.parameter_count()];
         for (index, layer) in shape.layers().iter().enumerate() {
             let (deviation, bias) = self.deviations(shape, index);
@@ -71,7 +76,7 @@ mod tests {
         let paper = [2.2 / n(0).sqrt(), 0.58 / n(1).sqrt(), 1.16 / n(2).sqrt(), n(3).sqrt()];
         let unit_gain = [1.5 / 6_f64.sqrt(), 2.0 / 200_f64.sqrt(), 2.0 / 300_f64.sqrt(), 0.3 / 200_f64.sqrt()];
         for (initialisation, want, bias) in [(Initialisation::Paper, paper, 0.0), (unit, unit_gain, 0.5)] {
-            let parameters: Vec<f64> = initialisation.draw(&shape, 3);
+            let parameters: Vec<f64> = initialisation.draw_network(&shape, &mut ChaCha8Rng::seed_from_u64(3));
             for (layer, want) in shape.layers().iter().zip(want) {
                 let values = &parameters[layer.weight.clone()];
                 // A sample deviation is off by 1/√(2n); five of those.
@@ -87,9 +92,11 @@ mod tests {
     #[test]
     fn precisions_start_from_the_same_network() {
         let shape = MlpShape::new(&[3, 8, 1], Activation::Tanh).expect("shape");
-        let double: Vec<f64> = Initialisation::Paper.draw(&shape, 9);
-        let single: Vec<f32> = Initialisation::Paper.draw(&shape, 9);
+        fn draw<T: Real>(shape: &MlpShape, seed: u64) -> Vec<T> {
+            Initialisation::Paper.draw_network(shape, &mut ChaCha8Rng::seed_from_u64(seed))
+        }
+        let (double, single) = (draw::<f64>(&shape, 9), draw::<f32>(&shape, 9));
         assert!(double.iter().zip(&single).all(|(&a, &b)| a as f32 == b));
-        assert_ne!(double, Initialisation::Paper.draw::<f64>(&shape, 10));
+        assert_ne!(double, draw::<f64>(&shape, 10));
     }
 }

@@ -3,17 +3,28 @@
 //! Each model maps a block of states to accelerations and takes a cotangent of the accelerations back to
 //! a parameter gradient, on plain arrays, in a workspace that is allocated once.
 
+mod block;
 mod build;
+mod deep_lagrangian;
+mod hamiltonian;
 mod initialisation;
 mod lagrangian;
+mod networks;
 mod plain;
+mod potential;
 
+pub use block::{BlockModel, Rates, RatesMut, States};
+pub(crate) use deep_lagrangian::triangle;
+pub use deep_lagrangian::{DeepLagrangianNetwork, DeepLagrangianSettings};
+pub use hamiltonian::HamiltonianNetwork;
 pub use lagrangian::{LagrangianNetwork, LagrangianWorkspace};
-pub use plain::{PlainNetwork, PlainWorkspace};
+pub use networks::{Networks, PackedNetworks};
+pub use plain::{PlainNetwork, PlainOutput};
+pub use potential::PotentialNetwork;
 
+use lagrangian::LagrangianBlock;
 use lnn_autodiff::features::{FeatureError, FeatureMap};
-use lnn_autodiff::jet::Accumulate;
-use lnn_autodiff::{Mlp, MlpShape, Real, ShapeError};
+use lnn_autodiff::{MlpShape, Real, ShapeError};
 
 /// Why a model cannot be built.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -68,33 +79,13 @@ pub enum ModelError {
     Shape(#[from] ShapeError),
 }
 
-/// A model of the acceleration q̈(q, q̇, c).
-#[derive(Clone, Debug)]
-pub enum Model {
-    /// A learned Lagrangian, q̈ from the Euler–Lagrange equation.
-    Lagrangian(LagrangianNetwork),
-    /// A plain network, q̈ = net(features).
-    Plain(PlainNetwork),
-}
-
-/// Buffers of a [`Model`].
-#[derive(Clone, Debug)]
-pub enum ModelWorkspace<T> {
-    /// Of a learned Lagrangian.
-    Lagrangian(Box<LagrangianWorkspace<T>>),
-    /// Of a plain network.
-    Plain(Box<PlainWorkspace<T>>),
-}
-
-/// A block of states as the models take them, row-major.
-#[derive(Clone, Copy, Debug)]
-pub struct States<'a, T> {
-    /// Coordinates `[rows, d]`.
-    pub q: &'a [T],
-    /// Velocities `[rows, d]`.
-    pub q_dot: &'a [T],
-    /// Conditionals `[rows, c]`, empty without any.
-    pub conditionals: &'a [T],
+/// Refuses a network of other sizes.
+fn require_sizes(model: &'static str, shape: &MlpShape, inputs: usize, outputs: usize) -> Result<(), ModelError> {
+    let (given_inputs, given_outputs) = (shape.inputs(), shape.outputs());
+    if (given_inputs, given_outputs) == (inputs, outputs) {
+        return Ok(());
+    }
+    Err(ModelError::NetworkSizes { model, inputs, outputs, given_inputs, given_outputs })
 }
 
 /// Refuses a number that is negative or not finite.
@@ -106,88 +97,84 @@ fn not_negative(name: &'static str, given: f64) -> Result<(), ModelError> {
     }
 }
 
+/// A model of the rates of change of (q, q̇).
+#[derive(Clone, Debug)]
+pub enum Model {
+    /// A learned Lagrangian, q̈ from the Euler–Lagrange equation.
+    Lagrangian(LagrangianNetwork),
+    /// A learned mass matrix and potential.
+    DeepLagrangian(DeepLagrangianNetwork),
+    /// A learned Hamiltonian, whose second state is p, or q̇ taken for it.
+    Hamiltonian(HamiltonianNetwork),
+    /// A plain network: q̈, or the whole vector field, from the features.
+    Plain(PlainNetwork),
+}
+
 impl Model {
-    /// The network's shape.
+    /// Shape of the main network.
     pub fn shape(&self) -> &MlpShape {
         match self {
             Self::Lagrangian(model) => model.shape(),
+            Self::DeepLagrangian(model) => model.shape(),
+            Self::Hamiltonian(model) => model.shape(),
             Self::Plain(model) => model.shape(),
         }
     }
-    /// The input features.
+    /// Shape of the network of the configuration alone, for models that have one.
+    pub fn potential_shape(&self) -> Option<&MlpShape> {
+        match self {
+            Self::Lagrangian(model) => model.potential().map(PotentialNetwork::shape),
+            Self::DeepLagrangian(model) => Some(model.potential().shape()),
+            Self::Hamiltonian(_) | Self::Plain(_) => None,
+        }
+    }
+    /// Shapes of all networks, in the order of their parameters.
+    pub fn shapes(&self) -> impl Iterator<Item = &MlpShape> {
+        std::iter::once(self.shape()).chain(self.potential_shape())
+    }
+    /// The main network's input features.
     pub fn features(&self) -> &FeatureMap {
         match self {
             Self::Lagrangian(model) => model.features(),
+            Self::DeepLagrangian(model) => model.features(),
+            Self::Hamiltonian(model) => model.features(),
             Self::Plain(model) => model.features(),
         }
     }
     /// Number of trained parameters.
     pub fn parameter_count(&self) -> usize {
-        self.shape().parameter_count()
+        self.shapes().map(MlpShape::parameter_count).sum()
     }
-    /// Buffers for blocks of up to `capacity` rows; `training` adds what the gradient needs.
-    pub fn workspace<T: Real>(&self, capacity: usize, training: bool) -> ModelWorkspace<T> {
+    /// Whether the model solves with a learned mass matrix.
+    pub fn has_mass_matrix(&self) -> bool {
+        matches!(self, Self::Lagrangian(_) | Self::DeepLagrangian(_))
+    }
+    /// Whether the rate of q is q̇ itself, so that only accelerations are learned.
+    pub fn is_second_order(&self) -> bool {
         match self {
-            Self::Lagrangian(model) => ModelWorkspace::Lagrangian(Box::new(model.workspace(capacity, training))),
-            Self::Plain(model) => ModelWorkspace::Plain(Box::new(model.workspace(capacity, training))),
+            Self::Lagrangian(_) | Self::DeepLagrangian(_) => true,
+            Self::Hamiltonian(_) => false,
+            Self::Plain(model) => model.output() == PlainOutput::Acceleration,
         }
     }
-    /// The network with these parameters, as the other methods take it.
+    /// The networks with these parameters, as the other methods take them.
     ///
     /// # Panics
-    /// If their number is another than the model's.
-    pub fn bind<'a, T: Real>(&'a self, parameters: &'a [T]) -> Mlp<'a, T> {
-        match self.shape().bind(parameters) {
-            Ok(network) => network,
-            Err(error) => panic!("{error}"),
-        }
+    /// If there are more or fewer than [`parameter_count`](Self::parameter_count).
+    pub fn bind<'a, T: Real>(&'a self, parameters: &'a [T]) -> Networks<'a, T> {
+        Networks::bind(self.shape(), self.potential_shape(), parameters)
     }
-    /// Accelerations `[rows, d]` of a block. For many blocks of few rows the network is best a
-    /// [`PackedMlp`](lnn_autodiff::jet::PackedMlp).
-    ///
-    /// # Panics
-    /// If the workspace belongs to another kind of model, the network has another shape than the model's, or a
-    /// length does not fit.
-    pub fn accelerations<T: Real>(
-        &self,
-        network: Mlp<'_, T>,
-        states: States<'_, T>,
-        workspace: &mut ModelWorkspace<T>,
-        out: &mut [T],
-    ) {
-        let lengths = (states.q.len(), states.q_dot.len());
-        assert_eq!(lengths, (out.len(), out.len()), "q, q_dot and the accelerations have one length");
-        match (self, workspace) {
-            (Self::Lagrangian(model), ModelWorkspace::Lagrangian(workspace)) => {
-                model.accelerate(network, states, workspace);
-                out.copy_from_slice(workspace.acceleration());
+    /// The model with buffers for blocks of up to `capacity` rows; `training` adds what the gradient needs. For many
+    /// blocks of few rows the networks are best [`PackedNetworks`].
+    pub fn block<T: Real>(&self, capacity: usize, training: bool) -> Box<dyn BlockModel<T>> {
+        match self {
+            Self::Lagrangian(model) => {
+                let workspace = model.workspace(capacity, training);
+                Box::new(LagrangianBlock { model: model.clone(), workspace })
             }
-            (Self::Plain(model), ModelWorkspace::Plain(workspace)) => {
-                model.accelerations(network, states, workspace, out);
-            }
-            _ => panic!("the workspace was made for another kind of model"),
-        }
-    }
-    /// Writes or adds `∂(Σ λ·q̈)/∂θ` of the block evaluated last to `gradient`; `lambda` is `[rows, d]`.
-    ///
-    /// # Panics
-    /// If the workspace belongs to another kind of model or was not made for training.
-    pub fn gradient<T: Real>(
-        &self,
-        network: Mlp<'_, T>,
-        lambda: &[T],
-        workspace: &mut ModelWorkspace<T>,
-        accumulate: Accumulate,
-        gradient: &mut [T],
-    ) {
-        match (self, workspace) {
-            (Self::Lagrangian(model), ModelWorkspace::Lagrangian(workspace)) => {
-                model.gradient(network, lambda, workspace, accumulate, gradient);
-            }
-            (Self::Plain(model), ModelWorkspace::Plain(workspace)) => {
-                model.gradient(network, lambda, workspace, accumulate, gradient);
-            }
-            _ => panic!("the workspace was made for another kind of model"),
+            Self::DeepLagrangian(model) => Box::new(model.block(capacity, training)),
+            Self::Hamiltonian(model) => Box::new(model.block(capacity, training)),
+            Self::Plain(model) => Box::new(model.block(capacity, training)),
         }
     }
 }

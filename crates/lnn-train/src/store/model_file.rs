@@ -1,11 +1,13 @@
 //! A trained model as one `.safetensors` file.
 //!
-//! Tensors `layers.{i}.weight` `[out, in]` and `layers.{i}.bias` `[out]` in the precision of training;
+//! Tensors `layers.{i}.weight` `[out, in]` and `layers.{i}.bias` `[out]` in the precision of training, and
+//! `potential.layers.{i}…` likewise for a model with a second network;
 //! everything else that the model is (architecture, features, residual mass, system, origin) as RON in
 //! the file's metadata under `lnn.model`. Any safetensors reader can read the weights.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 
 use lnn_autodiff::{Activation, MlpShape, Real};
@@ -66,25 +68,31 @@ pub struct Provenance {
 }
 
 impl ModelHeader {
-    /// The network's shape.
+    /// Shapes of the model's networks: the main one, then that of the configuration alone if the model has one.
     ///
     /// # Errors
     /// [`TensorProblem::Architecture`] if the sizes are no network or do not fit d, c and the features.
-    pub fn shape(&self) -> Result<MlpShape, TensorProblem> {
-        let shape = MlpShape::new(&self.dimensions, self.activation)
-            .map_err(|error| TensorProblem::Architecture(error.to_string()))?;
-        let d = self.degrees_of_freedom;
-        let inputs = self.features.inputs(d, self.conditionals);
-        let outputs = self.kind.outputs(d);
-        if d == 0 || (shape.inputs(), shape.outputs()) != (inputs, outputs) {
+    pub fn shapes(&self) -> Result<Vec<MlpShape>, TensorProblem> {
+        let shape = |dimensions: &[usize]| {
+            MlpShape::new(dimensions, self.activation).map_err(|error| TensorProblem::Architecture(error.to_string()))
+        };
+        let main = shape(&self.dimensions)?;
+        let (d, c) = (self.degrees_of_freedom, self.conditionals);
+        let hidden = &self.dimensions[1..self.dimensions.len() - 1];
+        let needed = self.kind.dimensions(&self.features, hidden, d, c);
+        if d == 0 || needed != self.dimensions {
             return Err(TensorProblem::Architecture(format!(
                 "the network maps {} inputs to {} outputs, but {d} degrees of freedom with these features \
-                 need {inputs} and {outputs}",
-                shape.inputs(),
-                shape.outputs(),
+                 need {} and {}",
+                main.inputs(),
+                main.outputs(),
+                needed[0],
+                needed[needed.len() - 1],
             )));
         }
-        Ok(shape)
+        let potential = self.kind.potential_dimensions(&self.features, hidden, d, c);
+        let potential = potential.map(|dimensions| shape(&dimensions)).transpose()?;
+        Ok([main].into_iter().chain(potential).collect())
     }
 }
 
@@ -134,9 +142,9 @@ impl Parameters {
 pub struct LoadedModel {
     /// What the model is.
     pub header: ModelHeader,
-    /// The network's shape.
-    pub shape: MlpShape,
-    /// Its weights.
+    /// Shapes of its networks, see [`ModelHeader::shapes`].
+    pub shapes: Vec<MlpShape>,
+    /// Their weights.
     pub parameters: Parameters,
 }
 
@@ -147,7 +155,7 @@ impl LoadedModel {
     /// A header whose numbers make no sense, such as a negative residual mass.
     pub fn model(&self) -> Result<Model, ModelError> {
         let ModelHeader { kind, features, degrees_of_freedom, conditionals, .. } = &self.header;
-        Model::new(*kind, features, self.shape.clone(), *degrees_of_freedom, *conditionals)
+        Model::new(*kind, features, self.shapes[0].clone(), *degrees_of_freedom, *conditionals)
     }
 }
 
@@ -187,33 +195,50 @@ pub(super) fn refused(path: &Path, kind: FileKind, refusal: Refusal) -> StoreErr
     }
 }
 
-fn names(layer: usize) -> [String; 2] {
-    [format!("layers.{layer}.weight"), format!("layers.{layer}.bias")]
+/// What the tensors of the model's networks are called, in the order of their parameters.
+const PREFIXES: [&str; 2] = ["", "potential."];
+
+fn names(prefix: &str, layer: usize) -> [String; 2] {
+    [format!("{prefix}layers.{layer}.weight"), format!("{prefix}layers.{layer}.bias")]
+}
+
+/// Name, shape and place of every tensor, in the order of the parameters.
+fn layout(shapes: &[MlpShape]) -> impl Iterator<Item = (String, Vec<usize>, Range<usize>)> {
+    let starts = shapes.iter().scan(0, |next, shape| {
+        let start = *next;
+        *next += shape.parameter_count();
+        Some(start)
+    });
+    shapes.iter().zip(PREFIXES).zip(starts).flat_map(|((shape, prefix), start)| {
+        shape.layers().iter().enumerate().flat_map(move |(index, layer)| {
+            let [weight, bias] = names(prefix, index);
+            let place = |range: &Range<usize>| start + range.start..start + range.end;
+            [
+                (weight, vec![layer.outputs, layer.inputs], place(&layer.weight)),
+                (bias, vec![layer.outputs], place(&layer.bias)),
+            ]
+        })
+    })
 }
 
 fn split<T: Element>(header: &ModelHeader, parameters: &[T]) -> Result<BTreeMap<String, Tensor>, TensorProblem> {
-    let shape = header.shape()?;
-    if parameters.len() != shape.parameter_count() {
-        return Err(TensorProblem::ParameterCount { found: parameters.len(), expected: shape.parameter_count() });
+    let shapes = header.shapes()?;
+    let expected = shapes.iter().map(MlpShape::parameter_count).sum();
+    if parameters.len() != expected {
+        return Err(TensorProblem::ParameterCount { found: parameters.len(), expected });
     }
     let mut tensors = BTreeMap::new();
-    for (index, layer) in shape.layers().iter().enumerate() {
-        let [weight, bias] = names(index);
-        for (name, sizes, range) in [
-            (weight, vec![layer.outputs, layer.inputs], layer.weight.clone()),
-            (bias, vec![layer.outputs], layer.bias.clone()),
-        ] {
-            let tensor = Tensor { shape: sizes, elements: T::into_elements(parameters[range].to_vec()) };
-            finite(&name, &tensor.elements)?;
-            tensors.insert(name, tensor);
-        }
+    for (name, shape, range) in layout(&shapes) {
+        let tensor = Tensor { shape, elements: T::into_elements(parameters[range].to_vec()) };
+        finite(&name, &tensor.elements)?;
+        tensors.insert(name, tensor);
     }
     Ok(tensors)
 }
 
 fn join(header: ModelHeader, mut tensors: BTreeMap<String, Tensor>) -> Result<LoadedModel, TensorProblem> {
-    let shape = header.shape()?;
-    let first = &names(0)[0];
+    let shapes = header.shapes()?;
+    let first = &names(PREFIXES[0], 0)[0];
     let double = match tensors.get(first) {
         Some(tensor) => matches!(tensor.elements, Elements::F64(_)),
         None => {
@@ -221,30 +246,27 @@ fn join(header: ModelHeader, mut tensors: BTreeMap<String, Tensor>) -> Result<Lo
         }
     };
     let parameters = if double {
-        Parameters::F64(flatten(&shape, &mut tensors)?)
+        Parameters::F64(flatten(&shapes, &mut tensors)?)
     } else {
-        Parameters::F32(flatten(&shape, &mut tensors)?)
+        Parameters::F32(flatten(&shapes, &mut tensors)?)
     };
     if let Some((name, _)) = tensors.pop_first() {
         return Err(TensorProblem::Unexpected { name });
     }
-    Ok(LoadedModel { header, shape, parameters })
+    Ok(LoadedModel { header, shapes, parameters })
 }
 
-fn flatten<T: Element>(shape: &MlpShape, tensors: &mut BTreeMap<String, Tensor>) -> Result<Vec<T>, TensorProblem> {
+fn flatten<T: Element>(shapes: &[MlpShape], tensors: &mut BTreeMap<String, Tensor>) -> Result<Vec<T>, TensorProblem> {
     let mut parameters = Vec::with_capacity(tensors.values().map(|tensor| tensor.elements.len()).sum());
-    for (index, layer) in shape.layers().iter().enumerate() {
-        let [weight, bias] = names(index);
-        for (name, expected) in [(weight, vec![layer.outputs, layer.inputs]), (bias, vec![layer.outputs])] {
-            let Some(tensor) = tensors.remove(&name) else {
-                return Err(TensorProblem::Missing { name });
-            };
-            if tensor.shape != expected {
-                return Err(TensorProblem::Shape { name, found: tensor.shape, expected });
-            }
-            finite(&name, &tensor.elements)?;
-            parameters.extend_from_slice(tensor.elements.typed::<T>(&name)?);
+    for (name, expected, _) in layout(shapes) {
+        let Some(tensor) = tensors.remove(&name) else {
+            return Err(TensorProblem::Missing { name });
+        };
+        if tensor.shape != expected {
+            return Err(TensorProblem::Shape { name, found: tensor.shape, expected });
         }
+        finite(&name, &tensor.elements)?;
+        parameters.extend_from_slice(tensor.elements.typed::<T>(&name)?);
     }
     Ok(parameters)
 }

@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicBool;
 
 use lnn_autodiff::Activation;
 use lnn_train::config::{
-    AngleFeatures, ExperimentConfig, FeaturesConfig, Initialisation, IntegratorConfig, ModelConfig, ModelKind,
-    Precision, TrainingConfig,
+    AngleFeatures, ExperimentConfig, FeaturesConfig, Initialisation, IntegratorConfig, ModelConfig, Precision,
+    TrainingConfig,
 };
 use lnn_train::experiment::{Outcome, RunOptions, run};
 use lnn_train::loss::Loss;
@@ -110,8 +110,7 @@ fn every_loss_optimiser_schedule_and_integrator_runs_to_its_report() {
         let (optimiser, schedule) = (optimisers[rest % 2], schedules[rest / 2]);
         // The rest of the recipe goes round while the three above take every combination.
         let kind = kinds[(k / 3) % 2];
-        let smooth =
-            |activation: &&Activation| activation.has_second_derivative() || matches!(kind, ModelKind::Baseline { .. });
+        let smooth = |activation: &&Activation| activation.has_second_derivative() || !kind.differentiates_network();
         let usable: Vec<&Activation> = activations.iter().filter(smooth).collect();
         let model = ModelConfig {
             kind,

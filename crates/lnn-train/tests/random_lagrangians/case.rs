@@ -2,8 +2,8 @@
 
 use lnn_autodiff::features::{Feature, FeatureMap};
 use lnn_autodiff::jet::Accumulate;
-use lnn_autodiff::{Activation, Mlp, MlpShape};
-use lnn_train::model::{LagrangianNetwork, LagrangianWorkspace, States};
+use lnn_autodiff::{Activation, MlpShape};
+use lnn_train::model::{LagrangianNetwork, LagrangianWorkspace, Networks, States};
 
 use crate::numbers::Numbers;
 
@@ -95,8 +95,8 @@ impl Case {
     pub(crate) fn lambda(&self, row: usize) -> &[f64] {
         &self.lambda[row * self.dof()..(row + 1) * self.dof()]
     }
-    fn bind<'a>(&'a self, parameters: &'a [f64]) -> Mlp<'a, f64> {
-        self.model.shape().bind(parameters).expect("as many parameters as the shape has")
+    fn bind<'a>(&'a self, parameters: &'a [f64]) -> Networks<'a, f64> {
+        self.model.shape().bind(parameters).expect("as many parameters as the shape has").into()
     }
     /// The batched pipeline at other parameters.
     pub(crate) fn evaluate(&self, parameters: &[f64]) -> LagrangianWorkspace<f64> {

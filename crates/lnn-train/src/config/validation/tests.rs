@@ -53,10 +53,10 @@ fn each_bad_value_is_found_under_its_own_name() {
             lnn(c).activation = Activation::Relu;
         }),
         ("models.lnn.kind.residual_mass", |c| {
-            lnn(c).kind = ModelKind::Lnn { residual_mass: -0.5, pseudoinverse_tolerance: 1e-6 };
+            lnn(c).kind = ModelKind::Lnn { residual_mass: -0.5, pseudoinverse_tolerance: 1e-6, potential_scale: None };
         }),
         ("models.lnn.kind.pseudoinverse_tolerance", |c| {
-            lnn(c).kind = ModelKind::Lnn { residual_mass: 0.0, pseudoinverse_tolerance: 1.0 };
+            lnn(c).kind = ModelKind::Lnn { residual_mass: 0.0, pseudoinverse_tolerance: 1.0, potential_scale: None };
         }),
         ("models.baseline.kind.output_scale", |c| {
             c.models.get_mut(BASELINE).expect("in every preset").kind = ModelKind::Baseline { output_scale: 0.0 };

@@ -24,7 +24,7 @@ fn plan(rollouts: usize, change: impl FnOnce(&mut EvaluationConfig)) -> RolloutP
 fn untrained(name: &str) -> (Model, Vec<f64>, std::sync::Arc<dyn System>) {
     let config: ExperimentConfig = presets::fast();
     let model = build_model(&config.models[name], 2).expect("usable");
-    let parameters = config.models[name].initialisation.draw(model.shape(), 1);
+    let parameters = config.models[name].initialisation.draw(&model, 1);
     (model, parameters, build_system(&config.system).expect("usable"))
 }
 

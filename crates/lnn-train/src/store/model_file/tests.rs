@@ -8,7 +8,7 @@ use crate::store::Damage;
 fn header(dimensions: &[usize]) -> ModelHeader {
     ModelHeader {
         name: "lnn".to_owned(),
-        kind: ModelKind::Lnn { residual_mass: 1.0, pseudoinverse_tolerance: 1e-6 },
+        kind: ModelKind::Lnn { residual_mass: 1.0, pseudoinverse_tolerance: 1e-6, potential_scale: None },
         degrees_of_freedom: 2,
         conditionals: dimensions[0] - 6,
         dimensions: dimensions.to_vec(),
@@ -21,7 +21,7 @@ fn header(dimensions: &[usize]) -> ModelHeader {
 
 fn sample() -> (ModelHeader, Vec<f32>) {
     let header = header(&[6, 3, 1]);
-    let count = header.shape().expect("fits").parameter_count();
+    let count = header.shapes().expect("fits")[0].parameter_count();
     (header, (0..count).map(|i| i as f32 * 0.25 - 2.0).collect())
 }
 
@@ -134,28 +134,33 @@ fn damage_version_and_absence_are_told_apart() {
 }
 
 #[test]
-fn a_loaded_model_gives_the_accelerations_of_the_saved_one() {
+fn a_loaded_model_gives_the_rates_of_the_saved_one() {
     use crate::config::ModelConfig;
     use crate::experiment::build_model;
-    use crate::model::States;
+    use crate::model::{RatesMut, States};
 
     let folder = tempfile::tempdir().expect("temporary folder");
     let path = folder.path().join("model.safetensors");
     let q: Vec<f64> = (0..6).map(|i| 0.7 * f64::from(i) - 2.0).collect();
     let q_dot: Vec<f64> = (0..6).map(|i| 1.9 - 0.6 * f64::from(i)).collect();
     let states = States { q: &q, q_dot: &q_dot, conditionals: &[] };
-    let accelerations = |model: &Model, parameters: &[f64]| {
-        let mut out = vec![0.0; 6];
-        model.accelerations(model.bind(parameters), states, &mut model.workspace(3, false), &mut out);
-        out.iter().map(|value| value.to_bits()).collect::<Vec<u64>>()
+    let rates = |model: &Model, parameters: &[f64]| {
+        let (mut velocity, mut acceleration) = (vec![0.0; 6], vec![0.0; 6]);
+        let rates = RatesMut { q: &mut velocity, q_dot: &mut acceleration };
+        model.block(3, false).rates(model.bind(parameters), states, rates);
+        velocity.iter().chain(&acceleration).map(|value| value.to_bits()).collect::<Vec<u64>>()
     };
     for kind in [
-        ModelKind::Lnn { residual_mass: 0.5, pseudoinverse_tolerance: 1e-6 },
+        ModelKind::Lnn { residual_mass: 0.5, pseudoinverse_tolerance: 1e-6, potential_scale: None },
+        ModelKind::Lnn { residual_mass: 0.5, pseudoinverse_tolerance: 1e-6, potential_scale: Some(2.0) },
+        ModelKind::Delan { diagonal: 1.0, regularisation: 0.1, potential_scale: 2.0 },
+        ModelKind::Hnn,
         ModelKind::Baseline { output_scale: 3.0 },
+        ModelKind::BaselineFirstOrder { velocity_scale: 2.0, output_scale: 3.0 },
     ] {
         let config = ModelConfig { kind, hidden: vec![5, 4], ..ModelConfig::default() };
         let model = build_model(&config, 2).expect("usable");
-        let parameters: Vec<f64> = config.initialisation.draw(model.shape(), 7);
+        let parameters: Vec<f64> = config.initialisation.draw(&model, 7);
         let header = ModelHeader {
             kind,
             dimensions: config.dimensions(2, 0),
@@ -166,16 +171,19 @@ fn a_loaded_model_gives_the_accelerations_of_the_saved_one() {
         save_model(&path, &header, &parameters).expect("writable");
         let loaded = load_model(&path).expect("just written");
         let again = loaded.model().expect("usable");
-        assert_eq!(accelerations(&model, &parameters), accelerations(&again, &loaded.parameters.to_f64()), "{kind:?}");
+        assert_eq!(rates(&model, &parameters), rates(&again, &loaded.parameters.to_f64()), "{kind:?}");
     }
 }
 
 #[test]
 fn a_header_with_an_impossible_number_makes_no_model() {
     let (header, parameters) = sample();
-    let header = ModelHeader { kind: ModelKind::Lnn { residual_mass: -1.0, pseudoinverse_tolerance: 1e-6 }, ..header };
-    let shape = header.shape().expect("fits");
-    let loaded = LoadedModel { header, shape, parameters: Parameters::F32(parameters) };
+    let header = ModelHeader {
+        kind: ModelKind::Lnn { residual_mass: -1.0, pseudoinverse_tolerance: 1e-6, potential_scale: None },
+        ..header
+    };
+    let shapes = header.shapes().expect("fits");
+    let loaded = LoadedModel { header, shapes, parameters: Parameters::F32(parameters) };
     let message = loaded.model().expect_err("negative mass").to_string();
     assert!(message.contains("the residual mass is -1"), "{message}");
 }
@@ -190,7 +198,7 @@ proptest! {
     ) {
         let dimensions: Vec<usize> = [6 + conditionals].into_iter().chain(hidden).chain([1]).collect();
         let header = header(&dimensions);
-        let count = header.shape().expect("fits").parameter_count();
+        let count = header.shapes().expect("fits")[0].parameter_count();
         // Any finite bit pattern, subnormals and signed zeros included.
         let double: Vec<f64> = (0..count as u64)
             .map(|i| f64::from_bits(seed.wrapping_mul(2 * i + 1).rotate_left(i as u32)))

@@ -1,0 +1,74 @@
+//! What every model does with a block of states: rates of change, and the way back.
+
+use std::fmt::Debug;
+
+use lnn_autodiff::Real;
+use lnn_autodiff::jet::Accumulate;
+use lnn_autodiff::pseudoinverse::SymmetricFactors;
+
+use super::Networks;
+
+/// A block of states as the models take them, row-major.
+#[derive(Clone, Copy, Debug)]
+pub struct States<'a, T> {
+    /// Coordinates `[rows, d]`.
+    pub q: &'a [T],
+    /// Velocities `[rows, d]`; for a model in canonical coordinates the momenta.
+    pub q_dot: &'a [T],
+    /// Conditionals `[rows, c]`, empty without any.
+    pub conditionals: &'a [T],
+}
+
+/// Two numbers a coordinate, `[rows, d]` each: a rate of change of (q, q̇), or a cotangent of one.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates<'a, T> {
+    /// Of q.
+    pub q: &'a [T],
+    /// Of q̇: accelerations; in canonical coordinates of p.
+    pub q_dot: &'a [T],
+}
+
+/// As [`Rates`], to be written.
+#[derive(Debug)]
+pub struct RatesMut<'a, T> {
+    /// Of q.
+    pub q: &'a mut [T],
+    /// Of q̇, or of p.
+    pub q_dot: &'a mut [T],
+}
+
+/// One thread's buffers for blocks of one model, and the model's mathematics on them.
+///
+/// The networks are given at each call, since training changes them between calls.
+pub trait BlockModel<T: Real>: Debug + Send {
+    /// d/dt (q, q̇) of a block of states.
+    ///
+    /// # Panics
+    /// If the block has more rows than the buffers, a length does not fit, or the networks are another model's.
+    fn rates(&mut self, networks: Networks<'_, T>, states: States<'_, T>, rates: RatesMut<'_, T>);
+
+    /// Writes or adds `∂(Σ λ·rates)/∂θ` of the block evaluated last to `gradient`, laid out as the parameters, and
+    /// writes `∂(Σ λ·rates)/∂(q, q̇)` to `states_bar` if asked for.
+    ///
+    /// # Panics
+    /// If the buffers were not made for training, no block was evaluated, or a length does not fit.
+    fn vjp(
+        &mut self,
+        networks: Networks<'_, T>,
+        lambda: Rates<'_, T>,
+        accumulate: Accumulate,
+        gradient: &mut [T],
+        states_bar: Option<RatesMut<'_, T>>,
+    );
+
+    /// Writes the learned energy of a block of states to `energy` `[rows]`; false if the model has none.
+    ///
+    /// # Panics
+    /// As for [`rates`](Self::rates).
+    fn energy(&mut self, networks: Networks<'_, T>, states: States<'_, T>, energy: &mut [T]) -> bool;
+
+    /// The learned mass matrices of the block evaluated last, if the model has any.
+    fn mass_matrices(&self) -> Option<&SymmetricFactors<T>> {
+        None
+    }
+}
