@@ -15,6 +15,7 @@ pub mod optimiser;
 pub mod record;
 pub mod report;
 pub mod rollout;
+pub mod segment;
 pub mod store;
 mod target;
 

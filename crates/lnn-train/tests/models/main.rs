@@ -4,6 +4,7 @@
 mod agreement;
 mod case;
 mod oracle;
+mod segments;
 
 // The generic activations are those of the engine's own tests.
 #[path = "../../../lnn-autodiff/tests/jets/numbers.rs"]
