@@ -16,7 +16,7 @@ use crate::optimiser::{AdamSettings, ClippingConfig, Schedule, SoapSettings};
 pub const EXPERIMENTS: [&str; 1] = ["dblpend"];
 
 /// Presets that exist, the default first.
-pub const PRESETS: [&str; 4] = ["fast", "best", "paper", "notebook"];
+pub const PRESETS: [&str; 5] = ["fast", "best", "models", "paper", "notebook"];
 
 /// Name of the Lagrangian network in every preset.
 pub const LNN: &str = "lnn";
@@ -37,6 +37,7 @@ pub fn preset(experiment: &str, name: &str) -> Result<ExperimentConfig, ConfigEr
             "fast" => Ok(fast()),
             "best" => Ok(best()),
             "paper" => Ok(paper()),
+            "models" => Ok(models()),
             "notebook" => Ok(notebook()),
             _ => Err(ConfigError::unknown_name("preset", name, PRESETS)),
         },
@@ -72,6 +73,29 @@ pub fn best() -> ExperimentConfig {
             ModelConfig { hidden: vec![128; 3], training: recipe(300_000, 1e-2), ..plain() },
         )
     }
+}
+
+/// Every kind of model in the time of preset `fast`, side by side.
+///
+/// The Hamiltonian network is given (q, q̇) for canonical coordinates, which they are not: the paper's point. The deep
+/// Lagrangian network is given the form of the kinetic energy, which is the right one here.
+pub fn models() -> ExperimentConfig {
+    let fast = fast();
+    let (lnn, baseline) = (fast.models[LNN].clone(), fast.models[BASELINE].clone());
+    let of_kind = |kind: ModelKind, like: &ModelConfig| ModelConfig { kind, ..like.clone() };
+    let mut models = fast.models.clone();
+    models.extend([
+        (
+            "delan".to_owned(),
+            of_kind(ModelKind::Delan { diagonal: 1.0, regularisation: 0.01, potential_scale: 10.0 }, &lnn),
+        ),
+        ("hnn".to_owned(), of_kind(ModelKind::Hnn, &lnn)),
+        (
+            "baseline-first-order".to_owned(),
+            of_kind(ModelKind::BaselineFirstOrder { velocity_scale: 5.0, output_scale: 10.0 }, &baseline),
+        ),
+    ]);
+    ExperimentConfig { preset: "models".to_owned(), models, ..fast }
 }
 
 /// The paper's text: 4 × 500 softplus, batches of 32, 600 000 states in all, Adam from 1e-3 decaying.
