@@ -15,10 +15,14 @@ use crate::model::{BlockModel, Model, Networks, Rates, RatesMut, States};
 #[derive(Debug)]
 pub struct SegmentBlock<T> {
     dof: usize,
+    conditional_inputs: usize,
     capacity: usize,
     most_steps: usize,
     rows: usize,
     steps: usize,
+    dt: T,
+    /// The step whose stages the blocks hold.
+    held: Option<usize>,
     /// A block a stage, so that the way back finds each stage as it was left.
     stages: [Box<dyn BlockModel<T>>; 4],
     states: Vec<T>,
@@ -44,10 +48,13 @@ impl<T: Real> SegmentBlock<T> {
         let state = || vec![T::ZERO; 2 * capacity * dof];
         Self {
             dof,
+            conditional_inputs: model.features().conditionals(),
             capacity,
             most_steps,
             rows: 0,
             steps: 0,
+            dt: T::ZERO,
+            held: None,
             stages: [(); 4].map(|()| model.block(capacity, training)),
             states: vec![T::ZERO; (most_steps + 1) * 2 * capacity * dof],
             conditionals: vec![T::ZERO; capacity * model.features().conditionals()],
@@ -71,9 +78,13 @@ impl<T: Real> SegmentBlock<T> {
     /// model's.
     pub fn forward(&mut self, networks: Networks<'_, T>, initial: States<'_, T>, dt: T, steps: usize) {
         let rows = initial.q.len() / self.dof;
+        let conditionals = rows * self.conditional_inputs;
+        assert_eq!(initial.q.len(), rows * self.dof, "q: rows × d");
+        assert_eq!(initial.q_dot.len(), rows * self.dof, "q_dot: rows × d");
+        assert_eq!(initial.conditionals.len(), conditionals, "conditionals: rows × c");
         assert!(rows <= self.capacity, "{rows} segments do not fit into buffers for {}", self.capacity);
         assert!(steps <= self.most_steps, "{steps} steps do not fit into buffers for {}", self.most_steps);
-        (self.rows, self.steps) = (rows, steps);
+        (self.rows, self.steps, self.dt, self.held) = (rows, steps, dt, None);
         self.conditionals.clear();
         self.conditionals.extend_from_slice(initial.conditionals);
         let width = self.width();
@@ -81,7 +92,7 @@ impl<T: Real> SegmentBlock<T> {
         q.copy_from_slice(initial.q);
         q_dot.copy_from_slice(initial.q_dot);
         for step in 0..steps {
-            self.stage_rates(networks, step, dt);
+            self.stage_rates(networks, step);
             let (before, after) = self.states[step * width..(step + 2) * width].split_at_mut(width);
             after.copy_from_slice(before);
             for (rates, weight) in self.rates.iter().zip(WEIGHTS) {
@@ -91,8 +102,9 @@ impl<T: Real> SegmentBlock<T> {
     }
 
     /// k₁ … k₄ of a step from its stored state.
-    fn stage_rates(&mut self, networks: Networks<'_, T>, step: usize, dt: T) {
-        let width = self.width();
+    fn stage_rates(&mut self, networks: Networks<'_, T>, step: usize) {
+        let (width, dt) = (self.width(), self.dt);
+        self.held = Some(step);
         let Self { stages, states, conditionals, rates, stage, .. } = self;
         let state = &states[step * width..(step + 1) * width];
         for number in 0..4_usize {
@@ -116,14 +128,13 @@ impl<T: Real> SegmentBlock<T> {
     /// Writes or adds the parameter gradient of a function of the [`states`](Self::states) to `gradient`, from its
     /// cotangents `states_bar` of them all; returns that of the initial states, `[2][rows, d]`.
     ///
-    /// `dt` is that of the last [`forward`](Self::forward), and the networks are too.
+    /// The networks are those of the last [`forward`](Self::forward).
     ///
     /// # Panics
     /// If the buffers were not made for training, or a length does not fit.
     pub fn vjp(
         &mut self,
         networks: Networks<'_, T>,
-        dt: T,
         states_bar: &[T],
         accumulate: Accumulate,
         gradient: &mut [T],
@@ -135,16 +146,20 @@ impl<T: Real> SegmentBlock<T> {
         }
         self.state_bar[..width].copy_from_slice(&states_bar[self.steps * width..]);
         for step in (0..self.steps).rev() {
-            self.stage_rates(networks, step, dt);
-            self.step_back(networks, dt, gradient);
+            // The last step's stages are still as the way forward left them.
+            if self.held != Some(step) {
+                self.stage_rates(networks, step);
+            }
+            self.step_back(networks, gradient);
             add(&mut self.state_bar[..width], T::ONE, &states_bar[step * width..(step + 1) * width]);
         }
         &self.state_bar[..width]
     }
 
     /// From the cotangent of the state after a step to that before it.
-    fn step_back(&mut self, networks: Networks<'_, T>, dt: T, gradient: &mut [T]) {
-        let width = self.width();
+    fn step_back(&mut self, networks: Networks<'_, T>, gradient: &mut [T]) {
+        let (width, dt) = (self.width(), self.dt);
+        self.held = None;
         let Self { stages, rates, state_bar, rates_bar, stage_bar, .. } = self;
         let (state_bar, rates_bar) = (&mut state_bar[..width], &mut rates_bar[..width]);
         let stage_bar = &mut stage_bar[..width];

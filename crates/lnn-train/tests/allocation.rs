@@ -6,15 +6,18 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lnn_autodiff::Real;
-use lnn_train::config::presets::{BASELINE, LNN};
-use lnn_train::config::{ExperimentConfig, presets};
+use lnn_autodiff::jet::Accumulate;
+use lnn_train::config::presets::LNN;
+use lnn_train::config::{ExperimentConfig, ModelConfig, ModelKind, presets};
 use lnn_train::experiment::{build_model, build_system, build_training};
 use lnn_train::fit::Training;
 use lnn_train::loss::Loss;
+use lnn_train::model::States;
 use lnn_train::optimiser::{
     AdamSettings, ClippingConfig, OptimiserConfig, ParameterBlock, RunningNormClip, Schedule, SoapSettings,
 };
 use lnn_train::rollout::Rk4Rollout;
+use lnn_train::segment::SegmentBlock;
 
 thread_local! {
     /// Where this thread's allocations are counted, if they are: threads of the test runner must not disturb.
@@ -64,9 +67,18 @@ fn counter() -> &'static AtomicU64 {
 /// Enough for three refreshes of SOAP's bases.
 const STEPS: usize = 35;
 
+/// Every kind of model, and the Lagrangian network with a second network.
+fn every_model() -> ExperimentConfig {
+    let mut config = presets::models();
+    let kind = ModelKind::Lnn { residual_mass: 1.0, pseudoinverse_tolerance: 1e-6, potential_scale: Some(3.0) };
+    let with_potential = ModelConfig { kind, ..config.models[LNN].clone() };
+    config.models.insert("lnn-potential".to_owned(), with_potential);
+    config
+}
+
 /// A training whose batch has more blocks than threads and whose gradient is summed in more than one piece.
 fn training<T: Real>(name: &str, optimiser: OptimiserConfig) -> Training<T> {
-    let mut config: ExperimentConfig = presets::fast();
+    let mut config = every_model();
     let model = config.models.get_mut(name).expect("in every preset");
     model.hidden = vec![128, 129];
     model.training.steps = STEPS as u64;
@@ -107,7 +119,7 @@ fn allocations<T: Real>(name: &str, optimiser: OptimiserConfig, threads: usize) 
 
 #[test]
 fn no_training_step_after_the_first_allocates() {
-    for name in [LNN, BASELINE] {
+    for name in every_model().models.keys() {
         for optimiser in [AdamSettings::default().into(), SoapSettings::default().into()] {
             for threads in [1, 2] {
                 let single = allocations::<f32>(name, optimiser, threads);
@@ -149,6 +161,33 @@ fn no_optimiser_step_after_the_first_allocates() {
             COUNTER.set(None);
             assert!(step == 0 || allocated == 0, "{config:?}, step {step}: {allocated}");
         }
+    }
+}
+
+#[test]
+fn no_segment_after_the_first_allocates() {
+    let config = every_model();
+    for (name, config) in &config.models {
+        let model = build_model(config, 2).expect("usable");
+        let parameters: Vec<f32> = config.initialisation.draw(&model, 0);
+        let networks = model.bind(&parameters);
+        let (rows, steps) = (20, 3);
+        let mut segments = SegmentBlock::new(&model, rows, steps, true);
+        let (states, bar) = (vec![0.1; 2 * rows], vec![1.0; (steps + 1) * 4 * rows]);
+        let mut gradient = vec![0.0; parameters.len()];
+        let counter = counter();
+        COUNTER.set(Some(counter));
+        let counts: Vec<u64> = (0..4)
+            .map(|_| {
+                let before = counter.load(Ordering::Relaxed);
+                let initial = States { q: &states, q_dot: &states, conditionals: &[] };
+                segments.forward(networks, initial, 1e-2, steps);
+                segments.vjp(networks, &bar, Accumulate::Add, &mut gradient);
+                counter.load(Ordering::Relaxed) - before
+            })
+            .collect();
+        COUNTER.set(None);
+        assert!(counts[1..].iter().all(|&n| n == 0), "{name}: {counts:?}");
     }
 }
 

@@ -6,7 +6,7 @@
 use super::Accumulate;
 use super::elementwise::{DirectionalAdjointPass, add_rows, multiply};
 use super::product::{Rows, outer, times_weight, times_weight_transposed};
-use super::workspace::{AdjointsHeld, HiddenBuffers, JetWorkspace, Purpose};
+use super::workspace::{HiddenBuffers, JetWorkspace, Purpose, Stage};
 use crate::{Mlp, Real};
 
 impl<T: Real> JetWorkspace<T> {
@@ -18,13 +18,14 @@ impl<T: Real> JetWorkspace<T> {
     /// come before. May be called again with another direction for the same block.
     ///
     /// # Panics
-    /// If the workspace was made for less than [`Purpose::Directional`], or a length is wrong.
+    /// If the workspace was made for less than [`Purpose::Directional`], there was no reverse pass, or a length is wrong.
     pub fn directional_gradient(&mut self, network: Mlp<'_, T>, a: &[T], accumulate: Accumulate, gradient: &mut [T]) {
         self.require(Purpose::Directional);
         self.require_network(network.shape());
         assert_eq!(gradient.len(), self.shape.parameter_count(), "gradient length");
         assert_eq!(a.len(), self.rows * self.shape.inputs(), "a: rows × inputs");
-        self.adjoints_held = AdjointsHeld::Directional;
+        self.require_stage(Stage::Reversed, "reverse");
+        self.stage = Stage::Directional;
         if self.rows == 0 {
             self.clear(accumulate, gradient);
             return;
@@ -39,7 +40,7 @@ impl<T: Real> JetWorkspace<T> {
     /// If the last pass was another one.
     pub fn directional_output(&mut self, network: Mlp<'_, T>) -> &[T] {
         self.require_network(network.shape());
-        assert!(self.adjoints_held == AdjointsHeld::Directional, "`directional_gradient` must come right before");
+        assert!(self.stage == Stage::Directional, "`directional_gradient` must come right before");
         let (rows, outputs) = (self.rows, self.shape.outputs());
         let mut output = std::mem::take(&mut self.directional_output);
         let right = self.right_factors(self.hidden.len());

@@ -2,7 +2,7 @@
 
 use super::elementwise::{ForwardPass, add_bias};
 use super::product::{Rows, times_weight_transposed};
-use super::workspace::{HiddenBuffers, JetWorkspace};
+use super::workspace::{HiddenBuffers, JetWorkspace, Stage};
 use crate::activation::with_formula;
 use crate::{Mlp, Real};
 
@@ -38,6 +38,7 @@ impl<T: Real> JetWorkspace<T> {
     fn forward_hidden(&mut self, network: Mlp<'_, T>, with_value: bool) {
         self.require_network(network.shape());
         self.has_value = with_value;
+        self.stage = Stage::Forward;
         let (rows, directions) = (self.rows, self.directions);
         if rows == 0 {
             return;
@@ -74,9 +75,10 @@ impl<T: Real> JetWorkspace<T> {
     /// A product of its own, which a Lagrangian has no need for.
     ///
     /// # Panics
-    /// If `network` has another shape than the workspace.
+    /// If there was no forward pass, or `network` has another shape than the workspace.
     pub fn output_tangents(&mut self, network: Mlp<'_, T>) -> &[T] {
         self.require_network(network.shape());
+        self.require_stage(Stage::Forward, "forward");
         self.output_product(network, 0, self.directions);
         &self.outputs[..self.directions * self.rows * self.shape.outputs()]
     }

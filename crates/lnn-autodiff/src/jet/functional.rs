@@ -7,7 +7,7 @@
 use super::Accumulate;
 use super::elementwise::{AdjointPass, DirectionalPass, add_rows, combine};
 use super::product::{Rows, outer, times_weight, times_weight_transposed};
-use super::workspace::{AdjointsHeld, HiddenBuffers, JetWorkspace, Purpose};
+use super::workspace::{HiddenBuffers, JetWorkspace, Purpose, Stage};
 use crate::{Mlp, Real};
 
 impl<T: Real> JetWorkspace<T> {
@@ -21,7 +21,7 @@ impl<T: Real> JetWorkspace<T> {
     /// with other directions for the same block.
     ///
     /// # Panics
-    /// If the workspace was made for less than [`Purpose::Functional`], or a length is wrong.
+    /// If the workspace was made for less than [`Purpose::Functional`], there was no reverse pass, or a length is wrong.
     pub fn functional_gradient(
         &mut self,
         network: Mlp<'_, T>,
@@ -38,7 +38,8 @@ impl<T: Real> JetWorkspace<T> {
         assert_eq!(a.len(), rows * self.shape.inputs(), "a: rows × inputs");
         assert_eq!(u.len(), rows * directions, "u: rows × directions");
         assert_eq!(w.len(), rows * directions, "w: rows × directions");
-        self.adjoints_held = AdjointsHeld::Functional;
+        self.require_stage(Stage::Reversed, "reverse");
+        self.stage = Stage::Functional;
         if rows == 0 {
             self.clear(accumulate, gradient);
             return;

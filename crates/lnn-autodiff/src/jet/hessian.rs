@@ -1,7 +1,7 @@
 //! Second derivatives by contraction: no third-order tensor, no extra product.
 
 use super::elementwise::contract_pairs;
-use super::workspace::{JetWorkspace, Purpose};
+use super::workspace::{JetWorkspace, Purpose, Stage};
 use crate::Real;
 
 impl<T: Real> JetWorkspace<T> {
@@ -18,6 +18,7 @@ impl<T: Real> JetWorkspace<T> {
     /// rows × pairs, or a direction does not exist.
     pub fn hessian(&self, pairs: &[(usize, usize)], out: &mut [T]) {
         self.require(Purpose::Hessian);
+        self.require_stage(Stage::Reversed, "reverse");
         assert_eq!(out.len(), self.rows * pairs.len(), "rows × pairs");
         out.fill(T::ZERO);
         if pairs.is_empty() {

@@ -1,7 +1,7 @@
 //! What a functional's value changes by when the block's inputs change: its cotangents in the input space.
 
 use super::product::{Rows, times_weight};
-use super::workspace::{AdjointsHeld, JetWorkspace};
+use super::workspace::{JetWorkspace, Stage};
 use crate::{Mlp, Real};
 
 /// Cotangents of the inputs of Σ_o ȳ_o (D_a − D_u D_w) f_o, each `[rows, inputs]`.
@@ -26,10 +26,10 @@ impl<T: Real> JetWorkspace<T> {
     /// If the last pass was another one, or `network` has another shape than the workspace.
     pub fn input_cotangents(&mut self, network: Mlp<'_, T>) -> InputCotangents<'_, T> {
         self.require_network(network.shape());
-        let channels = match self.adjoints_held {
-            AdjointsHeld::None => panic!("`functional_gradient` or `directional_gradient` must come right before"),
-            AdjointsHeld::Directional => 1,
-            AdjointsHeld::Functional => 3,
+        let channels = match self.stage {
+            Stage::Directional => 1,
+            Stage::Functional => 3,
+            _ => panic!("`functional_gradient` or `directional_gradient` must come right before"),
         };
         let (rows, inputs) = (self.rows, self.shape.inputs());
         let channel = rows * inputs;

@@ -3,7 +3,7 @@
 use super::Accumulate;
 use super::elementwise::{add_rows, multiply};
 use super::product::{Rows, outer, times_weight};
-use super::workspace::{AdjointsHeld, HiddenBuffers, JetWorkspace, Purpose};
+use super::workspace::{HiddenBuffers, JetWorkspace, Purpose, Stage};
 use crate::{Mlp, Real};
 
 impl<T: Real> JetWorkspace<T> {
@@ -12,11 +12,12 @@ impl<T: Real> JetWorkspace<T> {
     /// Needs [`forward`](Self::forward) before it.
     ///
     /// # Panics
-    /// If the workspace was made for less than [`Purpose::Gradient`], or a length is wrong.
+    /// If the workspace was made for less than [`Purpose::Gradient`], there was no forward pass, or a length is wrong.
     pub fn reverse(&mut self, network: Mlp<'_, T>, output_bar: &[T]) {
         self.require(Purpose::Gradient);
         self.require_network(network.shape());
-        self.adjoints_held = AdjointsHeld::None;
+        self.require_stage(Stage::Forward, "forward");
+        self.stage = Stage::Reversed;
         let (rows, inputs, outputs) = (self.rows, self.shape.inputs(), self.shape.outputs());
         assert_eq!(output_bar.len(), rows * outputs, "ȳ: rows × outputs");
         self.output_bar[..rows * outputs].copy_from_slice(output_bar);
@@ -39,11 +40,13 @@ impl<T: Real> JetWorkspace<T> {
     /// network with ȳ as cotangent.
     ///
     /// # Panics
-    /// If `gradient` has another length than the parameters, or the forward pass was for derivatives only.
+    /// If `gradient` has another length than the parameters, there was no reverse pass, or the forward pass was for
+    /// derivatives only.
     pub fn parameter_vjp(&mut self, accumulate: Accumulate, gradient: &mut [T]) {
         self.require(Purpose::Gradient);
         self.require_value();
-        self.adjoints_held = AdjointsHeld::None;
+        self.require_stage(Stage::Reversed, "reverse");
+        self.stage = Stage::Reversed;
         assert_eq!(gradient.len(), self.shape.parameter_count(), "gradient length");
         let rows = self.rows;
         if accumulate == Accumulate::Replace {

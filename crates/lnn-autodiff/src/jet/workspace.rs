@@ -19,11 +19,17 @@ pub enum Purpose {
     Functional,
 }
 
-/// Whose adjoints [`JetWorkspace::bars`] holds of the first hidden layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AdjointsHeld {
-    None,
+/// How far a block has come: each pass builds on what an earlier one left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// Inputs at most.
+    Started,
+    Forward,
+    /// δ of every layer is that of the last ȳ.
+    Reversed,
+    /// `bars` are the adjoints of the first hidden layer of a directional derivative.
     Directional,
+    /// Likewise of a functional.
     Functional,
 }
 
@@ -39,7 +45,7 @@ pub struct JetWorkspace<T> {
     pub(super) rows: usize,
     /// Whether the block's forward pass made f itself.
     pub(super) has_value: bool,
-    pub(super) adjoints_held: AdjointsHeld,
+    pub(super) stage: Stage,
     /// The network's inputs `[tangents…, value, u, w, c]`, each `[rows, inputs]`, or `[tangents…, value, c]`. The
     /// forward product reads the leading t + 1 channels, the weight gradient those from the value on.
     pub(super) inputs: Vec<T>,
@@ -137,7 +143,7 @@ impl<T: Real> JetWorkspace<T> {
             capacity,
             rows: 0,
             has_value: false,
-            adjoints_held: AdjointsHeld::None,
+            stage: Stage::Started,
             inputs: zeros(directions + 1 + directional + 2 * functional, shape.inputs()),
             hidden,
             carried: shared(directions + 1),
@@ -179,7 +185,7 @@ impl<T: Real> JetWorkspace<T> {
         assert!(rows <= self.capacity, "a block of {rows} rows does not fit into a workspace for {}", self.capacity);
         self.rows = rows;
         self.has_value = false;
-        self.adjoints_held = AdjointsHeld::None;
+        self.stage = Stage::Started;
         let channel = rows * self.shape.inputs();
         let (tangents, rest) = self.inputs.split_at_mut(self.directions * channel);
         JetInputs { value: &mut rest[..channel], tangents }
@@ -210,6 +216,9 @@ impl<T: Real> JetWorkspace<T> {
             "the workspace was made for {:?}, but {purpose:?} was asked for",
             self.purpose
         );
+    }
+    pub(super) fn require_stage(&self, stage: Stage, pass: &str) {
+        assert!(self.stage >= stage, "`{pass}` must come before, for this block");
     }
     pub(super) fn require_value(&self) {
         assert!(self.has_value, "f itself was not computed: `forward` does, `forward_derivatives` does not");

@@ -120,6 +120,62 @@ fn gradients_add_to_what_is_there() {
     }
 }
 
+/// A pass whose predecessor is missing for this block must not work with what another block left.
+#[test]
+fn passes_out_of_order_are_refused() {
+    type Call = fn(&mut JetWorkspace<f64>, &Case);
+    let forward: Call = |workspace, case| workspace.forward(case.shape.bind(&case.parameters).expect("sizes"));
+    let reverse: Call =
+        |workspace, case| workspace.reverse(case.shape.bind(&case.parameters).expect("sizes"), &case.output_bar);
+    let functional: Call = |workspace, case| {
+        let network = case.shape.bind(&case.parameters).expect("sizes");
+        let mut gradient = vec![0.0; case.parameters.len()];
+        workspace.functional_gradient(network, &case.a, &case.u, &case.w, Accumulate::Replace, &mut gradient);
+    };
+    let directional: Call = |workspace, case| {
+        let network = case.shape.bind(&case.parameters).expect("sizes");
+        let mut gradient = vec![0.0; case.parameters.len()];
+        workspace.directional_gradient(network, &case.a, Accumulate::Replace, &mut gradient);
+    };
+    let hessian: Call = |workspace, case| workspace.hessian(&[(0, 1)], &mut vec![0.0; case.rows]);
+    let vjp: Call = |workspace, case| {
+        workspace.parameter_vjp(Accumulate::Replace, &mut vec![0.0; case.parameters.len()]);
+    };
+    let cotangents: Call = |workspace, case| {
+        workspace.input_cotangents(case.shape.bind(&case.parameters).expect("sizes"));
+    };
+    let output: Call = |workspace, case| {
+        workspace.directional_output(case.shape.bind(&case.parameters).expect("sizes"));
+    };
+    let orders: [(&[Call], bool); 17] = [
+        (&[forward, reverse, hessian, functional, cotangents, directional, cotangents, output, vjp], true),
+        (&[forward, reverse, directional, cotangents, functional, cotangents], true),
+        (&[reverse], false),
+        (&[forward, hessian], false),
+        (&[forward, functional], false),
+        (&[forward, directional], false),
+        (&[forward, vjp], false),
+        (&[forward, cotangents], false),
+        (&[forward, reverse, cotangents], false),
+        (&[forward, reverse, output], false),
+        (&[forward, reverse, functional, output], false),
+        (&[forward, reverse, functional, reverse, cotangents], false),
+        (&[forward, reverse, functional, forward, cotangents], false),
+        (&[forward, reverse, functional, vjp, cotangents], false),
+        (&[forward, reverse, directional, forward, output], false),
+        (&[forward, reverse, forward, functional], false),
+        (&[forward, reverse, forward, hessian], false),
+    ];
+    let case = Case::new(&[3, 7, 2], Activation::Tanh, 2, 2, 5);
+    for (number, (calls, allowed)) in orders.into_iter().enumerate() {
+        let mut workspace = JetWorkspace::<f64>::new(&case.shape, 2, 2, Purpose::Functional);
+        run_in(&case, &mut workspace, Purpose::Functional);
+        workspace.start(case.rows);
+        let run = std::panic::AssertUnwindSafe(|| calls.iter().for_each(|call| call(&mut workspace, &case)));
+        assert_eq!(std::panic::catch_unwind(run).is_ok(), allowed, "order {number}");
+    }
+}
+
 fn after_derivatives_only() -> JetWorkspace<f64> {
     let case = Case::new(&[3, 7, 2], Activation::Tanh, 2, 2, 5);
     let mut workspace = JetWorkspace::<f64>::new(&case.shape, 2, 2, Purpose::Functional);

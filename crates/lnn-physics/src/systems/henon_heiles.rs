@@ -38,8 +38,8 @@ const COORDINATES: [Coordinate; 2] = [
 /// (±√3/(2λ), −1/(2λ)), the saddles of V.
 ///
 /// Training: x, y on [−1, 1)/λ, ẋ, ẏ on [−0.7, 0.7)/λ. Rollouts start in a quarter of the former and
-/// |ẋ|, |ẏ| < 0.25/λ, at energies up to 0.146/λ²: always bound, and in the training ranges, since speeds
-/// then stay below √(2·0.146)/λ = 0.54/λ.
+/// |ẋ|, |ẏ| < 0.25/λ, at energies up to 0.136/λ²: always bound, and in the training ranges, since speeds
+/// then stay below √(2·0.136)/λ = 0.53/λ.
 ///
 /// Source: Hénon and Heiles, The applicability of the third integral of motion, Astronomical
 /// Journal 69 (1964), 73, equation 11.

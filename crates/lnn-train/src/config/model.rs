@@ -63,7 +63,7 @@ pub enum ModelKind {
         pseudoinverse_tolerance: f64,
         /// Adds s · net₂(features without velocities), a second network of the same hidden widths; absent, there is
         /// none. For systems whose potential has a much wider range than their kinetic energy.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         potential_scale: Option<f64>,
     },
     /// L = ½ q̇ᵀ M(q) q̇ − s · net₂(q), M = L Lᵀ + ε I, L = b I + net(q): a deep Lagrangian network (DeLaN).
@@ -125,7 +125,7 @@ impl ModelKind {
         has_one.then(|| [&[features.configuration_inputs(dof, conditionals)], hidden, &[1]].concat())
     }
 
-    /// Whether the model is made of second derivatives by its inputs, or of first derivatives by them.
+    /// Whether the motion is made of the network's derivatives and not of its values.
     pub fn differentiates_network(&self) -> bool {
         !matches!(self, Self::Baseline { .. } | Self::BaselineFirstOrder { .. })
     }

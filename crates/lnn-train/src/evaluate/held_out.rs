@@ -47,6 +47,9 @@ impl HeldOut {
     ///
     /// # Errors
     /// An acceleration that is not finite.
+    ///
+    /// # Panics
+    /// If `ranges` are not of (q, q̇): a system with conditional inputs cannot be judged yet.
     pub fn new(
         system: &dyn System,
         ranges: &[Distribution],
@@ -54,6 +57,7 @@ impl HeldOut {
         count: usize,
     ) -> Result<Self, NonFiniteTarget> {
         let d = system.degrees_of_freedom();
+        assert_eq!(ranges.len(), 2 * d, "ranges of (q, q̇), without conditional inputs");
         let mut states = vec![0.0; count * 2 * d];
         sampler.fill(0, ranges, &mut states);
         let (mut q, mut q_dot) = (Vec::with_capacity(count * d), Vec::with_capacity(count * d));

@@ -69,12 +69,16 @@ impl RolloutPlan {
     ///
     /// # Errors
     /// An end time or frame rate that gives no frames.
+    ///
+    /// # Panics
+    /// If `ranges` are not of (q, q̇): a system with conditional inputs cannot be judged yet.
     pub fn new(
         dof: usize,
         ranges: &[sampling::Distribution],
         sampler: StateSampler,
         config: &EvaluationConfig,
     ) -> Result<Self, RolloutError> {
+        assert_eq!(ranges.len(), 2 * dof, "ranges of (q, q̇), without conditional inputs");
         let mut initial = vec![0.0; config.rollouts * 2 * dof];
         sampler.fill(0, ranges, &mut initial);
         Ok(Self {

@@ -81,7 +81,7 @@ pub fn parameter_blocks(model: &Model) -> Vec<ParameterBlock> {
 /// The training of model `name` as `config` describes it, at step 0.
 ///
 /// # Errors
-/// What [`build_model`] or the optimiser refuses.
+/// What [`build_model`] or the optimiser refuses, or a system with conditional inputs.
 ///
 /// # Panics
 /// If `config` has no model of that name.
@@ -93,6 +93,10 @@ pub fn build_training<T: Real>(
     let model_config = &config.models[name];
     let recipe = &model_config.training;
     let dof = system.degrees_of_freedom();
+    if !system.conditionals().is_empty() {
+        let conditionals = system.conditionals().iter().map(|conditional| conditional.name).collect();
+        return Err(ExperimentError::ConditionalInputs { system: system.name(), conditionals });
+    }
     let model =
         build_model(model_config, dof).map_err(|source| ExperimentError::Model { name: name.to_owned(), source })?;
     let refused = |source| ExperimentError::Optimiser { name: name.to_owned(), source };

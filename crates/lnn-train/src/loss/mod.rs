@@ -1,4 +1,6 @@
-//! Losses on accelerations: the value and its cotangent λ = ∂loss/∂q̈.
+//! Losses on accelerations, or on all rates of a model of first order: the value and its cotangent λ.
+//!
+//! Where q̇ is learned too, the losses of both halves add up as they are, in their own units.
 
 mod huber;
 mod l1;

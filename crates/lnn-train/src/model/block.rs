@@ -6,6 +6,8 @@ use lnn_autodiff::Real;
 use lnn_autodiff::jet::Accumulate;
 use lnn_autodiff::pseudoinverse::SymmetricFactors;
 
+use lnn_autodiff::features::FeatureMap;
+
 use super::Networks;
 
 /// A block of states as the models take them, row-major.
@@ -47,11 +49,14 @@ pub trait BlockModel<T: Real>: Debug + Send {
     /// If the block has more rows than the buffers, a length does not fit, or the networks are another model's.
     fn rates(&mut self, networks: Networks<'_, T>, states: States<'_, T>, rates: RatesMut<'_, T>);
 
-    /// Writes or adds `∂(Σ λ·rates)/∂θ` of the block evaluated last to `gradient`, laid out as the parameters, and
-    /// writes `∂(Σ λ·rates)/∂(q, q̇)` to `states_bar` if asked for.
+    /// Writes or adds `∂(Σ λ·rates)/∂θ` of the block of the last [`rates`](Self::rates) to `gradient`, laid out as the
+    /// parameters, and writes `∂(Σ λ·rates)/∂(q, q̇)` to `states_bar` if asked for. The networks are those of that call.
+    ///
+    /// Of a model of second order the rate of q is q̇ whatever the parameters: without `states_bar` its λ may be empty.
     ///
     /// # Panics
-    /// If the buffers were not made for training, no block was evaluated, or a length does not fit.
+    /// If the buffers were not made for training, [`rates`](Self::rates) was not the last evaluation, or a length does
+    /// not fit.
     fn vjp(
         &mut self,
         networks: Networks<'_, T>,
@@ -61,7 +66,8 @@ pub trait BlockModel<T: Real>: Debug + Send {
         states_bar: Option<RatesMut<'_, T>>,
     );
 
-    /// Writes the learned energy of a block of states to `energy` `[rows]`; false if the model has none.
+    /// Writes the learned energy of a block of states to `energy` `[rows]`; false if the model has none. The block of
+    /// the last [`rates`](Self::rates) is forgotten.
     ///
     /// # Panics
     /// As for [`rates`](Self::rates).
@@ -70,5 +76,47 @@ pub trait BlockModel<T: Real>: Debug + Send {
     /// The learned mass matrices of the block evaluated last, if the model has any.
     fn mass_matrices(&self) -> Option<&SymmetricFactors<T>> {
         None
+    }
+}
+
+impl<T> States<'_, T> {
+    /// Rows of the block.
+    ///
+    /// # Panics
+    /// If the lengths do not fit each other or `features`.
+    pub(super) fn rows(&self, features: &FeatureMap) -> usize {
+        let (d, c) = (features.degrees_of_freedom(), features.conditionals());
+        let rows = self.q.len() / d;
+        assert_eq!((self.q.len(), self.q_dot.len()), (rows * d, rows * d), "q and q_dot are rows × d, d = {d}");
+        assert_eq!(self.conditionals.len(), rows * c, "conditionals: rows × c, c = {c}");
+        rows
+    }
+}
+
+impl<T> RatesMut<'_, T> {
+    /// # Panics
+    /// If a part has another length.
+    pub(super) fn require(&self, length: usize) {
+        assert_eq!((self.q.len(), self.q_dot.len()), (length, length), "two numbers a coordinate and row");
+    }
+}
+
+/// The lengths of a way back for `length` numbers of q.
+///
+/// # Panics
+/// If one does not fit.
+pub(super) fn require_vjp<T>(
+    length: usize,
+    second_order: bool,
+    lambda: &Rates<'_, T>,
+    gradient: (usize, usize),
+    states_bar: Option<&RatesMut<'_, T>>,
+) {
+    assert_eq!(lambda.q_dot.len(), length, "λ of the rates of q_dot: rows × d");
+    let unused = second_order && states_bar.is_none() && lambda.q.is_empty();
+    assert!(unused || lambda.q.len() == length, "λ of the rates of q: rows × d, {length}, not {}", lambda.q.len());
+    assert_eq!(gradient.0, gradient.1, "gradient: as many numbers as parameters");
+    if let Some(bar) = states_bar {
+        bar.require(length);
     }
 }

@@ -4,7 +4,7 @@ use lnn_autodiff::features::FeatureMap;
 use lnn_autodiff::jet::{Accumulate, JetWorkspace, Purpose};
 use lnn_autodiff::{MlpShape, Real};
 
-use super::block::{BlockModel, Rates, RatesMut, States};
+use super::block::{BlockModel, Rates, RatesMut, States, require_vjp};
 use super::{ModelError, Networks, require_sizes};
 
 /// `H(q, p, c) = net(features(q, p, c))`, with `dq/dt = ∂H/∂p` and `dp/dt = −∂H/∂q`.
@@ -77,7 +77,7 @@ pub(super) struct HamiltonianBlock<T> {
 impl<T: Real> HamiltonianBlock<T> {
     fn start(&mut self, states: States<'_, T>) -> usize {
         let features = &self.model.features;
-        let rows = states.q.len() / features.degrees_of_freedom();
+        let rows = states.rows(features);
         let slope = &mut self.slope[..rows * features.len()];
         features.evaluate(states.q, states.q_dot, states.conditionals, self.jets.start(rows).value, slope);
         rows
@@ -86,7 +86,8 @@ impl<T: Real> HamiltonianBlock<T> {
 
 impl<T: Real> BlockModel<T> for HamiltonianBlock<T> {
     fn rates(&mut self, networks: Networks<'_, T>, states: States<'_, T>, rates: RatesMut<'_, T>) {
-        let network = networks.main();
+        let network = networks.only();
+        rates.require(states.q.len());
         let rows = self.start(states);
         self.jets.forward_derivatives(network);
         self.jets.reverse(network, &self.ones[..rows]);
@@ -106,8 +107,10 @@ impl<T: Real> BlockModel<T> for HamiltonianBlock<T> {
         gradient: &mut [T],
         states_bar: Option<RatesMut<'_, T>>,
     ) {
-        let (network, features) = (networks.main(), &self.model.features);
+        let (network, features) = (networks.only(), &self.model.features);
         let rows = self.jets.rows();
+        let lengths = (gradient.len(), self.model.shape.parameter_count());
+        require_vjp(rows * features.degrees_of_freedom(), false, &lambda, lengths, states_bar.as_ref());
         let (slope, a) = (&self.slope[..rows * features.len()], &mut self.a[..rows * features.len()]);
         let backwards = &mut self.backwards[..lambda.q_dot.len()];
         for (backwards, &lambda) in backwards.iter_mut().zip(lambda.q_dot) {
@@ -126,7 +129,7 @@ impl<T: Real> BlockModel<T> for HamiltonianBlock<T> {
 
     fn energy(&mut self, networks: Networks<'_, T>, states: States<'_, T>, energy: &mut [T]) -> bool {
         self.start(states);
-        self.jets.forward(networks.main());
+        self.jets.forward(networks.only());
         energy.copy_from_slice(self.jets.output());
         true
     }

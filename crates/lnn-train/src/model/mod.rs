@@ -71,7 +71,9 @@ pub enum ModelError {
     Features(#[from] FeatureError),
     /// An activation whose second derivative vanishes.
     #[error(
-        "activation `{0}` has no second derivative, so the learned mass matrix would be zero; use softplus, tanh, sigmoid, gelu, silu, relu2 or relu3"
+        "activation `{0}` has no second derivative, which the mass matrix of a Lagrangian network is made of, and the \
+         gradient of a network that enters the motion by its slope; use softplus, tanh, sigmoid, gelu, silu, relu2 or \
+         relu3"
     )]
     FlatActivation(lnn_autodiff::Activation),
     /// The network shape itself is wrong.
@@ -86,6 +88,15 @@ fn require_sizes(model: &'static str, shape: &MlpShape, inputs: usize, outputs: 
         return Ok(());
     }
     Err(ModelError::NetworkSizes { model, inputs, outputs, given_inputs, given_outputs })
+}
+
+/// Refuses a number that is not finite or not above 0.
+fn positive(name: &'static str, given: f64) -> Result<(), ModelError> {
+    if given.is_finite() && given > 0.0 {
+        Ok(())
+    } else {
+        Err(ModelError::Setting { name, given, expected: "above 0" })
+    }
 }
 
 /// Refuses a number that is negative or not finite.
@@ -170,7 +181,7 @@ impl Model {
         match self {
             Self::Lagrangian(model) => {
                 let workspace = model.workspace(capacity, training);
-                Box::new(LagrangianBlock { model: model.clone(), workspace })
+                Box::new(LagrangianBlock { model: model.clone(), workspace, holds_rates: false })
             }
             Self::DeepLagrangian(model) => Box::new(model.block(capacity, training)),
             Self::Hamiltonian(model) => Box::new(model.block(capacity, training)),

@@ -34,13 +34,22 @@ impl<'a, T: Real> Networks<'a, T> {
         self.main
     }
 
-    /// The network of the configuration alone.
+    /// The only network.
     ///
     /// # Panics
-    /// If there is none: these are networks of another model.
-    pub(super) fn potential(&self) -> Mlp<'a, T> {
+    /// If there is another: these are networks of another model.
+    pub(super) fn only(&self) -> Mlp<'a, T> {
+        assert!(self.potential.is_none(), "the networks of a model without a potential network are one, not two");
+        self.main
+    }
+
+    /// The main network and that of the configuration alone.
+    ///
+    /// # Panics
+    /// If there is one network only: it is that of another model.
+    pub(super) fn both(&self) -> [Mlp<'a, T>; 2] {
         match self.potential {
-            Some(network) => network,
+            Some(potential) => [self.main, potential],
             None => panic!("the networks of a model with a potential network are two, not one"),
         }
     }

@@ -4,8 +4,8 @@ use lnn_autodiff::features::FeatureMap;
 use lnn_autodiff::jet::{Accumulate, JetWorkspace, Purpose};
 use lnn_autodiff::{MlpShape, Real};
 
-use super::block::{BlockModel, Rates, RatesMut, States};
-use super::{ModelError, Networks, require_sizes};
+use super::block::{BlockModel, Rates, RatesMut, States, require_vjp};
+use super::{ModelError, Networks, positive, require_sizes};
 
 /// What a plain network's outputs are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,9 +57,7 @@ impl PlainNetwork {
             return Err(ModelError::NoCoordinates);
         }
         for (name, given) in ["the velocity scale", "the output scale"].into_iter().zip(scales) {
-            if !(given.is_finite() && given > 0.0) {
-                return Err(ModelError::Setting { name, given, expected: "above 0" });
-            }
+            positive(name, given)?;
         }
         Ok(Self { shape, features, output, scales })
     }
@@ -106,10 +104,11 @@ impl<T: Real> BlockModel<T> for PlainBlock<T> {
     fn rates(&mut self, networks: Networks<'_, T>, states: States<'_, T>, rates: RatesMut<'_, T>) {
         let PlainNetwork { features, output, scales, .. } = &self.model;
         let d = features.degrees_of_freedom();
-        let rows = states.q.len() / d;
+        let rows = states.rows(features);
+        rates.require(states.q.len());
         let slope = &mut self.slope[..rows * features.len()];
         features.evaluate(states.q, states.q_dot, states.conditionals, self.jets.start(rows).value, slope);
-        self.jets.forward(networks.main());
+        self.jets.forward(networks.only());
         let [velocity_scale, scale] = scales.map(T::from_f64);
         let outputs = self.jets.output();
         match output {
@@ -140,6 +139,9 @@ impl<T: Real> BlockModel<T> for PlainBlock<T> {
     ) {
         let PlainNetwork { features, output, scales, .. } = &self.model;
         let (d, rows) = (features.degrees_of_freedom(), self.jets.rows());
+        let lengths = (gradient.len(), self.model.shape.parameter_count());
+        let second_order = *output == PlainOutput::Acceleration;
+        require_vjp(rows * d, second_order, &lambda, lengths, states_bar.as_ref());
         let [velocity_scale, scale] = scales.map(T::from_f64);
         let output_bar = &mut self.output_bar[..rows * self.model.shape.outputs()];
         match output {
@@ -157,7 +159,7 @@ impl<T: Real> BlockModel<T> for PlainBlock<T> {
                 }
             }
         }
-        self.jets.reverse(networks.main(), output_bar);
+        self.jets.reverse(networks.only(), output_bar);
         self.jets.parameter_vjp(accumulate, gradient);
         if let Some(bar) = states_bar {
             bar.q.fill(T::ZERO);

@@ -5,7 +5,7 @@ use lnn_autodiff::jet::{Accumulate, JetWorkspace, Purpose};
 use lnn_autodiff::{Mlp, MlpShape, Real};
 
 use super::block::States;
-use super::{ModelError, require_sizes};
+use super::{ModelError, positive, require_sizes};
 
 /// `s · net(features(q, c))`, a term of a Lagrangian or, with the other sign, its potential energy.
 #[derive(Clone, Debug)]
@@ -26,9 +26,7 @@ impl PotentialNetwork {
         if !shape.activation().has_second_derivative() {
             return Err(ModelError::FlatActivation(shape.activation()));
         }
-        if !(scale.is_finite() && scale > 0.0) {
-            return Err(ModelError::Setting { name: "the potential's scale", given: scale, expected: "above 0" });
-        }
+        positive("the potential's scale", scale)?;
         Ok(Self { shape, features, scale })
     }
 

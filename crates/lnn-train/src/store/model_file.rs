@@ -28,13 +28,13 @@ const KIND: FileKind = FileKind { key: "lnn.model", version: 1, what: "model fil
 pub struct ModelHeader {
     /// Name of the model within its experiment.
     pub name: String,
-    /// What the network stands for, with residual mass or output scale.
+    /// What the networks stand for, with the numbers that are not trained.
     pub kind: ModelKind,
     /// Degrees of freedom d.
     pub degrees_of_freedom: usize,
     /// Number of conditional inputs c (parameters such as g), which follow q and q̇ in the features.
     pub conditionals: usize,
-    /// Layer sizes `[inputs, hidden…, outputs]`.
+    /// Layer sizes `[inputs, hidden…, outputs]` of the main network; a second one has the same hidden layers.
     pub dimensions: Vec<usize>,
     /// Activation of the hidden layers.
     #[serde(with = "ActivationText")]
@@ -78,6 +78,13 @@ impl ModelHeader {
         };
         let main = shape(&self.dimensions)?;
         let (d, c) = (self.degrees_of_freedom, self.conditionals);
+        // Before anything is computed from them: a file may say what it likes.
+        const MOST: usize = 1 << 20;
+        if d > MOST || c > MOST {
+            return Err(TensorProblem::Architecture(format!(
+                "{d} degrees of freedom and {c} conditional inputs are more than any network takes (at most {MOST})"
+            )));
+        }
         let hidden = &self.dimensions[1..self.dimensions.len() - 1];
         let needed = self.kind.dimensions(&self.features, hidden, d, c);
         if d == 0 || needed != self.dimensions {

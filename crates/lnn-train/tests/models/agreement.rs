@@ -2,7 +2,7 @@
 
 use lnn_autodiff::Activation;
 use lnn_autodiff::jet::Accumulate;
-use lnn_train::config::AngleFeatures;
+use lnn_train::config::{AngleFeatures, ModelKind};
 use lnn_train::model::{Rates, RatesMut};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -57,11 +57,14 @@ proptest! {
     }
 
     #[test]
-    fn the_way_back_agrees_with_finite_differences(case in case(), place in any::<prop::sample::Index>()) {
+    fn the_way_back_agrees_with_finite_differences(
+        case in case(), of_states in any::<bool>(), place in any::<prop::sample::Index>(),
+    ) {
         let found = case.run();
         let choices = case.parameters.len() + case.q.len() + case.q_dot.len();
-        let place = place.index(choices);
+        // Half of the cases are about the states, which are few.
         let n = case.parameters.len();
+        let place = if of_states { n + place.index(choices - n) } else { place.index(n) };
         let got = match place.checked_sub(n) {
             None => found.gradient[place],
             Some(rest) => found.states_bar[rest / case.q.len()][rest % case.q.len()],
@@ -91,7 +94,6 @@ fn examples() -> impl Iterator<Item = Case> {
     KINDS.into_iter().map(case)
 }
 
-/// The bound: deep Lagrangian gradients within 1e-9 of the tape's.
 #[test]
 fn gradients_are_within_1e_9_of_the_tape() {
     for case in examples() {
@@ -130,6 +132,93 @@ fn the_comparison_refuses_a_perturbed_result() {
                 assert!(check(&case, &found).is_err(), "{:?}", case.model);
             }
         }
+    }
+}
+
+/// Single wrong entries are seen too, of those that are not small beside the others.
+#[test]
+fn the_comparison_refuses_a_single_perturbed_entry() {
+    for case in examples() {
+        let good = case.run();
+        let largest_entry = largest(&good.gradient);
+        let places = (0..good.gradient.len()).filter(|&place| good.gradient[place].abs() > 1e-2 * largest_entry);
+        for place in places.step_by(5) {
+            let mut found = good.clone();
+            found.gradient[place] *= 1.0 + 1e-6;
+            assert!(check(&case, &found).is_err(), "{:?}: parameter {place}", case.model);
+        }
+        for place in 0..good.states_bar[0].len() {
+            for part in 0..2 {
+                let mut found = good.clone();
+                found.states_bar[part][place] += 1e-7;
+                assert!(check(&case, &found).is_err(), "{:?}: state {place}", case.model);
+            }
+        }
+    }
+}
+
+/// A mass matrix of constant rank below d: the pseudoinverse's two further terms on the way back, by finite differences.
+#[test]
+fn rank_deficient_mass_matrices_reach_parameters_and_states() {
+    let kind = ModelKind::Lnn { residual_mass: 0.0, pseudoinverse_tolerance: 1e-9, potential_scale: None };
+    for (d, hidden, seed) in [(2, 1, 1), (3, 1, 2), (3, 2, 3), (4, 2, 4)] {
+        let case = Case::new(kind, AngleFeatures::SinCos, Activation::Softplus, [d, 1, 2], &[hidden], seed);
+        let found = case.run();
+        let mut block = case.model.block::<f64>(case.rows, false);
+        let [mut q, mut q_dot] = [(); 2].map(|()| vec![0.0; case.q.len()]);
+        block.rates(case.model.bind(&case.parameters), case.states(), RatesMut { q: &mut q, q_dot: &mut q_dot });
+        let factors = block.mass_matrices().expect("a Lagrangian network has them");
+        let n = case.parameters.len();
+        for place in 0..n + 2 * case.q.len() {
+            let got = match place.checked_sub(n) {
+                None => found.gradient[place],
+                Some(rest) => found.states_bar[rest / case.q.len()][rest % case.q.len()],
+            };
+            let at = |step: f64| {
+                let mut case = case.clone();
+                match place.checked_sub(n) {
+                    None => case.parameters[place] += step,
+                    Some(rest) if rest < case.q.len() => case.q[rest] += step,
+                    Some(rest) => case.q_dot[rest - case.q.len()] += step,
+                }
+                case.scalar()
+            };
+            let h = f64::EPSILON.cbrt();
+            let (difference, wider) = ((at(h) - at(-h)) / (2.0 * h), (at(2.0 * h) - at(-2.0 * h)) / (4.0 * h));
+            let inverse = (0..case.rows).fold(0.0, |inverse: f64, row| {
+                assert_eq!(factors.rank(row), hidden, "the rank is that of the hidden layer");
+                let sizes = factors.eigenvalues(row).iter().map(|value| value.abs());
+                let kept = sizes.clone().fold(0.0, f64::max) * 1e-9;
+                inverse.max(1.0 / sizes.filter(|&size| size > kept).fold(f64::INFINITY, f64::min))
+            });
+            let rates = largest(found.rates.iter().flatten());
+            let round_off = case.operations() * f64::EPSILON * (1.0 + inverse) * (5.0 + rates) / h;
+            let tolerance = (wider - difference).abs() + round_off;
+            assert!((got - difference).abs() <= tolerance, "d = {d}, {place}: {got:e} {difference:e} {tolerance:e}");
+        }
+    }
+}
+
+/// After an energy, which overwrites the block, there is no way back to the block before.
+#[test]
+fn the_way_back_needs_the_rates_of_its_block() {
+    for case in examples() {
+        let run = |with_energy: bool| {
+            std::panic::catch_unwind(|| {
+                let mut block = case.model.block::<f64>(case.rows, true);
+                let networks = case.model.bind(&case.parameters);
+                let [mut q, mut q_dot] = [(); 2].map(|()| vec![0.0; case.q.len()]);
+                block.rates(networks, case.states(), RatesMut { q: &mut q, q_dot: &mut q_dot });
+                let has_energy = with_energy && block.energy(networks, case.states(), &mut vec![0.0; case.rows]);
+                let lambda = Rates { q: &case.lambda[0], q_dot: &case.lambda[1] };
+                let mut gradient = vec![0.0; case.parameters.len()];
+                block.vjp(networks, lambda, Accumulate::Replace, &mut gradient, None);
+                has_energy
+            })
+        };
+        assert_eq!(run(false).ok(), Some(false), "{:?}", case.model);
+        // A model without an energy leaves its block as it is.
+        assert_ne!(run(true).ok(), Some(true), "{:?}", case.model);
     }
 }
 

@@ -3,8 +3,7 @@
 use lnn_autodiff::features::{Feature, FeatureMap};
 use lnn_autodiff::pseudoinverse::{SymmetricFactors, Tolerance};
 use lnn_autodiff::{MlpShape, Scalar, Tape};
-use lnn_train::config::ModelKind;
-use lnn_train::model::{Model, PlainOutput};
+use lnn_train::model::{DeepLagrangianSettings, Model, PlainOutput};
 
 use crate::case::Case;
 use crate::reference::{Second, activation, second};
@@ -71,7 +70,7 @@ fn lagrangian<S: Scalar>(model: &Model, parameters: &[S], state: &State<S>) -> O
         }
         Model::DeepLagrangian(deep) => {
             let outputs = network(deep.shape(), first, features(deep.features(), state));
-            let ModelKind::Delan { diagonal, regularisation, .. } = crate::case::KINDS[2] else { unreachable!() };
+            let DeepLagrangianSettings { diagonal, regularisation, .. } = deep.settings();
             let mut places = outputs.into_iter();
             let mut y = vec![S::zero(); state.q_dot.len()];
             for (i, &velocity) in state.q_dot.iter().enumerate() {

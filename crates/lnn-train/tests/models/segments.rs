@@ -75,16 +75,16 @@ proptest! {
 
     #[test]
     fn the_way_back_agrees_with_central_differences(
-        case in case(), steps in 0..=6_usize, place in any::<prop::sample::Index>(),
+        case in case(), steps in 0..=6_usize, of_states in any::<bool>(), place in any::<prop::sample::Index>(),
     ) {
         let n = case.parameters.len();
-        let place = place.index(n + 2 * case.q.len());
+        let place = if of_states { n + place.index(2 * case.q.len()) } else { place.index(n) };
         let mut segments = segments(&case, steps);
         // A motion that runs away has no usable difference.
         prop_assume!(segments.states().iter().all(|x| x.abs() < 50.0));
         let mut gradient = vec![f64::NAN; n];
         let networks = case.model.bind(&case.parameters);
-        let initial_bar = segments.vjp(networks, DT, &states_bar(&case, steps), Accumulate::Replace, &mut gradient);
+        let initial_bar = segments.vjp(networks, &states_bar(&case, steps), Accumulate::Replace, &mut gradient);
         let got = match place.checked_sub(n) {
             None => gradient[place],
             Some(rest) => initial_bar[rest],
@@ -118,7 +118,7 @@ fn a_gradient_is_far_above_its_tolerance() {
         let mut segments = segments(&case, steps);
         let mut gradient = vec![0.0; case.parameters.len()];
         let networks = case.model.bind(&case.parameters);
-        segments.vjp(networks, DT, &states_bar(&case, steps), Accumulate::Replace, &mut gradient);
+        segments.vjp(networks, &states_bar(&case, steps), Accumulate::Replace, &mut gradient);
         let h = f64::EPSILON.cbrt();
         let round_off = case.operations() * f64::EPSILON * (4 * steps + 1) as f64 * 12.0 / h;
         let largest = gradient.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));

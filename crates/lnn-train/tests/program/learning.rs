@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use lnn_autodiff::Activation;
 use lnn_train::config::{
     AngleFeatures, ExperimentConfig, FeaturesConfig, Initialisation, IntegratorConfig, ModelConfig, Precision,
-    TrainingConfig,
+    TrainingConfig, preset,
 };
 use lnn_train::experiment::{Outcome, RunOptions, run};
 use lnn_train::loss::Loss;
@@ -102,14 +102,15 @@ fn every_loss_optimiser_schedule_and_integrator_runs_to_its_report() {
     ];
     let features = [AngleFeatures::SinCos, AngleFeatures::Wrap, AngleFeatures::Identity];
     let mut config = config(1);
-    let kinds = [config.models["lnn"].kind, config.models["baseline"].kind];
+    let kinds: Vec<_> =
+        preset("dblpend", "models").expect("a preset").models.values().map(|model| model.kind).collect();
     config.models.clear();
     let activations = Activation::ALL;
     for k in 0..losses.len() * optimisers.len() * schedules.len() {
         let (loss, rest) = (losses[k % 4], k / 4);
         let (optimiser, schedule) = (optimisers[rest % 2], schedules[rest / 2]);
         // The rest of the recipe goes round while the three above take every combination.
-        let kind = kinds[(k / 3) % 2];
+        let kind = kinds[(k / 3) % kinds.len()];
         let smooth = |activation: &&Activation| activation.has_second_derivative() || !kind.differentiates_network();
         let usable: Vec<&Activation> = activations.iter().filter(smooth).collect();
         let model = ModelConfig {
@@ -160,6 +161,30 @@ fn every_loss_optimiser_schedule_and_integrator_runs_to_its_report() {
         };
         assert!(summary.models.keys().all(|name| steps(name) == [1, 2, 5, 10, 12]));
         assert!(metrics.iter().all(|line| line.loss.is_finite() && line.gradient_norm.is_finite()));
+    }
+}
+
+/// Every kind of model of the preset `models` learns: in 800 steps of a small network the loss falls by a third. The
+/// Hamiltonian network is given the coordinates as they are, in which its loss falls too, if not to anything useful.
+#[test]
+fn every_kind_of_model_learns() {
+    let mut config = config(1);
+    let recipe = config.models["lnn"].training.clone();
+    config.models = preset("dblpend", "models").expect("a preset").models;
+    for model in config.models.values_mut() {
+        const STEPS: u64 = 800;
+        model.hidden = vec![16, 16];
+        let schedule = Schedule::WarmupCosine { peak: 1e-2, warmup_steps: 0, total_steps: STEPS, final_fraction: 0.0 };
+        model.training = TrainingConfig { steps: STEPS, schedule, ..recipe.clone() };
+    }
+    config.evaluation.rollouts = 2;
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let summary = finish(config, folder.path());
+    let metrics = read_metrics(&folder.path().join("metrics.jsonl")).expect("written");
+    for name in summary.models.keys() {
+        let losses: Vec<f64> = metrics.iter().filter(|line| line.model == *name).map(|line| line.loss).collect();
+        let (first, last) = (losses[0], losses[losses.len() - 1]);
+        assert!(last < 0.7 * first, "{name}: {first} to {last}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! The way back of a deep Lagrangian network.
 
-use lnn_autodiff::Real;
 use lnn_autodiff::jet::Accumulate;
+use lnn_autodiff::{Mlp, Real};
 
 use super::evaluate::{entries, unpack};
 use super::{DeepLagrangianBlock, triangle};
@@ -23,7 +23,7 @@ impl<T: Real> DeepLagrangianBlock<T> {
         mut states_bar: Option<RatesMut<'_, T>>,
     ) {
         let (rows, d) = (self.rows, self.model.features.degrees_of_freedom());
-        let network = networks.main();
+        let [network, potential_network] = networks.both();
         let (gradient, potential_gradient) = gradient.split_at_mut(self.model.shape.parameter_count());
         for row in 0..rows {
             let range = row * d..(row + 1) * d;
@@ -37,13 +37,13 @@ impl<T: Real> DeepLagrangianBlock<T> {
         // Along v, with the cotangent of A.
         self.kinetic_bar();
         self.jets.reverse(network, &self.output_bar[..rows * triangle(d)]);
-        self.directional(networks, Along::V, accumulate, gradient, states_bar.as_mut());
+        self.directional(network, Along::V, accumulate, gradient, states_bar.as_mut());
         unpack(&mut self.along_v, self.jets.directional_output(network), d, T::ZERO);
 
         // Along q̇, with the cotangent of B.
         self.motion_bar();
         self.jets.reverse(network, &self.output_bar[..rows * triangle(d)]);
-        self.directional(networks, Along::Motion, Accumulate::Add, gradient, states_bar.as_mut());
+        self.directional(network, Along::Motion, Accumulate::Add, gradient, states_bar.as_mut());
 
         // L itself.
         self.triangle_bar();
@@ -58,20 +58,19 @@ impl<T: Real> DeepLagrangianBlock<T> {
 
         let potential = &self.model.potential;
         let (v, q_bar) = (&self.v[..rows * d], states_bar.map(|bar| bar.q));
-        let network = networks.potential();
-        potential.vjp(network, (-T::ONE, v), &mut self.potential, accumulate, potential_gradient, q_bar);
+        potential.vjp(potential_network, (-T::ONE, v), &mut self.potential, accumulate, potential_gradient, q_bar);
     }
 
     /// The gradient of the last reverse sweep's outputs along v or q̇.
     fn directional(
         &mut self,
-        networks: Networks<'_, T>,
+        network: Mlp<'_, T>,
         along: Along,
         accumulate: Accumulate,
         gradient: &mut [T],
         states_bar: Option<&mut RatesMut<'_, T>>,
     ) {
-        let (network, features) = (networks.main(), &self.model.features);
+        let features = &self.model.features;
         let (rows, d) = (self.rows, features.degrees_of_freedom());
         let direction = match along {
             Along::V => &self.v[..rows * d],

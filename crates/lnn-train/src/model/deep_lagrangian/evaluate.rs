@@ -15,18 +15,19 @@ impl<T: Real> DeepLagrangianBlock<T> {
     pub(super) fn evaluate(&mut self, networks: Networks<'_, T>, states: States<'_, T>, with_value: bool) {
         let features = &self.model.features;
         let d = features.degrees_of_freedom();
-        let rows = states.q.len() / d;
+        let rows = states.rows(features);
+        let [network, potential_network] = networks.both();
         self.rows = rows;
         self.motion.q_dot[..rows * d].copy_from_slice(states.q_dot);
         let slope = &mut self.slope[..rows * features.len()];
         let inputs = self.jets.start(rows);
         features.evaluate(states.q, states.q_dot, states.conditionals, inputs.value, slope);
         features.position_tangent(slope, states.q_dot, inputs.tangents);
-        self.jets.forward(networks.main());
+        self.jets.forward(network);
         unpack(&mut self.motion.triangle, self.jets.output(), d, T::from_f64(self.model.diagonal));
-        unpack(&mut self.motion.along_motion, self.jets.output_tangents(networks.main()), d, T::ZERO);
+        unpack(&mut self.motion.along_motion, self.jets.output_tangents(network), d, T::ZERO);
         self.kinetic_bar();
-        self.jets.reverse(networks.main(), &self.output_bar[..rows * triangle(d)]);
+        self.jets.reverse(network, &self.output_bar[..rows * triangle(d)]);
         let (force, unused) = (&mut self.force[..rows * d], &mut self.unused[..rows * d]);
         self.model.features.pull_back(
             &self.slope[..rows * self.model.features.len()],
@@ -56,8 +57,10 @@ impl<T: Real> DeepLagrangianBlock<T> {
         }
         let potential = &self.model.potential;
         let force = &mut self.force[..rows * d];
-        potential.add_gradient(networks.potential(), states, &mut self.potential, with_value, -T::ONE, force);
-        self.factors.factor(&self.mass_matrix[..rows * d * d], Tolerance::for_dimension::<T>(d));
+        potential.add_gradient(potential_network, states, &mut self.potential, with_value, -T::ONE, force);
+        // M is positive definite: no eigenvalue is taken for zero, however far below the largest.
+        let tolerance = Tolerance { relative: 0.0, absolute: 0.0 };
+        self.factors.factor(&self.mass_matrix[..rows * d * d], tolerance);
         for row in 0..rows {
             let range = row * d..(row + 1) * d;
             self.factors.solve(row, &self.force[range.clone()], &mut self.acceleration[range]);

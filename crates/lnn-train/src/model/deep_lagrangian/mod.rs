@@ -8,9 +8,9 @@ use lnn_autodiff::jet::{Accumulate, JetWorkspace, Purpose};
 use lnn_autodiff::pseudoinverse::{MAX_DIMENSION, SymmetricFactors};
 use lnn_autodiff::{MlpShape, Real};
 
-use super::block::{BlockModel, Rates, RatesMut, States};
+use super::block::{BlockModel, Rates, RatesMut, States, require_vjp};
 use super::potential::{PotentialNetwork, PotentialWorkspace};
-use super::{ModelError, Networks, require_sizes};
+use super::{ModelError, Networks, positive, require_sizes};
 
 /// `L(q, q̇, c) = ½ q̇ᵀ M q̇ − s · net₂(features(q, c))` with `M = L Lᵀ + ε I`, `L = b I + net(features(q, c))`.
 ///
@@ -70,10 +70,7 @@ impl DeepLagrangianNetwork {
                 expected: "of any size",
             });
         }
-        if !(regularisation.is_finite() && regularisation > 0.0) {
-            let name = "the mass matrix's regularisation";
-            return Err(ModelError::Setting { name, given: regularisation, expected: "above 0" });
-        }
+        positive("the mass matrix's regularisation", regularisation)?;
         let potential = PotentialNetwork::new(potential, features, potential_scale)?;
         let features = features.without_velocities()?;
         require_sizes("mass network", &shape, features.len(), triangle(d))?;
@@ -81,6 +78,12 @@ impl DeepLagrangianNetwork {
             return Err(ModelError::FlatActivation(shape.activation()));
         }
         Ok(Self { shape, features, potential, diagonal, regularisation })
+    }
+
+    /// The numbers that are not trained.
+    pub fn settings(&self) -> DeepLagrangianSettings {
+        let Self { diagonal, regularisation, ref potential, .. } = *self;
+        DeepLagrangianSettings { diagonal, regularisation, potential_scale: potential.scale() }
     }
 
     /// The mass network's shape.
@@ -103,6 +106,7 @@ impl DeepLagrangianNetwork {
         let training_only = |width: usize| if training { zeros(width) } else { Vec::new() };
         DeepLagrangianBlock {
             rows: 0,
+            holds_rates: false,
             jets: JetWorkspace::new(&self.shape, 1, capacity, purpose),
             potential: self.potential.workspace(capacity, training),
             slope: zeros(n),
@@ -131,6 +135,8 @@ pub(crate) fn triangle(d: usize) -> usize {
 pub(super) struct DeepLagrangianBlock<T> {
     model: DeepLagrangianNetwork,
     rows: usize,
+    /// Whether the buffers hold the block of the last [`BlockModel::rates`].
+    holds_rates: bool,
     jets: JetWorkspace<T>,
     potential: PotentialWorkspace<T>,
     slope: Vec<T>,
@@ -163,7 +169,9 @@ struct Motion<T> {
 
 impl<T: Real> BlockModel<T> for DeepLagrangianBlock<T> {
     fn rates(&mut self, networks: Networks<'_, T>, states: States<'_, T>, rates: RatesMut<'_, T>) {
+        rates.require(states.q.len());
         self.evaluate(networks, states, false);
+        self.holds_rates = true;
         rates.q.copy_from_slice(states.q_dot);
         rates.q_dot.copy_from_slice(&self.acceleration[..states.q.len()]);
     }
@@ -176,11 +184,17 @@ impl<T: Real> BlockModel<T> for DeepLagrangianBlock<T> {
         gradient: &mut [T],
         states_bar: Option<RatesMut<'_, T>>,
     ) {
+        assert!(self.holds_rates, "`rates` must come before `vjp`");
+        let length = self.rows * self.model.features.degrees_of_freedom();
+        let parameters = self.model.shape.parameter_count() + self.model.potential.shape().parameter_count();
+        require_vjp(length, true, &lambda, (gradient.len(), parameters), states_bar.as_ref());
         self.adjoint(networks, lambda, accumulate, gradient, states_bar);
     }
 
     fn energy(&mut self, networks: Networks<'_, T>, states: States<'_, T>, energy: &mut [T]) -> bool {
+        self.holds_rates = false;
         self.evaluate(networks, states, true);
+        assert_eq!(energy.len(), self.rows, "an energy a row");
         let d = self.model.features.degrees_of_freedom();
         let half = T::from_f64(0.5);
         let matrices = self.mass_matrix.chunks_exact(d * d).zip(states.q_dot.chunks_exact(d));

@@ -6,6 +6,7 @@ use lnn_autodiff::{Mlp, Real};
 
 use super::workspace::AdjointBuffers;
 use super::{LagrangianNetwork, LagrangianWorkspace};
+use crate::model::block::require_vjp;
 use crate::model::{Networks, Rates, RatesMut};
 
 impl LagrangianNetwork {
@@ -15,7 +16,8 @@ impl LagrangianNetwork {
     /// lost rank add the two constant-rank terms, in two further sweeps of the block.
     ///
     /// # Panics
-    /// If the workspace was not made for training, or the networks are another model's.
+    /// If the workspace was not made for training, no block was evaluated, a length does not fit, or the networks are
+    /// another model's.
     pub fn gradient<T: Real>(
         &self,
         networks: Networks<'_, T>,
@@ -45,6 +47,9 @@ impl LagrangianNetwork {
         mut states_bar: Option<RatesMut<'_, T>>,
     ) {
         let (d, n, length) = (workspace.dof, self.features.len(), workspace.rows * workspace.dof);
+        let parameters =
+            self.shape.parameter_count() + self.potential.as_ref().map_or(0, |p| p.shape().parameter_count());
+        require_vjp(length, true, &lambda, (gradient.len(), parameters), states_bar.as_ref());
         let rank_deficient = self.solve_transposed(lambda.q_dot, workspace);
         let AdjointBuffers { v, inverse_v, null_b, null_lambda, inverse_x, a, u, w } = &mut workspace.adjoint;
         let v = &v[..length];
@@ -75,7 +80,7 @@ impl LagrangianNetwork {
         }
         if let (Some(potential), Some(parts)) = (&self.potential, &mut workspace.potential) {
             let q_bar = states_bar.map(|bar| bar.q);
-            let network = networks.potential();
+            let network = networks.both()[1];
             potential.vjp(network, (T::ONE, v), parts, accumulate, potential_gradient, q_bar);
         }
     }

@@ -47,9 +47,9 @@ impl LagrangianNetwork {
         ws: &mut LagrangianWorkspace<T>,
         with_value: bool,
     ) {
-        let network = networks.main();
+        let network = if self.potential.is_some() { networks.both()[0] } else { networks.only() };
         let d = self.features.degrees_of_freedom();
-        let rows = states.q.len() / d;
+        let rows = states.rows(&self.features);
         ws.rows = rows;
         if !ws.q_dot.is_empty() {
             ws.q_dot[..rows * d].copy_from_slice(states.q_dot);
@@ -68,7 +68,7 @@ impl LagrangianNetwork {
         self.assemble(states.q_dot, ws);
         if let (Some(potential), Some(workspace)) = (&self.potential, &mut ws.potential) {
             let force = &mut ws.force[..rows * d];
-            potential.add_gradient(networks.potential(), states, workspace, with_value, T::ONE, force);
+            potential.add_gradient(networks.both()[1], states, workspace, with_value, T::ONE, force);
         }
         let tolerance = self.tolerance.unwrap_or_else(|| Tolerance::for_dimension::<T>(d));
         ws.factors.factor(&ws.mass_matrix[..rows * d * d], tolerance);

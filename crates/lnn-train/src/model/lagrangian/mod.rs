@@ -20,8 +20,8 @@ use super::{ModelError, Networks, not_negative, require_sizes};
 /// The acceleration solves `H q̈ = r` with the mass matrix `H = ∂²L/∂q̇∂q̇ᵀ` `[d, d]` and the force
 /// `r = ∂L/∂q − (∂²L/∂q̇∂qᵀ) q̇` `[d]`, by the pseudoinverse of H.
 ///
-/// The second network, if there is one, sees no velocity. It does not enlarge the family of Lagrangians: it spares
-/// the first network from carrying a potential whose range would drown the curvature by the velocities.
+/// The second network, if there is one, sees no velocity. It does not enlarge the family of Lagrangians; it is meant for
+/// potentials whose range is far above that of the kinetic energy, which the first network then need not carry.
 #[derive(Clone, Debug)]
 pub struct LagrangianNetwork {
     shape: MlpShape,
@@ -103,11 +103,15 @@ impl LagrangianNetwork {
 pub(super) struct LagrangianBlock<T> {
     pub(super) model: LagrangianNetwork,
     pub(super) workspace: LagrangianWorkspace<T>,
+    /// Whether the workspace holds the block of the last [`BlockModel::rates`].
+    pub(super) holds_rates: bool,
 }
 
 impl<T: Real> BlockModel<T> for LagrangianBlock<T> {
     fn rates(&mut self, networks: Networks<'_, T>, states: States<'_, T>, rates: RatesMut<'_, T>) {
+        rates.require(states.q.len());
         self.model.accelerate(networks, states, &mut self.workspace);
+        self.holds_rates = true;
         rates.q.copy_from_slice(states.q_dot);
         rates.q_dot.copy_from_slice(self.workspace.acceleration());
     }
@@ -120,10 +124,12 @@ impl<T: Real> BlockModel<T> for LagrangianBlock<T> {
         gradient: &mut [T],
         states_bar: Option<RatesMut<'_, T>>,
     ) {
+        assert!(self.holds_rates, "`rates` must come before `vjp`");
         self.model.vjp(networks, lambda, &mut self.workspace, accumulate, gradient, states_bar);
     }
 
     fn energy(&mut self, networks: Networks<'_, T>, states: States<'_, T>, energy: &mut [T]) -> bool {
+        self.holds_rates = false;
         self.model.evaluate(networks, states, &mut self.workspace);
         energy.copy_from_slice(self.workspace.energy());
         true
