@@ -66,9 +66,9 @@ pub enum ModelKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         potential_scale: Option<f64>,
     },
-    /// L = ½ q̇ᵀ M(q) q̇ − s · net₂(q), M = L Lᵀ + ε I, L = b I + net(q): a deep Lagrangian network (DeLaN).
+    /// L = ½ q̇ᵀ M(q) q̇ − s · net₂(q), M = C Cᵀ + ε I, C = b I + net(q): a deep Lagrangian network (DeLaN).
     Delan {
-        /// b, added to the diagonal of L.
+        /// b, added to the diagonal of the triangle C.
         diagonal: f64,
         /// ε, the smallest possible eigenvalue of the mass matrix.
         regularisation: f64,

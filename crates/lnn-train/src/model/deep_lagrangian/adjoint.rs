@@ -8,12 +8,12 @@ use super::{DeepLagrangianBlock, triangle};
 use crate::model::{Networks, Rates, RatesMut};
 
 impl<T: Real> DeepLagrangianBlock<T> {
-    /// With v = M⁻¹ λ, y = Lᵀ q̇, A = D_v L and B = D_q̇ L the gradient is that of the scalar
+    /// With v = M⁻¹ λ, y = Cᵀ q̇, A = D_v C and B = D_q̇ C the gradient is that of the scalar
     ///
-    /// `F = v·(r − M q̈) = q̇ᵀ A Lᵀ q̇ − vᵀ (B Lᵀ + L Bᵀ) q̇ − vᵀ L Lᵀ q̈ − ε v·q̈ − D_v V`,
+    /// `F = v·(r − M q̈) = q̇ᵀ A Cᵀ q̇ − vᵀ (B Cᵀ + C Bᵀ) q̇ − vᵀ C Cᵀ q̈ − ε v·q̈ − D_v V`,
     ///
-    /// v and q̈ held. Its cotangents are q̇ yᵀ of A, `−(v yᵀ + q̇ (Lᵀ v)ᵀ)` of B, and of L itself
-    /// `q̇ (Aᵀ q̇ − Bᵀ v)ᵀ − v (Bᵀ q̇ + Lᵀ q̈)ᵀ − q̈ (Lᵀ v)ᵀ`: three sweeps of the mass network, one of the potential's.
+    /// v and q̈ held. Its cotangents are q̇ yᵀ of A, `−(v yᵀ + q̇ (Cᵀ v)ᵀ)` of B, and of C itself
+    /// `q̇ (Aᵀ q̇ − Bᵀ v)ᵀ − v (Bᵀ q̇ + Cᵀ q̈)ᵀ − q̈ (Cᵀ v)ᵀ`: three sweeps of the mass network, one of the potential's.
     pub(super) fn adjoint(
         &mut self,
         networks: Networks<'_, T>,
@@ -45,7 +45,7 @@ impl<T: Real> DeepLagrangianBlock<T> {
         self.jets.reverse(network, &self.output_bar[..rows * triangle(d)]);
         self.directional(network, Along::Motion, Accumulate::Add, gradient, states_bar.as_mut());
 
-        // L itself.
+        // C itself.
         self.triangle_bar();
         self.jets.reverse(network, &self.output_bar[..rows * triangle(d)]);
         self.jets.parameter_vjp(Accumulate::Add, gradient);
@@ -88,21 +88,21 @@ impl<T: Real> DeepLagrangianBlock<T> {
         features.add_pull_back(slope, cotangents.value, bar.q, &mut self.unused[..rows * d]);
     }
 
-    /// −(v yᵀ + q̇ (Lᵀ v)ᵀ), to `output_bar`.
+    /// −(v yᵀ + q̇ (Cᵀ v)ᵀ), to `output_bar`.
     fn motion_bar(&mut self) {
         let d = self.model.features.degrees_of_freedom();
         for row in 0..self.rows {
             let parts = self.motion.at(row);
             let v = &self.v[row * d..(row + 1) * d];
-            let (y, l_v) = (parts.transposed(parts.l, parts.q_dot), parts.transposed(parts.l, v));
+            let (y, c_v) = (parts.transposed(parts.triangle, parts.q_dot), parts.transposed(parts.triangle, v));
             for (i, j, place) in entries(d) {
-                let bar = v[i] * y[j] + parts.q_dot[i] * l_v[j];
+                let bar = v[i] * y[j] + parts.q_dot[i] * c_v[j];
                 self.output_bar[row * triangle(d) + place] = -bar;
             }
         }
     }
 
-    /// q̇ (Aᵀ q̇ − Bᵀ v)ᵀ − v (Bᵀ q̇ + Lᵀ q̈)ᵀ − q̈ (Lᵀ v)ᵀ, to `output_bar`.
+    /// q̇ (Aᵀ q̇ − Bᵀ v)ᵀ − v (Bᵀ q̇ + Cᵀ q̈)ᵀ − q̈ (Cᵀ v)ᵀ, to `output_bar`.
     fn triangle_bar(&mut self) {
         let d = self.model.features.degrees_of_freedom();
         for row in 0..self.rows {
@@ -110,30 +110,31 @@ impl<T: Real> DeepLagrangianBlock<T> {
             let range = row * d..(row + 1) * d;
             let (v, q_ddot) = (&self.v[range.clone()], &self.acceleration[range]);
             let along_v = &self.along_v[row * d * d..(row + 1) * d * d];
-            let (a_q, b_v) = (parts.transposed(along_v, parts.q_dot), parts.transposed(parts.b, v));
-            let (b_q, l_q) = (parts.transposed(parts.b, parts.q_dot), parts.transposed(parts.l, q_ddot));
-            let l_v = parts.transposed(parts.l, v);
+            let (a_q, b_v) = (parts.transposed(along_v, parts.q_dot), parts.transposed(parts.along_motion, v));
+            let (b_q, c_q) =
+                (parts.transposed(parts.along_motion, parts.q_dot), parts.transposed(parts.triangle, q_ddot));
+            let c_v = parts.transposed(parts.triangle, v);
             for (i, j, place) in entries(d) {
                 let q_dot = parts.q_dot[i];
-                let bar = q_dot * (a_q[j] - b_v[j]) - v[i] * (b_q[j] + l_q[j]) - q_ddot[i] * l_v[j];
+                let bar = q_dot * (a_q[j] - b_v[j]) - v[i] * (b_q[j] + c_q[j]) - q_ddot[i] * c_v[j];
                 self.output_bar[row * triangle(d) + place] = bar;
             }
         }
     }
 
-    /// What F owes to q̇ besides the direction of B: `A y + L Aᵀ q̇ − (L Bᵀ + B Lᵀ) v`, added to `bar`.
+    /// What F owes to q̇ besides the direction of B: `A y + C Aᵀ q̇ − (C Bᵀ + B Cᵀ) v`, added to `bar`.
     fn add_velocity_bar(&self, bar: &mut [T]) {
         let d = self.model.features.degrees_of_freedom();
         for (row, bar) in bar.chunks_exact_mut(d).enumerate() {
             let parts = self.motion.at(row);
             let v = &self.v[row * d..(row + 1) * d];
             let along_v = &self.along_v[row * d * d..(row + 1) * d * d];
-            let y = parts.transposed(parts.l, parts.q_dot);
+            let y = parts.transposed(parts.triangle, parts.q_dot);
             let inner = [
                 parts.times(along_v, &y),
-                parts.times(parts.l, &parts.transposed(along_v, parts.q_dot)),
-                parts.times(parts.l, &parts.transposed(parts.b, v)),
-                parts.times(parts.b, &parts.transposed(parts.l, v)),
+                parts.times(parts.triangle, &parts.transposed(along_v, parts.q_dot)),
+                parts.times(parts.triangle, &parts.transposed(parts.along_motion, v)),
+                parts.times(parts.along_motion, &parts.transposed(parts.triangle, v)),
             ];
             for (i, bar) in bar.iter_mut().enumerate() {
                 *bar += inner[0][i] + inner[1][i] - inner[2][i] - inner[3][i];

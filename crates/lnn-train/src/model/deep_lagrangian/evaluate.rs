@@ -7,9 +7,9 @@ use super::{DeepLagrangianBlock, Motion, triangle};
 use crate::model::{Networks, States};
 
 impl<T: Real> DeepLagrangianBlock<T> {
-    /// With y = Lᵀ q̇ and B = D_q̇ L,
+    /// With y = Cᵀ q̇ and B = D_q̇ C,
     ///
-    /// `r = (∂/∂q of q̇ᵀ L y, y held) − (B y + L Bᵀ q̇) − ∂V/∂q`, `q̈ = M⁻¹ r`.
+    /// `r = (∂/∂q of q̇ᵀ C y, y held) − (B y + C Bᵀ q̇) − ∂V/∂q`, `q̈ = M⁻¹ r`.
     ///
     /// The first term is one reverse sweep with the cotangent q̇ yᵀ, the second one tangent.
     pub(super) fn evaluate(&mut self, networks: Networks<'_, T>, states: States<'_, T>, with_value: bool) {
@@ -38,10 +38,11 @@ impl<T: Real> DeepLagrangianBlock<T> {
         let regularisation = T::from_f64(self.model.regularisation);
         for row in 0..rows {
             let parts = self.motion.at(row);
-            let (y, b_v) = (parts.transposed(parts.l, parts.q_dot), parts.transposed(parts.b, parts.q_dot));
-            let (b_y, l_b) = (parts.times(parts.b, &y), parts.times(parts.l, &b_v));
+            let (y, b_v) =
+                (parts.transposed(parts.triangle, parts.q_dot), parts.transposed(parts.along_motion, parts.q_dot));
+            let (b_y, c_b) = (parts.times(parts.along_motion, &y), parts.times(parts.triangle, &b_v));
             for i in 0..d {
-                self.force[row * d + i] -= b_y[i] + l_b[i];
+                self.force[row * d + i] -= b_y[i] + c_b[i];
             }
             for i in 0..d {
                 for j in 0..=i {
@@ -67,12 +68,12 @@ impl<T: Real> DeepLagrangianBlock<T> {
         }
     }
 
-    /// The cotangent q̇ yᵀ of L in `½ q̇ᵀ M q̇`, one factor of which is held: of every row, to `output_bar`.
+    /// The cotangent q̇ yᵀ of C in `½ q̇ᵀ M q̇`, one factor of which is held: of every row, to `output_bar`.
     pub(super) fn kinetic_bar(&mut self) {
         let d = self.model.features.degrees_of_freedom();
         for row in 0..self.rows {
             let parts = self.motion.at(row);
-            let y = parts.transposed(parts.l, parts.q_dot);
+            let y = parts.transposed(parts.triangle, parts.q_dot);
             let q_dot: Column<T> = column(parts.q_dot);
             let bar = &mut self.output_bar[row * triangle(d)..(row + 1) * triangle(d)];
             for (i, j, place) in entries(d) {
@@ -109,8 +110,8 @@ pub(super) fn unpack<T: Real>(matrices: &mut [T], outputs: &[T], d: usize, diago
 /// One row's matrices and velocity.
 pub(super) struct Parts<'a, T> {
     d: usize,
-    pub(super) l: &'a [T],
-    pub(super) b: &'a [T],
+    pub(super) triangle: &'a [T],
+    pub(super) along_motion: &'a [T],
     pub(super) q_dot: &'a [T],
 }
 
@@ -120,8 +121,8 @@ impl<T> Motion<T> {
         let matrix = row * d * d..(row + 1) * d * d;
         Parts {
             d,
-            l: &self.triangle[matrix.clone()],
-            b: &self.along_motion[matrix],
+            triangle: &self.triangle[matrix.clone()],
+            along_motion: &self.along_motion[matrix],
             q_dot: &self.q_dot[row * d..(row + 1) * d],
         }
     }

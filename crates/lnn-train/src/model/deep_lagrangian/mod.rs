@@ -1,4 +1,4 @@
-//! The deep Lagrangian network: L = ½ q̇ᵀ M(q) q̇ − V(q) with M = L Lᵀ + ε I and L, V from networks.
+//! The deep Lagrangian network: L = ½ q̇ᵀ M(q) q̇ − V(q) with M = C Cᵀ + ε I and C, V from networks.
 
 mod adjoint;
 mod evaluate;
@@ -12,13 +12,13 @@ use super::block::{BlockModel, Rates, RatesMut, States, require_vjp};
 use super::potential::{PotentialNetwork, PotentialWorkspace};
 use super::{ModelError, Networks, positive, require_sizes};
 
-/// `L(q, q̇, c) = ½ q̇ᵀ M q̇ − s · net₂(features(q, c))` with `M = L Lᵀ + ε I`, `L = b I + net(features(q, c))`.
+/// `L(q, q̇, c) = ½ q̇ᵀ M q̇ − s · net₂(features(q, c))` with `M = C Cᵀ + ε I`, `C = b I + net(features(q, c))`.
 ///
-/// L is lower triangular; the network gives its d (d + 1)/2 entries row by row. So M is positive definite whatever the
+/// C is lower triangular; the network gives its d (d + 1)/2 entries row by row. So M is positive definite whatever the
 /// weights, and the kinetic energy is quadratic in the velocities: a Lagrangian of another form, such as that of a fast
 /// particle or of a charge in a magnetic field, cannot be represented.
 ///
-/// Source: Lutter, Ritter, Peters, Deep Lagrangian Networks (ICLR 2019, arXiv:1907.04490). There the diagonal of L goes
+/// Source: Lutter, Ritter, Peters, Deep Lagrangian Networks (ICLR 2019, arXiv:1907.04490). There the diagonal of C goes
 /// through a softplus; here its offset b keeps the first mass matrices away from ε I, and M is positive definite without.
 #[derive(Clone, Debug)]
 pub struct DeepLagrangianNetwork {
@@ -149,7 +149,7 @@ pub(super) struct DeepLagrangianBlock<T> {
     acceleration: Vec<T>,
     factors: SymmetricFactors<T>,
     v: Vec<T>,
-    /// A = D_v L.
+    /// A = D_v C.
     along_v: Vec<T>,
     /// Input tangent, `[rows, features]`.
     a: Vec<T>,
@@ -161,9 +161,9 @@ struct Motion<T> {
     d: usize,
     /// `[rows, d]`.
     q_dot: Vec<T>,
-    /// L, `[rows, d, d]`, zero above the diagonal.
+    /// C, `[rows, d, d]`, zero above the diagonal.
     triangle: Vec<T>,
-    /// B = D_q̇ L, likewise.
+    /// B = D_q̇ C, likewise.
     along_motion: Vec<T>,
 }
 
