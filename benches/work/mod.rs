@@ -1,7 +1,6 @@
 //! What the benches share: names of measurements, networks, states, and counts of operations.
 
-// Each bench is a program of its own and uses a part of this.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each bench is a program of its own and uses a part of this")]
 
 pub(crate) mod products;
 

@@ -5,7 +5,7 @@
 //! products a layer, stacked into one, give the weight gradient.
 
 use super::Accumulate;
-use super::elementwise::{AdjointPass, DirectionalPass, add_rows, combine};
+use super::elementwise::{AdjointPass, DirectionalPass, combine};
 use super::product::{Rows, outer, times_weight, times_weight_transposed};
 use super::workspace::{HiddenBuffers, JetWorkspace, Purpose, Stage};
 use crate::{Mlp, Real};
@@ -119,11 +119,7 @@ impl<T: Real> JetWorkspace<T> {
             let range = self.shape.layer(layer).clone();
             let left = Rows { data: &self.bars[..], width, stride };
             outer(4 * rows, &mut gradient[range.weight], accumulate, left, self.right_factors(layer));
-            let bias = &mut gradient[range.bias];
-            match accumulate {
-                Accumulate::Replace => bias.copy_from_slice(&self.bias_row[..width]),
-                Accumulate::Add => add_rows(bias, &self.bias_row[..width], width),
-            }
+            self.give_bias_bar(width, accumulate, &mut gradient[range.bias]);
         }
     }
 }

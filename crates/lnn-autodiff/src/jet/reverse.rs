@@ -89,6 +89,14 @@ impl<T: Real> JetWorkspace<T> {
         }
     }
 
+    /// Writes or adds the bias gradient that an adjoint pass summed over the rows.
+    pub(super) fn give_bias_bar(&self, width: usize, accumulate: Accumulate, bias: &mut [T]) {
+        match accumulate {
+            Accumulate::Replace => bias.copy_from_slice(&self.bias_row[..width]),
+            Accumulate::Add => add_rows(bias, &self.bias_row[..width], width),
+        }
+    }
+
     /// The gradient of no rows.
     pub(super) fn clear(&self, accumulate: Accumulate, gradient: &mut [T]) {
         if accumulate == Accumulate::Replace {

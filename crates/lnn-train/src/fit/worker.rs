@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn the_tail_leads_the_batch_however_it_is_cut() {
-        let interval = |bound: f64| Distribution::uniform(-bound, bound).unwrap();
+        let interval = |bound: f64| Distribution::uniform(-bound, bound).expect("an interval");
         let (core, wide) = (vec![interval(1.0); 2], vec![interval(100.0); 2]);
         let tail = Tail { ranges: wide, rows: 7, from_step: 0 };
         let sampler = StateSampler::new(3, 0);

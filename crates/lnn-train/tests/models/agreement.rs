@@ -65,26 +65,11 @@ proptest! {
         // Half of the cases are about the states, which are few.
         let n = case.parameters.len();
         let place = if of_states { n + place.index(choices - n) } else { place.index(n) };
-        let got = match place.checked_sub(n) {
-            None => found.gradient[place],
-            Some(rest) => found.states_bar[rest / case.q.len()][rest % case.q.len()],
-        };
-        let at = |step: f64| {
-            let mut case = case.clone();
-            match place.checked_sub(n) {
-                None => case.parameters[place] += step,
-                Some(rest) if rest < case.q.len() => case.q[rest] += step,
-                Some(rest) => case.q_dot[rest - case.q.len()] += step,
-            }
-            case.scalar()
-        };
-        let h = f64::EPSILON.cbrt();
-        let (difference, wider) = ((at(h) - at(-h)) / (2.0 * h), (at(2.0 * h) - at(-2.0 * h)) / (4.0 * h));
-        // The truncation error grows with h², so the wider difference is off by three times the narrow one's more.
+        let (difference, truncation) = case.difference(place, Case::scalar);
         let condition = (0..case.rows).map(|row| oracle::row(&case, row).condition).fold(1.0, f64::max);
         let rates = largest(found.rates.iter().flatten());
-        let round_off = case.operations() * f64::EPSILON * condition * case.rows as f64 * (5.0 + rates) / h;
-        let tolerance = (wider - difference).abs() + round_off;
+        let round_off = case.operations() * f64::EPSILON * condition * case.rows as f64 * (5.0 + rates);
+        let (got, tolerance) = (found.derivative(place), truncation + round_off / Case::step());
         prop_assert!((got - difference).abs() <= tolerance, "{got:e} {difference:e} {tolerance:e}");
     }
 }
@@ -170,21 +155,7 @@ fn rank_deficient_mass_matrices_reach_parameters_and_states() {
         let factors = block.mass_matrices().expect("a Lagrangian network has them");
         let n = case.parameters.len();
         for place in 0..n + 2 * case.q.len() {
-            let got = match place.checked_sub(n) {
-                None => found.gradient[place],
-                Some(rest) => found.states_bar[rest / case.q.len()][rest % case.q.len()],
-            };
-            let at = |step: f64| {
-                let mut case = case.clone();
-                match place.checked_sub(n) {
-                    None => case.parameters[place] += step,
-                    Some(rest) if rest < case.q.len() => case.q[rest] += step,
-                    Some(rest) => case.q_dot[rest - case.q.len()] += step,
-                }
-                case.scalar()
-            };
-            let h = f64::EPSILON.cbrt();
-            let (difference, wider) = ((at(h) - at(-h)) / (2.0 * h), (at(2.0 * h) - at(-2.0 * h)) / (4.0 * h));
+            let (difference, truncation) = case.difference(place, Case::scalar);
             let inverse = (0..case.rows).fold(0.0, |inverse: f64, row| {
                 assert_eq!(factors.rank(row), hidden, "the rank is that of the hidden layer");
                 let sizes = factors.eigenvalues(row).iter().map(|value| value.abs());
@@ -192,8 +163,8 @@ fn rank_deficient_mass_matrices_reach_parameters_and_states() {
                 inverse.max(1.0 / sizes.filter(|&size| size > kept).fold(f64::INFINITY, f64::min))
             });
             let rates = largest(found.rates.iter().flatten());
-            let round_off = case.operations() * f64::EPSILON * (1.0 + inverse) * (5.0 + rates) / h;
-            let tolerance = (wider - difference).abs() + round_off;
+            let round_off = case.operations() * f64::EPSILON * (1.0 + inverse) * (5.0 + rates);
+            let (got, tolerance) = (found.derivative(place), truncation + round_off / Case::step());
             assert!((got - difference).abs() <= tolerance, "d = {d}, {place}: {got:e} {difference:e} {tolerance:e}");
         }
     }

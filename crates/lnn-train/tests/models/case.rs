@@ -39,6 +39,16 @@ pub(crate) const KINDS: [ModelKind; 6] = [
     ModelKind::BaselineFirstOrder { velocity_scale: 2.0, output_scale: 5.0 },
 ];
 
+impl Found {
+    /// The derivative by the number at `place`, counted as in [`Case::moved`].
+    pub(crate) fn derivative(&self, place: usize) -> f64 {
+        match place.checked_sub(self.gradient.len()) {
+            None => self.gradient[place],
+            Some(rest) => self.states_bar.concat()[rest],
+        }
+    }
+}
+
 impl Case {
     pub(crate) fn new(
         kind: ModelKind,
@@ -111,6 +121,32 @@ impl Case {
         let [q, q_dot] = rates.each_mut();
         block.rates(self.model.bind(&self.parameters), states, RatesMut { q, q_dot });
         rates
+    }
+
+    /// The case with one number changed by `step`: a parameter, or after these a component of q, then of q̇.
+    pub(crate) fn moved(&self, place: usize, step: f64) -> Self {
+        let mut case = self.clone();
+        match place.checked_sub(self.parameters.len()) {
+            None => case.parameters[place] += step,
+            Some(rest) if rest < self.q.len() => case.q[rest] += step,
+            Some(rest) => case.q_dot[rest - self.q.len()] += step,
+        }
+        case
+    }
+
+    /// The central difference of `scalar` by the number at `place`, and what its truncation may amount to; round-off
+    /// comes on top, divided by [`step`](Self::step).
+    pub(crate) fn difference(&self, place: usize, scalar: impl Fn(&Self) -> f64) -> (f64, f64) {
+        let h = Self::step();
+        let slope = |h: f64| (scalar(&self.moved(place, h)) - scalar(&self.moved(place, -h))) / (2.0 * h);
+        let (difference, wider) = (slope(h), slope(2.0 * h));
+        // The truncation error grows with h², so the wider difference is off by three times the narrow one's more.
+        (difference, (wider - difference).abs())
+    }
+
+    /// The step of [`difference`](Self::difference).
+    pub(crate) fn step() -> f64 {
+        f64::EPSILON.cbrt()
     }
 
     /// Σ λ·rates.

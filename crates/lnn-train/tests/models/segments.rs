@@ -89,22 +89,11 @@ proptest! {
             None => gradient[place],
             Some(rest) => initial_bar[rest],
         };
-        let at = |step: f64| {
-            let mut case = case.clone();
-            match place.checked_sub(n) {
-                None => case.parameters[place] += step,
-                Some(rest) if rest < case.q.len() => case.q[rest] += step,
-                Some(rest) => case.q_dot[rest - case.q.len()] += step,
-            }
-            scalar(&case, steps)
-        };
-        let h = f64::EPSILON.cbrt();
-        let (difference, wider) = ((at(h) - at(-h)) / (2.0 * h), (at(2.0 * h) - at(-2.0 * h)) / (4.0 * h));
+        let (difference, truncation) = case.difference(place, |case| scalar(case, steps));
         let size = segments.states().iter().fold(1.0, |size: f64, x| size.max(x.abs()));
         // Rounding grows along a segment as the motion spreads, over 0.3 time units by little.
-        let round_off = case.operations() * f64::EPSILON * (4 * steps + 1) as f64 * size * 4.0 / h;
-        // The truncation error grows with h², so the wider difference is off by three times the narrow one's more.
-        let tolerance = (wider - difference).abs() + round_off;
+        let round_off = case.operations() * f64::EPSILON * (4 * steps + 1) as f64 * size * 4.0;
+        let tolerance = truncation + round_off / Case::step();
         prop_assert!((got - difference).abs() <= tolerance, "{got:e} {difference:e} {tolerance:e}");
     }
 }
@@ -119,8 +108,7 @@ fn a_gradient_is_far_above_its_tolerance() {
         let mut gradient = vec![0.0; case.parameters.len()];
         let networks = case.model.bind(&case.parameters);
         segments.vjp(networks, &states_bar(&case, steps), Accumulate::Replace, &mut gradient);
-        let h = f64::EPSILON.cbrt();
-        let round_off = case.operations() * f64::EPSILON * (4 * steps + 1) as f64 * 12.0 / h;
+        let round_off = case.operations() * f64::EPSILON * (4 * steps + 1) as f64 * 12.0 / Case::step();
         let largest = gradient.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
         assert!(1e-3 * largest > round_off, "{kind:?}: {largest:e} {round_off:e}");
     }
