@@ -80,9 +80,8 @@ impl<T: Real> LearnedField<T> {
 /// not once a step; one block runs on the caller's thread. No step allocates; memory grows with the threads, and
 /// with the states only by three numbers for each of theirs.
 ///
-/// Results do not depend on the number of threads. The last bits of a state's depend on its place: a block of one or
-/// a few states sums in another order than a full one. A state that leaves the finite numbers stays lost; the others
-/// go on.
+/// Results do not depend on the number of threads, nor a state's on the other states, except that a block of one
+/// state sums in another order than a fuller one. A state that leaves the finite numbers stays lost; the others go on.
 ///
 /// ```
 /// use lnn_train::config::preset;

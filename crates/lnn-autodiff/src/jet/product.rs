@@ -24,6 +24,12 @@ pub(super) struct Rows<S> {
     pub(super) stride: usize,
 }
 
+impl<T> Rows<&mut [T]> {
+    pub(super) fn reborrow(&mut self) -> Rows<&mut [T]> {
+        Rows { data: self.data, width: self.width, stride: self.stride }
+    }
+}
+
 /// The first `rows` rows as a faer matrix `[rows, width]`.
 fn matrix<'a, T: Real>(rows: usize, x: Rows<&'a [T]>) -> MatRef<'a, T> {
     MatRef::from_column_major_slice_with_stride(&x.data[..rows * x.stride], x.width, rows, x.stride).transpose()
@@ -45,7 +51,7 @@ pub(super) fn times_weight_transposed<T: Real>(
     if out.width <= NARROW {
         return narrow::times_weight_transposed(m, out, x, weight);
     }
-    if let Some(packed) = network.packed.filter(|packed| packed.serves_forward(layer, m)) {
+    if let Some(packed) = network.packed.filter(|packed| packed.serves(layer)) {
         return packed.times_weight_transposed(layer, m, out, x);
     }
     let weight = MatRef::from_column_major_slice(weight, x.width, out.width);
@@ -64,7 +70,7 @@ pub(super) fn times_weight<T: Real>(
     if x.width <= NARROW {
         return narrow::times_weight(m, out, x, weight);
     }
-    if let Some(packed) = network.packed.filter(|packed| packed.serves_reverse(layer, m)) {
+    if let Some(packed) = network.packed.filter(|packed| packed.serves(layer)) {
         return packed.times_weight(layer, m, out, x, lanes);
     }
     let weight = MatRef::from_row_major_slice(weight, x.width, out.width);

@@ -1,4 +1,4 @@
-//! A packed network gives what a matrix product gives, for every number of rows on both sides of the switch.
+//! A packed network gives what a matrix product gives, for every number of rows.
 
 use lnn_autodiff::jet::{Accumulate, JetWorkspace, PackedMlp, Purpose};
 use lnn_autodiff::{Activation, Real, ShapeError};
@@ -59,6 +59,36 @@ fn it_is_the_packed_network_that_is_used() {
     let case = Case::new(&[3, 20, 2], Activation::Tanh, 1, 2, 9);
     let other = Case { parameters: case.parameters.iter().map(|x| 1.5 * x).collect(), ..case.clone() };
     assert_ne!(passes::<f64>(&case, None), passes::<f64>(&case, Some(&packed(&other))));
+}
+
+/// Value, tangents and input gradient of the case's first rows in a block of their own, `[rows, ...]` each.
+fn first_rows(case: &Case, network: &PackedMlp<f32>, rows: usize) -> [Vec<f32>; 3] {
+    let (inputs, outputs) = (case.shape.inputs(), case.shape.outputs());
+    let cast = |values: &[f64]| values.iter().map(|&x| x as f32).collect::<Vec<f32>>();
+    let mut workspace = JetWorkspace::<f32>::new(&case.shape, case.directions, rows, Purpose::Functional);
+    let start = workspace.start(rows);
+    start.value.copy_from_slice(&cast(&case.x[..rows * inputs]));
+    let channels = case.tangents.chunks_exact(case.rows * inputs).zip(start.tangents.chunks_exact_mut(rows * inputs));
+    for (from, to) in channels {
+        to.copy_from_slice(&cast(&from[..rows * inputs]));
+    }
+    workspace.forward(network.network());
+    let tangents = workspace.output_tangents(network.network()).chunks_exact(rows * outputs);
+    let tangents = tangents.flat_map(|channel| channel[..2 * outputs].to_vec()).collect();
+    workspace.reverse(network.network(), &cast(&case.output_bar[..rows * outputs]));
+    [workspace.output()[..2 * outputs].to_vec(), tangents, workspace.input_bar()[..2 * inputs].to_vec()]
+}
+
+#[test]
+fn a_row_does_not_depend_on_how_many_others_share_its_block() {
+    for sizes in [&[6, 64, 64, 1][..], &[3, 100, 65, 2], &[2, 300, 20, 1]] {
+        let case = Case::new(sizes, Activation::Softplus, 37, 3, 5);
+        let network = packed::<f32>(&case);
+        let pair = first_rows(&case, &network, 2);
+        for rows in [3, 4, 5, 8, 15, 37] {
+            assert_eq!(first_rows(&case, &network, rows), pair, "{sizes:?}, {rows} rows");
+        }
+    }
 }
 
 #[test]

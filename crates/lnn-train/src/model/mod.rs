@@ -176,7 +176,7 @@ impl Model {
         Networks::bind(self.shape(), self.potential_shape(), parameters)
     }
     /// The model with buffers for blocks of up to `capacity` rows; `training` adds what the gradient needs. For many
-    /// blocks of few rows the networks are best [`PackedNetworks`].
+    /// blocks with the same parameters the networks are best [`PackedNetworks`].
     pub fn block<T: Real>(&self, capacity: usize, training: bool) -> Box<dyn BlockModel<T>> {
         match self {
             Self::Lagrangian(model) => {

@@ -61,7 +61,7 @@ impl<'a, T> From<Mlp<'a, T>> for Networks<'a, T> {
     }
 }
 
-/// Networks that own their parameters, packed for blocks of few rows.
+/// Networks that own their parameters, packed for many blocks.
 #[derive(Clone, Debug)]
 pub struct PackedNetworks<T> {
     main: PackedMlp<T>,
