@@ -302,6 +302,7 @@ fn configuration(size: &Size, recipe: &Recipe) -> ExperimentConfig {
             angles: AngleFeatures::SinCos,
             position_scale: 1.0,
             velocity_scale: recipe.velocity_scale,
+            ..FeaturesConfig::default()
         },
         precision: Precision::F32,
         training: TrainingConfig {
@@ -317,8 +318,10 @@ fn configuration(size: &Size, recipe: &Recipe) -> ExperimentConfig {
     };
     ExperimentConfig {
         seed: 0,
-        system: SystemConfig::DoublePendulum { m1, m2, l1, l2, g: recipe.gravity },
-        sampling: SamplingConfig { position: interval(recipe.angle), velocity: interval(recipe.velocity) },
+        system: [("m1", m1), ("m2", m2), ("l1", l1), ("l2", l2), ("g", recipe.gravity)]
+            .into_iter()
+            .fold(SystemConfig::new("dblpend"), |system, (name, value)| system.with(name, value)),
+        sampling: Some(SamplingConfig { position: interval(recipe.angle), velocity: interval(recipe.velocity) }),
         sampling_tail: None,
         models: [(MODEL.to_owned(), model)].into(),
         ..ExperimentConfig::default()

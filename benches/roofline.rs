@@ -16,7 +16,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use lnn::autodiff::jet::{Accumulate, JetWorkspace, Purpose};
 use lnn::autodiff::pseudoinverse::{RankDeficientTerms, SymmetricFactors, Tolerance};
-use lnn::physics::sampling::{Distribution, StateSampler};
+use lnn::physics::sampling::StateSampler;
 use lnn::train::config::preset;
 use lnn::train::experiment::{build_system, build_training};
 use lnn::train::optimiser::{Adam, AdamSettings, ClippingConfig, Optimiser, RunningNormClip};
@@ -149,10 +149,7 @@ impl<'a, 'c> Stages<'a, 'c> {
 
         let config = preset("dblpend", "fast").expect("a preset");
         let system = build_system(&config.system).expect("the paper's pendulum");
-        let interval = |low, high| Distribution::uniform(low, high).expect("a finite interval");
-        let (angle, velocity) = (config.sampling.position, config.sampling.velocity);
-        let ranges = [[interval(angle.low, angle.high); PENDULUM], [interval(velocity.low, velocity.high); PENDULUM]];
-        let ranges = ranges.as_flattened();
+        let ranges = system.training_distribution();
         let sampler = StateSampler::new(0, 0);
         let mut states = vec![0.0; rows * 2 * PENDULUM];
         let mut target = vec![0.0; rows * PENDULUM];

@@ -20,6 +20,8 @@ pub struct Summary {
     pub device: String,
     /// Threads used.
     pub threads: usize,
+    /// The energy that is 100 % in every energy error.
+    pub energy_reference: EnergyReference,
     /// Training, evaluation, rollouts and report, in seconds. Of a resumed run: the training time that its
     /// checkpoints record, and the whole of the session that finished it. Judging a finished run again leaves
     /// it as it was.
@@ -28,6 +30,18 @@ pub struct Summary {
     pub models: BTreeMap<String, ModelSummary>,
     /// The paper's published figures for the same models.
     pub paper: BTreeMap<String, PublishedFigures>,
+}
+
+/// The energy that is 100 % in an energy error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EnergyReference {
+    /// The energy, above 0.
+    #[serde(with = "null_if_not_finite")]
+    pub value: f64,
+    /// Its unit.
+    pub unit: String,
+    /// What energy it is, in words, for example `the largest potential energy`.
+    pub meaning: String,
 }
 
 /// One trained model's figures.
@@ -44,13 +58,18 @@ pub struct ModelSummary {
     pub samples: u64,
     /// Held-out states behind `acceleration_l1`.
     pub held_out: usize,
-    /// Mean over held-out states of Σⱼ |q̈ⱼ − q̈*ⱼ|, in the system's units (rad/s²).
+    /// Mean over held-out states of Σⱼ |q̈ⱼ − q̈*ⱼ|, in the system's units (rad/s² for a pendulum).
     #[serde(with = "null_if_not_finite")]
     pub acceleration_l1: f64,
-    /// Energy error at the last frame, in percent of the system's reference energy.
+    /// The same in units of the mean of Σⱼ |q̈*ⱼ|.
+    #[serde(with = "null_if_not_finite")]
+    pub acceleration_relative: f64,
+    /// Energy error at the last frame, in percent of the run's reference energy.
     pub energy_error_percent: Distribution,
     /// Largest energy error over all frames of each rollout, in percent.
     pub energy_error_max_frame_percent: Distribution,
+    /// Largest |q̇ⱼ − q̇*ⱼ| over all frames and components of each rollout, in the system's units.
+    pub velocity_error_max: Distribution,
     /// Steps without an update, because the loss, the gradient or the updated weights were not finite.
     pub skipped_steps: u64,
 }
@@ -138,8 +157,12 @@ pub struct MassMatrixSpectrum {
 pub struct Rollouts {
     /// Degrees of freedom d.
     pub dof: usize,
-    /// Frame times in seconds.
+    /// Frame times, in the system's unit of time.
     pub times: Vec<f64>,
+    /// Names of the conditionals, as columns of `trajectories.csv`.
+    pub conditional_names: Vec<String>,
+    /// Conditionals `[rollouts, c]`.
+    pub conditionals: Vec<f64>,
     /// One reference trajectory an initial state.
     pub truth: Vec<Trajectory>,
     /// Model trajectories by model name, in the order of `truth`.
@@ -151,7 +174,7 @@ pub struct Rollouts {
 pub struct Trajectory {
     /// States `[frames, 2d]`, row-major: q then q̇. Fewer frames than times if it failed.
     pub states: Vec<f64>,
-    /// The true system's energy of each state, in joules.
+    /// The true system's energy of each state, in its unit of energy.
     pub energies: Vec<f64>,
     /// Why and when it stopped early, if it did.
     pub failure: Option<RolloutFailure>,
@@ -160,7 +183,7 @@ pub struct Trajectory {
 /// Why a rollout stopped early.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RolloutFailure {
-    /// Time of the last good frame in seconds.
+    /// Time of the last good frame.
     pub time: f64,
     /// What happened.
     pub reason: String,

@@ -1,39 +1,59 @@
 //! Accelerations to learn from, and the check that they are numbers.
 
+use std::fmt;
+
 use lnn_autodiff::Real;
 use lnn_physics::System;
 
 /// An acceleration that cannot be learned: infinite, NaN, or beyond the precision of the training.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error(
-    "the training data are unusable: at q = {q:?}, q_dot = {q_dot:?} the system's acceleration is {q_ddot:?}, not all \
-     of it finite in {precision}; check the system's parameters and units, narrow the sampling ranges, or, if only \
-     f32 is too small, set the model's precision to f64"
-)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct NonFiniteTarget {
-    /// Position, `[d]`.
-    pub q: Vec<f64>,
-    /// Velocity, `[d]`.
-    pub q_dot: Vec<f64>,
+    /// State `[q, q̇, conditionals]`, `[2d + c]`.
+    pub state: Vec<f64>,
     /// Acceleration, `[d]`.
     pub q_ddot: Vec<f64>,
     /// Name of the precision that must hold it.
     pub precision: &'static str,
 }
 
-/// Writes the system's q̈ at (q, q̇) to `q_ddot`; all `[d]`.
+impl std::error::Error for NonFiniteTarget {}
+
+impl fmt::Display for NonFiniteTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { state, q_ddot, precision } = self;
+        let (q, q_dot, conditionals) = split(state, q_ddot.len());
+        write!(f, "the training data are unusable: at q = {q:?}, q_dot = {q_dot:?}")?;
+        if !conditionals.is_empty() {
+            write!(f, ", conditionals = {conditionals:?}")?;
+        }
+        write!(
+            f,
+            " the system's acceleration is {q_ddot:?}, not all of it finite in {precision}; check the system's parameters \
+             and units, narrow the sampling ranges, or, if only f32 is too small, set the model's precision to f64"
+        )
+    }
+}
+
+/// A state `[q, q̇, c]` of d coordinates in its parts.
+pub(crate) fn split(state: &[f64], d: usize) -> (&[f64], &[f64], &[f64]) {
+    let (q, rest) = state.split_at(d);
+    let (q_dot, conditionals) = rest.split_at(d);
+    (q, q_dot, conditionals)
+}
+
+/// Writes the system's q̈ at the state `[q, q̇, c]` to `q_ddot` `[d]`.
 ///
 /// # Errors
 /// A component that is not a finite number in the precision `T`.
 pub(crate) fn acceleration_into<T: Real>(
     system: &dyn System,
-    q: &[f64],
-    q_dot: &[f64],
+    state: &[f64],
     q_ddot: &mut [f64],
 ) -> Result<(), NonFiniteTarget> {
-    system.acceleration_into(q, q_dot, &[], q_ddot);
+    let (q, q_dot, conditionals) = split(state, q_ddot.len());
+    system.acceleration_into(q, q_dot, conditionals, q_ddot);
     if q_ddot.iter().all(|&component| T::from_f64(component).is_finite()) {
         return Ok(());
     }
-    Err(NonFiniteTarget { q: q.to_vec(), q_dot: q_dot.to_vec(), q_ddot: q_ddot.to_vec(), precision: T::NAME })
+    Err(NonFiniteTarget { state: state.to_vec(), q_ddot: q_ddot.to_vec(), precision: T::NAME })
 }

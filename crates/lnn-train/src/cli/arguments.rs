@@ -22,17 +22,28 @@ pub(super) enum Verb {
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct ExperimentArguments {
-    /// Experiment: `dblpend` (double pendulum, chaotic).
+    /// Experiment, named after its system: `dblpend` (the paper's double pendulum), `relativistic` (the paper's
+    /// particle), `charge` (in a magnetic field), `pendulum` (chain of 1 to 6 links), `spring`, `spring-pendulum`,
+    /// `kepler`, `henon-heiles`, `sphere`.
     pub(super) name: String,
 
-    /// Recipe: `fast` (seconds of training), `best` (about ten minutes), `paper` (the paper's own, 600 000
-    /// states; minutes to an hour), `notebook` (the authors' notebook, 600 000 steps of 512 states; many hours).
+    /// Recipe: `fast` (seconds of training) or `models` (every kind of model); for `dblpend` also `best` (about ten
+    /// minutes), `paper` (the paper's own, 600 000 states; minutes to an hour), `notebook` (the authors' notebook,
+    /// 600 000 steps of 512 states; many hours).
     #[arg(long, default_value = "fast", value_name = "NAME", conflicts_with = "config")]
     pub(super) preset: String,
 
     /// Read the recipe from a RON file instead; `config.ron` of any run is such a file.
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
+
+    /// Parameters of the system, separated by commas: `--system m1=2,G=0.5`.
+    #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = parameter, conflicts_with = "config")]
+    pub(super) system: Vec<(String, f64)>,
+
+    /// Links of the chain in `pendulum`, 1 to 6; the same as `--system links=N`.
+    #[arg(long, value_name = "N", conflicts_with = "config")]
+    pub(super) links: Option<u32>,
 
     /// Seed of weights, training states and held-out states [default: the recipe's, 0 in presets].
     #[arg(long, value_name = "N")]
@@ -76,6 +87,13 @@ pub(super) enum Backend {
     Cpu,
 }
 
+/// `m1=2` as a name and a number.
+fn parameter(text: &str) -> Result<(String, f64), String> {
+    let wrong = || format!("`{text}` is no parameter; expected NAME=VALUE with a number, such as m1=2.5");
+    let (name, value) = text.split_once('=').ok_or_else(wrong)?;
+    Ok((name.trim().to_owned(), value.trim().parse().map_err(|_| wrong())?))
+}
+
 /// `0-9` as a range.
 fn seed_range(text: &str) -> Result<RangeInclusive<u64>, String> {
     let wrong = || format!("`{text}` is no range of seeds; expected FIRST-LAST with FIRST <= LAST, such as 0-9");
@@ -91,6 +109,10 @@ const EXAMPLES: &str = "\
 Examples:
   cargo xtask experiment dblpend
       Learn the double pendulum in seconds of training; open runs/dblpend/fast-0/report.html afterwards.
+  cargo xtask experiment kepler
+  cargo xtask experiment pendulum --links 3 --preset models
+      Another system, and every kind of model on a chain of three links.
+  cargo xtask experiment spring --system k=40,m=0.5
   cargo xtask experiment dblpend --preset best --seed 3
   cargo xtask experiment dblpend --seeds 0-9 --resume
       Ten seeds, compared in one table; finished ones are not run again.

@@ -20,6 +20,18 @@ pub(super) enum CommandError {
         /// The experiment on the command line.
         asked: String,
     },
+    /// `--links` for a system that is no chain.
+    #[error("the system of `{experiment}` has no links; leave --links out, or run `experiment pendulum`")]
+    NoLinks {
+        /// The experiment on the command line.
+        experiment: String,
+    },
+    /// A parameter of the system with two values.
+    #[error("the parameter `{name}` of the system is given twice; keep one")]
+    GivenTwice {
+        /// The parameter.
+        name: String,
+    },
     /// The table of many seeds would replace another.
     #[error(
         "{} is there already, and nothing was changed; add --resume to bring it up to date, choose another \

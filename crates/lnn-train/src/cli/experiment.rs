@@ -9,7 +9,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use lnn_train::config::{ConfigError, ExperimentConfig, Validated, preset};
+use lnn_physics::systems::kind;
+use lnn_train::config::{ConfigError, ExperimentConfig, Validated, preset_with};
 use lnn_train::experiment::{Outcome, RunOptions, run as run_experiment};
 use lnn_train::record::Summary;
 use lnn_train::report::{seeds_table, terminal_table};
@@ -22,6 +23,8 @@ use super::{INTERRUPTED, say};
 
 /// Where runs go unless `--out` says otherwise.
 const RUNS: &str = "runs";
+/// The parameter that `--links` gives.
+const LINKS: &str = "links";
 
 pub(super) fn run(arguments: &ExperimentArguments) -> Result<ExitCode, Box<dyn Error>> {
     let config = configuration(arguments)?;
@@ -92,7 +95,8 @@ fn run_seeds(
         Some(root) => root.clone(),
         None => Path::new(RUNS).join(&config.experiment),
     };
-    let path = root.join(format!("{}-seeds-{}-{}.md", config.preset, seeds.start(), seeds.end()));
+    let name = config.run_stem();
+    let path = root.join(format!("{name}-seeds-{}-{}.md", seeds.start(), seeds.end()));
     // Before the first run, not after hours of them.
     if !arguments.resume && path.exists() {
         return Err(CommandError::TableExists { path }.into());
@@ -142,7 +146,7 @@ fn finished_summary(folder: &Path, config: &ExperimentConfig) -> Result<Option<S
 /// The preset or file, with the command line's seed and models, judged.
 fn configuration(arguments: &ExperimentArguments) -> Result<Validated, Box<dyn Error>> {
     // The name is judged first, so that a misspelt experiment is not reported as something else.
-    let preset_config = preset(&arguments.name, &arguments.preset)?;
+    let preset_config = preset_with(&arguments.name, &arguments.preset, &parameters(arguments)?)?;
     let (mut config, origin) = match &arguments.config {
         Some(path) => (ExperimentConfig::read(path)?.into_inner(), path.display().to_string()),
         None => (preset_config, format!("preset `{}`", arguments.preset)),
@@ -166,6 +170,21 @@ fn configuration(arguments: &ExperimentArguments) -> Result<Validated, Box<dyn E
     Ok(config.validate().map_err(|problems| ConfigError::Invalid { origin, problems })?)
 }
 
+/// The parameters of the system that the command line gives.
+fn parameters(arguments: &ExperimentArguments) -> Result<BTreeMap<String, f64>, CommandError> {
+    let links = arguments.links.map(|links| (LINKS.to_owned(), f64::from(links)));
+    if links.is_some() && kind(&arguments.name).is_some_and(|kind| kind.parameters.iter().all(|p| p.name != LINKS)) {
+        return Err(CommandError::NoLinks { experiment: arguments.name.clone() });
+    }
+    let mut parameters = BTreeMap::new();
+    for (name, value) in arguments.system.iter().cloned().chain(links) {
+        if parameters.insert(name.clone(), value).is_some() {
+            return Err(CommandError::GivenTwice { name });
+        }
+    }
+    Ok(parameters)
+}
+
 /// Refuses a configuration file of another experiment than the command's.
 fn same_experiment(path: &Path, config: &ExperimentConfig, asked: &str) -> Result<(), CommandError> {
     if config.experiment == asked {
@@ -184,6 +203,12 @@ fn repeat_command(arguments: &ExperimentArguments, config: &ExperimentConfig, fo
         command += &format!(" --config {}", quoted(&folder.join("config.ron")));
     } else {
         command += &format!(" --preset {} --seed {}", arguments.preset, config.seed);
+        for (parameter, value) in &arguments.system {
+            command += &format!(" --system {parameter}={value}");
+        }
+        if let Some(links) = arguments.links {
+            command += &format!(" --links {links}");
+        }
         if let Some(models) = &arguments.models {
             command += &format!(" --models {}", models.join(","));
         }

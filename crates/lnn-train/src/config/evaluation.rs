@@ -1,10 +1,8 @@
 //! How a trained model is judged, as written in files.
 
-use std::f64::consts::TAU;
-
 use serde::{Deserialize, Serialize};
 
-use super::system::{Interval, SamplingConfig};
+use super::system::SamplingConfig;
 
 /// The evaluation protocol: held-out accelerations and rollouts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,11 +12,12 @@ pub struct EvaluationConfig {
     pub held_out: usize,
     /// Number of initial conditions rolled out.
     pub rollouts: usize,
-    /// Ranges of the rollouts' initial conditions.
-    pub initial_states: SamplingConfig,
-    /// End time T of each rollout in seconds.
+    /// Ranges of the rollouts' initial conditions; absent, the system's own
+    /// [`rollout_distribution`](lnn_physics::System::rollout_distribution).
+    pub initial_states: Option<SamplingConfig>,
+    /// End time T of each rollout, in the system's unit of time.
     pub t_end: f64,
-    /// Frames recorded a second.
+    /// Frames recorded in a unit of time.
     pub frames_per_second: f64,
     /// Integrator of the learned dynamics.
     pub integrator: IntegratorConfig,
@@ -27,16 +26,13 @@ pub struct EvaluationConfig {
 }
 
 impl Default for EvaluationConfig {
-    /// The paper's protocol: 40 initial conditions with θ in [0, 2π) and ω in [0, 0.1) rad/s, T = 100 s at
-    /// 10 frames a second; 20 000 held-out states.
+    /// The paper's protocol for the double pendulum: 40 initial conditions, T = 100 s at 10 frames a second; 20 000
+    /// held-out states.
     fn default() -> Self {
         Self {
             held_out: 20_000,
             rollouts: 40,
-            initial_states: SamplingConfig {
-                position: Interval { low: 0.0, high: TAU },
-                velocity: Interval { low: 0.0, high: 0.1 },
-            },
+            initial_states: None,
             t_end: 100.0,
             frames_per_second: 10.0,
             integrator: IntegratorConfig::Rk4 { dt: 0.0025 },
@@ -54,7 +50,7 @@ impl Default for EvaluationConfig {
 pub enum IntegratorConfig {
     /// Classical Runge–Kutta, order 4, fixed step.
     Rk4 {
-        /// Step in seconds.
+        /// Step, in the system's unit of time.
         dt: f64,
     },
     /// Dormand–Prince 5(4), adaptive.
@@ -66,7 +62,7 @@ pub enum IntegratorConfig {
     },
     /// Implicit midpoint, order 2, fixed step; symmetric, symplectic only where the mass matrix is constant.
     ImplicitMidpoint {
-        /// Step in seconds.
+        /// Step, in the system's unit of time.
         dt: f64,
     },
 }

@@ -13,7 +13,7 @@ use super::system::{SamplingConfig, SamplingTail, SystemConfig};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExperimentConfig {
-    /// Experiment name, one of [`presets::EXPERIMENTS`].
+    /// Experiment name, one of [`presets::experiments`]; that of a system goes with that system.
     pub experiment: String,
     /// Preset that the configuration started from, or a name of the user's own; part of the folder name.
     pub preset: String,
@@ -21,12 +21,13 @@ pub struct ExperimentConfig {
     pub seed: u64,
     /// The physical system.
     pub system: SystemConfig,
-    /// Ranges of the training and held-out states.
-    pub sampling: SamplingConfig,
+    /// Ranges of the training and held-out states; absent, the system's own
+    /// [`training_distribution`](lnn_physics::System::training_distribution).
+    pub sampling: Option<SamplingConfig>,
     /// A part of each training batch with wider velocities; held-out states have none.
     pub sampling_tail: Option<SamplingTail>,
-    /// The models by name, trained one after the other: Lagrangian networks first, then baselines, each
-    /// kind in alphabetical order.
+    /// The models by name, trained one after the other: those made of a network's derivatives first, then baselines,
+    /// each in alphabetical order.
     pub models: BTreeMap<String, ModelConfig>,
     /// How the models are judged.
     pub evaluation: EvaluationConfig,
@@ -44,9 +45,19 @@ impl Default for ExperimentConfig {
 }
 
 impl ExperimentConfig {
-    /// Name of the run's folder: `<preset>-<seed>`.
+    /// Name of the run's folder: `<preset>-<seed>`, with those of the system's parameters between them that are not
+    /// the defaults: `fast-links3-0`.
     pub fn run_name(&self) -> String {
-        format!("{}-{}", self.preset, self.seed)
+        format!("{}-{}", self.run_stem(), self.seed)
+    }
+
+    /// The run's name without its seed: `fast-links3`.
+    pub fn run_stem(&self) -> String {
+        let mut name = self.preset.clone();
+        for (parameter, value) in self.system.particular() {
+            name += &format!("-{parameter}{value}");
+        }
+        name
     }
 
     /// The same experiment with the fields that do not influence results at their defaults.

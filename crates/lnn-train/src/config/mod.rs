@@ -29,9 +29,12 @@ pub use difference::{Difference, differences};
 pub use error::{ConfigError, Problem, SyntaxError};
 pub use evaluation::{EvaluationConfig, IntegratorConfig};
 pub use experiment::ExperimentConfig;
-pub use model::{AngleFeatures, FeaturesConfig, Initialisation, ModelConfig, ModelKind, Precision, TrainingConfig};
+pub use model::{
+    AngleFeatures, CoordinateFeatures, FeaturesConfig, Initialisation, ModelConfig, ModelKind, Precision,
+    TrainingConfig,
+};
 pub use nearest::nearest;
-pub use presets::preset;
+pub use presets::{preset, preset_with};
 pub use system::{Interval, SamplingConfig, SamplingTail, SystemConfig};
 pub(crate) use text::from_ron;
 pub use validation::Validated;

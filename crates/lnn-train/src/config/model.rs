@@ -138,19 +138,48 @@ impl Default for ModelKind {
     }
 }
 
-/// How a state (q, q̇) becomes the network's input.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// How a state (q, q̇, c) becomes the network's input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FeaturesConfig {
     /// Treatment of the coordinates.
     pub angles: AngleFeatures,
     /// Divides the coordinates; must be 1 where they enter as sine and cosine.
     pub position_scale: f64,
-    /// Divides the velocities.
+    /// Divides the velocities; the momenta of a model in canonical coordinates.
+    pub velocity_scale: f64,
+    /// Divides the conditionals.
+    pub conditional_scale: f64,
+    /// Treatment and scales of each coordinate and its velocity, where they are not all alike: in place of the first
+    /// three fields, one entry a coordinate. Empty, those hold for all.
+    pub coordinates: Vec<CoordinateFeatures>,
+}
+
+/// How one coordinate and its velocity become inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CoordinateFeatures {
+    /// Treatment of the coordinate.
+    pub angles: AngleFeatures,
+    /// Divides the coordinate; must be 1 where it enters as sine and cosine.
+    pub position_scale: f64,
+    /// Divides its velocity, or its momentum.
     pub velocity_scale: f64,
 }
 
 impl FeaturesConfig {
+    /// How each of the d coordinates becomes inputs.
+    ///
+    /// `coordinates` of another length than d are given as they are; [`validate`](super::ExperimentConfig::validate)
+    /// refuses them.
+    pub fn of_coordinates(&self, degrees_of_freedom: usize) -> Vec<CoordinateFeatures> {
+        if !self.coordinates.is_empty() {
+            return self.coordinates.clone();
+        }
+        let Self { angles, position_scale, velocity_scale, .. } = *self;
+        vec![CoordinateFeatures { angles, position_scale, velocity_scale }; degrees_of_freedom]
+    }
+
     /// The network's number of inputs for d degrees of freedom and c conditional inputs.
     pub fn inputs(&self, degrees_of_freedom: usize, conditionals: usize) -> usize {
         degrees_of_freedom + self.configuration_inputs(degrees_of_freedom, conditionals)
@@ -158,18 +187,28 @@ impl FeaturesConfig {
 
     /// The inputs of a network that sees no velocity.
     pub fn configuration_inputs(&self, degrees_of_freedom: usize, conditionals: usize) -> usize {
-        let positions = match self.angles {
-            AngleFeatures::SinCos => 2 * degrees_of_freedom,
-            AngleFeatures::Wrap | AngleFeatures::Identity => degrees_of_freedom,
+        let inputs = |angles: AngleFeatures| match angles {
+            AngleFeatures::SinCos => 2,
+            AngleFeatures::Wrap | AngleFeatures::Identity => 1,
+        };
+        let positions = match &self.coordinates[..] {
+            [] => degrees_of_freedom * inputs(self.angles),
+            each => each.iter().map(|coordinate| inputs(coordinate.angles)).sum(),
         };
         positions + conditionals
     }
 }
 
 impl Default for FeaturesConfig {
-    /// [sin q, cos q, q̇ / 5].
+    /// [sin q, cos q, q̇ / 5, c].
     fn default() -> Self {
-        Self { angles: AngleFeatures::SinCos, position_scale: 1.0, velocity_scale: 5.0 }
+        Self {
+            angles: AngleFeatures::SinCos,
+            position_scale: 1.0,
+            velocity_scale: 5.0,
+            conditional_scale: 1.0,
+            coordinates: Vec::new(),
+        }
     }
 }
 

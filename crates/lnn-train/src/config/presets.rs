@@ -1,22 +1,36 @@
-//! The ready-made configurations of the double-pendulum experiment.
+//! The ready-made configurations: those of the double pendulum here, those of every other system in `systems`.
+
+mod systems;
 
 use std::collections::BTreeMap;
 
 use lnn_autodiff::Activation;
+use lnn_physics::systems::{SYSTEMS, kind};
 
 use super::error::ConfigError;
 use super::evaluation::EvaluationConfig;
 use super::experiment::ExperimentConfig;
 use super::model::{AngleFeatures, FeaturesConfig, Initialisation, ModelConfig, ModelKind, Precision, TrainingConfig};
-use super::system::{Interval, SamplingConfig, SamplingTail, SystemConfig};
+use super::system::{Interval, SamplingTail, SystemConfig};
 use crate::loss::Loss;
 use crate::optimiser::{AdamSettings, ClippingConfig, Schedule, SoapSettings};
 
-/// Experiments that exist.
-pub const EXPERIMENTS: [&str; 1] = ["dblpend"];
+/// Experiments that exist: one for each system, under its name.
+pub fn experiments() -> impl Iterator<Item = &'static str> + Clone {
+    SYSTEMS.iter().map(|kind| kind.name)
+}
 
-/// Presets that exist, the default first.
-pub const PRESETS: [&str; 5] = ["fast", "best", "models", "paper", "notebook"];
+/// Presets of an experiment, the default first; none for an unknown one.
+pub fn presets(experiment: &str) -> &'static [&'static str] {
+    match experiment {
+        DOUBLE_PENDULUM => &["fast", "best", "models", "paper", "notebook"],
+        _ if kind(experiment).is_some() => &["fast", "models"],
+        _ => &[],
+    }
+}
+
+/// The experiment and system of the paper's first figures.
+const DOUBLE_PENDULUM: &str = "dblpend";
 
 /// Name of the Lagrangian network in every preset.
 pub const LNN: &str = "lnn";
@@ -27,22 +41,45 @@ pub const BASELINE: &str = "baseline";
 /// Default time between checkpoints: rare enough to cost nothing, often enough to lose little.
 pub(super) const CHECKPOINT_EVERY_SECONDS: f64 = 15.0;
 
-/// The configuration of a preset by name.
+/// The configuration of a preset by name, its system with default parameters.
 ///
 /// # Errors
 /// [`ConfigError::UnknownName`] if there is no such experiment or preset; it names the nearest one.
 pub fn preset(experiment: &str, name: &str) -> Result<ExperimentConfig, ConfigError> {
-    match experiment {
-        "dblpend" => match name {
-            "fast" => Ok(fast()),
-            "best" => Ok(best()),
-            "paper" => Ok(paper()),
-            "models" => Ok(models()),
-            "notebook" => Ok(notebook()),
-            _ => Err(ConfigError::unknown_name("preset", name, PRESETS)),
-        },
-        _ => Err(ConfigError::unknown_name("experiment", experiment, EXPERIMENTS)),
+    preset_with(experiment, name, &BTreeMap::new())
+}
+
+/// As [`preset`], with these parameters of the system; scales, sizes and times follow from them.
+///
+/// # Errors
+/// As [`preset`], and [`ConfigError::Invalid`] for a parameter that the system does not have or a value that it refuses.
+pub fn preset_with(
+    experiment: &str,
+    name: &str,
+    parameters: &BTreeMap<String, f64>,
+) -> Result<ExperimentConfig, ConfigError> {
+    if kind(experiment).is_none() {
+        return Err(ConfigError::unknown_name("experiment", experiment, experiments()));
     }
+    let valid = presets(experiment);
+    if !valid.contains(&name) {
+        return Err(ConfigError::unknown_name("preset", name, valid.iter().copied()));
+    }
+    let system = SystemConfig { name: experiment.to_owned(), parameters: parameters.clone() };
+    let (system, built) = system
+        .judged()
+        .map_err(|problems| ConfigError::Invalid { origin: format!("preset `{name}` of `{experiment}`"), problems })?;
+    if experiment != DOUBLE_PENDULUM {
+        return Ok(systems::preset(system, &*built, name));
+    }
+    let config = match name {
+        "fast" => fast(),
+        "best" => best(),
+        "models" => models(),
+        "paper" => paper(),
+        _ => notebook(),
+    };
+    Ok(ExperimentConfig { system, ..config })
 }
 
 /// Seconds of training on two cores; better than the paper's accuracy.
@@ -149,11 +186,11 @@ pub fn notebook() -> ExperimentConfig {
 
 fn experiment(preset: &str, log_every: u64, lnn: ModelConfig, baseline: ModelConfig) -> ExperimentConfig {
     ExperimentConfig {
-        experiment: EXPERIMENTS[0].to_owned(),
+        experiment: DOUBLE_PENDULUM.to_owned(),
         preset: preset.to_owned(),
         seed: 0,
         system: SystemConfig::default(),
-        sampling: SamplingConfig::default(),
+        sampling: None,
         sampling_tail: None,
         models: BTreeMap::from([(LNN.to_owned(), lnn), (BASELINE.to_owned(), baseline)]),
         evaluation: EvaluationConfig::default(),
@@ -229,7 +266,7 @@ fn published_baseline(activation: Activation) -> ModelConfig {
 }
 
 fn unscaled_wrapped() -> FeaturesConfig {
-    FeaturesConfig { angles: AngleFeatures::Wrap, position_scale: 1.0, velocity_scale: 1.0 }
+    FeaturesConfig { angles: AngleFeatures::Wrap, velocity_scale: 1.0, ..FeaturesConfig::default() }
 }
 
 #[cfg(test)]
@@ -238,10 +275,43 @@ mod tests {
 
     #[test]
     fn every_listed_preset_exists_under_its_name_and_is_valid() {
-        for name in PRESETS {
-            let config = preset("dblpend", name).expect("listed");
-            assert_eq!(config.preset, name);
-            assert_eq!(config.validate().err(), None, "{name}");
+        for experiment in experiments() {
+            for name in presets(experiment) {
+                let config = preset(experiment, name).expect("listed");
+                assert_eq!((config.experiment.as_str(), config.preset.as_str()), (experiment, *name));
+                assert_eq!(config.system.name, experiment);
+                let validated = config.clone().validate();
+                assert_eq!(validated.as_ref().err(), None, "{experiment} {name}");
+                assert_eq!(validated.expect("as above").into_inner(), config, "nothing is left to be written down");
+            }
+        }
+    }
+
+    #[test]
+    fn presets_follow_the_parameters_of_their_system() {
+        for links in 1..=6 {
+            let parameters = BTreeMap::from([("links".to_owned(), f64::from(links))]);
+            let config = preset_with("pendulum", "models", &parameters).expect("a chain");
+            assert_eq!(
+                config.run_name(),
+                if links == 1 { "models-0".to_owned() } else { format!("models-links{links}-0") }
+            );
+            assert_eq!(config.validate().err(), None, "{links} links");
+        }
+        // A spring a hundred times as fast is judged over a hundredth of the time.
+        let stiff = BTreeMap::from([("k".to_owned(), 1e4)]);
+        let (slow, fast) = (preset("spring", "fast"), preset_with("spring", "fast", &stiff));
+        let (slow, fast) = (slow.expect("listed").evaluation, fast.expect("listed").evaluation);
+        let ratio = slow.t_end / fast.t_end;
+        assert!((ratio - 100.0).abs() < 100.0 * 8.0 * f64::EPSILON, "{ratio}");
+        for (name, value, words) in [
+            ("links", 0.0, "system.parameters.links is 0; expected a whole number from 1 to 6"),
+            ("links", 7.0, "system.parameters.links is 7; expected a whole number from 1 to 6"),
+            ("link", 2.0, "did you mean `links`?"),
+        ] {
+            let parameters = BTreeMap::from([(name.to_owned(), value)]);
+            let message = preset_with("pendulum", "fast", &parameters).expect_err("refused").to_string();
+            assert!(message.contains(words), "{message}");
         }
     }
 
@@ -257,7 +327,7 @@ mod tests {
 
     #[test]
     fn unknown_names_are_refused_with_the_nearest_valid_one() {
-        let message = preset("dblpendulum", "fast").expect_err("no such experiment").to_string();
+        let message = preset("dblpent", "fast").expect_err("no such experiment").to_string();
         assert!(message.contains("did you mean `dblpend`?"), "{message}");
         let message = preset("dblpend", "papr").expect_err("no such preset").to_string();
         assert!(message.contains("did you mean `paper`?"), "{message}");

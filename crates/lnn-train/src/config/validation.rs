@@ -1,15 +1,20 @@
 //! The one place where a configuration's values are judged; what is built from it need not ask again.
 
+mod system;
+
 use std::fmt::Display;
 use std::ops::Deref;
+use std::sync::Arc;
+
+use lnn_physics::System;
 
 use super::error::Problem;
 use super::evaluation::{EvaluationConfig, IntegratorConfig};
 use super::experiment::ExperimentConfig;
-use super::model::{AngleFeatures, FeaturesConfig, Initialisation, ModelConfig, ModelKind, TrainingConfig};
+use super::model::{Initialisation, ModelConfig, ModelKind, TrainingConfig};
 use super::nearest::suggestion;
-use super::presets::EXPERIMENTS;
-use super::system::{Interval, SamplingConfig, SamplingTail, SystemConfig};
+use super::presets::experiments;
+use super::system::{SamplingTail, SystemConfig};
 use crate::optimiser::SettingProblem;
 
 /// Widest layer accepted: its square weight matrix still fits in memory.
@@ -53,14 +58,28 @@ impl Deref for Validated {
 }
 
 impl ExperimentConfig {
-    /// Judges every value.
+    /// Judges every value, and writes down the parameters of the system that are left at their defaults.
     ///
     /// # Errors
     /// All problems at once, in the order of the fields.
     pub fn validate(self) -> Result<Validated, Vec<Problem>> {
         let mut check = Check::default();
-        check.experiment(&self);
-        if check.problems.is_empty() { Ok(Validated(self)) } else { Err(check.problems) }
+        let complete = check.experiment(&self);
+        match complete {
+            Some(system) if check.problems.is_empty() => Ok(Validated(Self { system, ..self })),
+            _ => Err(check.problems),
+        }
+    }
+}
+
+impl SystemConfig {
+    /// The system with all its parameters written down, and as built from them.
+    ///
+    /// # Errors
+    /// What is wrong with its name or parameters.
+    pub(super) fn judged(&self) -> Result<(Self, Arc<dyn System>), Vec<Problem>> {
+        let mut check = Check::default();
+        check.system(&self.name, self).ok_or(check.problems)
     }
 }
 
@@ -116,7 +135,8 @@ impl Check {
         }));
     }
 
-    fn experiment(&mut self, config: &ExperimentConfig) {
+    /// The system with all its parameters, if it can be built.
+    fn experiment(&mut self, config: &ExperimentConfig) -> Option<SystemConfig> {
         let ExperimentConfig {
             experiment,
             preset,
@@ -130,14 +150,21 @@ impl Check {
             checkpoint_every_seconds,
         } = config;
         self.require(
-            EXPERIMENTS.contains(&experiment.as_str()),
+            experiments().any(|name| name == experiment),
             "experiment",
             format_args!("{experiment:?}"),
-            &format!("the name of an experiment; {}", suggestion(experiment, EXPERIMENTS)),
+            &format!("the name of an experiment; {}", suggestion(experiment, experiments())),
         );
         self.file_name_part("preset", preset);
-        self.system(system);
-        self.sampling("sampling", sampling);
+        let built = self.system(experiment, system);
+        // Without a system the rest is judged as for the smallest one.
+        let (dof, conditionals) = match &built {
+            Some((_, system)) => (system.degrees_of_freedom(), system.conditionals().len()),
+            None => (1, 0),
+        };
+        if let Some(sampling) = sampling {
+            self.sampling("sampling", sampling);
+        }
         if let Some(tail) = sampling_tail {
             let SamplingTail { share, from_step: _, velocity } = *tail;
             self.require(share > 0.0 && share < 1.0, "sampling_tail.share", share, "above 0 and below 1");
@@ -146,9 +173,14 @@ impl Check {
         self.require(!models.is_empty(), "models", "empty", "at least one model");
         for (name, model) in models {
             self.file_name_part("a name in models", name);
-            self.model(&format!("models.{name}"), model, system.degrees_of_freedom());
+            self.model(
+                &format!("models.{name}"),
+                model,
+                built.as_ref().map(|(_, system)| &**system),
+                (dof, conditionals),
+            );
         }
-        self.evaluation(evaluation, system.degrees_of_freedom());
+        self.evaluation(evaluation, dof);
         self.count("log_every", *log_every);
         self.require(
             *checkpoint_every_seconds > 0.0 && *checkpoint_every_seconds <= LONGEST_CHECKPOINT_SECONDS,
@@ -156,36 +188,16 @@ impl Check {
             checkpoint_every_seconds,
             &format!("a number above 0 and at most {LONGEST_CHECKPOINT_SECONDS}"),
         );
+        built.map(|(complete, _)| complete)
     }
 
-    fn system(&mut self, system: &SystemConfig) {
-        match *system {
-            SystemConfig::DoublePendulum { m1, m2, l1, l2, g } => {
-                self.positive("system.m1", m1);
-                self.positive("system.m2", m2);
-                self.positive("system.l1", l1);
-                self.positive("system.l2", l2);
-                // Energy errors are fractions of the largest potential energy, which g = 0 would make 0.
-                self.positive("system.g", g);
-            }
-        }
-    }
-
-    fn sampling(&mut self, path: &str, sampling: &SamplingConfig) {
-        self.interval(&format!("{path}.position"), sampling.position);
-        self.interval(&format!("{path}.velocity"), sampling.velocity);
-    }
-
-    fn interval(&mut self, path: &str, Interval { low, high }: Interval) {
-        self.require(
-            low.is_finite() && high.is_finite() && low < high && (high - low).is_finite(),
-            path,
-            format_args!("[{low}, {high})"),
-            "finite bounds with low below high",
-        );
-    }
-
-    fn model(&mut self, path: &str, model: &ModelConfig, dof: usize) {
+    fn model(
+        &mut self,
+        path: &str,
+        model: &ModelConfig,
+        system: Option<&dyn System>,
+        (dof, conditionals): (usize, usize),
+    ) {
         let ModelConfig { kind, hidden, activation, initialisation, features, precision: _, training } = model;
         match *kind {
             ModelKind::Lnn { residual_mass, pseudoinverse_tolerance, potential_scale } => {
@@ -234,7 +246,8 @@ impl Check {
         }
         // Widths and depth out of range have been reported above, and their product may overflow.
         if hidden.len() <= DEEPEST && hidden.iter().all(|&width| width <= WIDEST) {
-            let networks = [Some(model.dimensions(dof, 0)), kind.potential_dimensions(features, hidden, dof, 0)];
+            let potential = kind.potential_dimensions(features, hidden, dof, conditionals);
+            let networks = [Some(model.dimensions(dof, conditionals)), potential];
             let layers = networks.iter().flatten().flat_map(|sizes| sizes.windows(2));
             let parameters: u64 = layers.map(|layer| (layer[0] as u64 + 1) * layer[1] as u64).sum();
             self.require(
@@ -245,7 +258,7 @@ impl Check {
             );
         }
         self.initialisation(&format!("{path}.initialisation"), initialisation);
-        self.features(&format!("{path}.features"), features);
+        self.features(&format!("{path}.features"), features, system);
         self.training(&format!("{path}.training"), training);
     }
 
@@ -259,21 +272,6 @@ impl Check {
                 self.not_negative(format!("{path}.bias"), bias);
             }
         }
-    }
-
-    fn features(&mut self, path: &str, features: &FeaturesConfig) {
-        let FeaturesConfig { angles, position_scale, velocity_scale } = *features;
-        if angles == AngleFeatures::SinCos {
-            self.require(
-                position_scale == 1.0,
-                format!("{path}.position_scale"),
-                position_scale,
-                "1, because sine and cosine of an angle need no scale; for a scale, use Wrap or Identity",
-            );
-        } else {
-            self.positive(format!("{path}.position_scale"), position_scale);
-        }
-        self.positive(format!("{path}.velocity_scale"), velocity_scale);
     }
 
     fn training(&mut self, path: &str, training: &TrainingConfig) {
@@ -331,7 +329,9 @@ impl Check {
             &format!("a whole number from 1 to {MOST_HELD_OUT}"),
         );
         self.count("evaluation.rollouts", *rollouts as u64);
-        self.sampling("evaluation.initial_states", initial_states);
+        if let Some(initial_states) = initial_states {
+            self.sampling("evaluation.initial_states", initial_states);
+        }
         self.positive("evaluation.t_end", *t_end);
         self.positive("evaluation.frames_per_second", *frames_per_second);
         let frames = t_end * frames_per_second;

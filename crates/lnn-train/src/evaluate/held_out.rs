@@ -20,6 +20,8 @@ pub struct HeldOut {
     dof: usize,
     q: Vec<f64>,
     q_dot: Vec<f64>,
+    /// `[states, c]`.
+    conditionals: Vec<f64>,
     target: Vec<f64>,
 }
 
@@ -28,6 +30,8 @@ pub struct HeldOut {
 pub struct HeldOutResult {
     /// Mean over the states of Σⱼ |q̈ⱼ − q̈*ⱼ|; infinite if an acceleration is not finite.
     pub acceleration_l1: f64,
+    /// The same in units of the mean of Σⱼ |q̈*ⱼ|; infinite too where nothing accelerates.
+    pub acceleration_relative: f64,
     /// Spectrum of the learned mass matrix; `None` for a model without one.
     pub mass_matrix: Option<MassMatrixSpectrum>,
 }
@@ -35,6 +39,8 @@ pub struct HeldOutResult {
 /// One block's share.
 struct Share {
     error: f64,
+    /// Σ |q̈*|.
+    size: f64,
     smallest: f64,
     largest: f64,
     indefinite: usize,
@@ -43,31 +49,35 @@ struct Share {
 }
 
 impl HeldOut {
-    /// `count` states drawn from `ranges` by `sampler`, with the system's accelerations.
+    /// `count` states drawn from `ranges`, distributions `[2d + c]` of (q, q̇, conditionals), by `sampler`, with the
+    /// system's accelerations.
     ///
     /// # Errors
     /// An acceleration that is not finite.
     ///
     /// # Panics
-    /// If `ranges` are not of (q, q̇): a system with conditional inputs cannot be judged yet.
+    /// If `ranges` has another length.
     pub fn new(
         system: &dyn System,
         ranges: &[Distribution],
         sampler: StateSampler,
         count: usize,
     ) -> Result<Self, NonFiniteTarget> {
-        let d = system.degrees_of_freedom();
-        assert_eq!(ranges.len(), 2 * d, "ranges of (q, q̇), without conditional inputs");
-        let mut states = vec![0.0; count * 2 * d];
+        let (d, c) = (system.degrees_of_freedom(), system.conditionals().len());
+        let width = 2 * d + c;
+        assert_eq!(ranges.len(), width, "one distribution for each of q, q̇ and the conditionals");
+        let mut states = vec![0.0; count * width];
         sampler.fill(0, ranges, &mut states);
         let (mut q, mut q_dot) = (Vec::with_capacity(count * d), Vec::with_capacity(count * d));
+        let mut conditionals = Vec::with_capacity(count * c);
         let mut target = vec![0.0; count * d];
-        for (state, target) in states.chunks_exact(2 * d).zip(target.chunks_exact_mut(d)) {
+        for (state, target) in states.chunks_exact(width).zip(target.chunks_exact_mut(d)) {
             q.extend_from_slice(&state[..d]);
-            q_dot.extend_from_slice(&state[d..]);
-            acceleration_into::<f64>(system, &state[..d], &state[d..], target)?;
+            q_dot.extend_from_slice(&state[d..2 * d]);
+            conditionals.extend_from_slice(&state[2 * d..]);
+            acceleration_into::<f64>(system, state, target)?;
         }
-        Ok(Self { dof: d, q, q_dot, target })
+        Ok(Self { dof: d, q, q_dot, conditionals, target })
     }
 
     /// Number of states.
@@ -106,9 +116,11 @@ impl HeldOut {
             .collect();
         let shares = shares?;
         let error: f64 = shares.iter().map(|share| share.error).sum();
-        let acceleration_l1 = error / count as f64;
+        let size: f64 = shares.iter().map(|share| share.size).sum();
+        let finite = |value: f64| if value.is_finite() { value } else { f64::INFINITY };
         Some(HeldOutResult {
-            acceleration_l1: if acceleration_l1.is_finite() { acceleration_l1 } else { f64::INFINITY },
+            acceleration_l1: finite(error / count as f64),
+            acceleration_relative: finite(error / size),
             mass_matrix: model.has_mass_matrix().then(|| spectrum(shares)),
         })
     }
@@ -124,10 +136,13 @@ impl HeldOut {
         let d = self.dof;
         let range = rows.start * d..rows.end * d;
         let [velocity, out] = rates.each_mut().map(|rates| &mut rates[..range.len()]);
-        let states = States { q: &self.q[range.clone()], q_dot: &self.q_dot[range.clone()], conditionals: &[] };
+        let c = self.conditionals.len() / self.len().max(1);
+        let conditionals = &self.conditionals[rows.start * c..rows.end * c];
+        let states = States { q: &self.q[range.clone()], q_dot: &self.q_dot[range.clone()], conditionals };
         block.rates(model.bind(parameters), states, RatesMut { q: velocity, q_dot: &mut *out });
-        let error = out.iter().zip(&self.target[range]).map(|(a, b)| (a - b).abs()).sum();
-        let mut share = Share::new(error);
+        let target = &self.target[range];
+        let error = out.iter().zip(target).map(|(a, b)| (a - b).abs()).sum();
+        let mut share = Share { size: target.iter().map(|component| component.abs()).sum(), ..Share::new(error) };
         if let Some(factors) = block.mass_matrices() {
             for row in 0..rows.len() {
                 share.add(factors, row);
@@ -140,7 +155,7 @@ impl HeldOut {
 impl Share {
     fn new(error: f64) -> Self {
         let (smallest, largest) = (f64::INFINITY, f64::NEG_INFINITY);
-        Self { error, smallest, largest, indefinite: 0, rank_deficient: 0, conditions: Vec::new() }
+        Self { error, size: 0.0, smallest, largest, indefinite: 0, rank_deficient: 0, conditions: Vec::new() }
     }
 
     /// Counts the mass matrix `row`. `f64::min` and `f64::max` pass over NaN, so a matrix that is not finite is

@@ -4,4 +4,4 @@ mod held_out;
 mod rollout;
 
 pub use held_out::{HeldOut, HeldOutResult};
-pub use rollout::{RolloutError, RolloutPlan, Stopped, energy_errors};
+pub use rollout::{RolloutError, RolloutPlan, Stopped, energy_errors, largest_kinetic_energy, velocity_errors};

@@ -1,5 +1,6 @@
 //! Long rollouts of the truth and of models from the same initial states.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lnn_physics::System;
@@ -27,6 +28,8 @@ pub struct RolloutPlan {
     dof: usize,
     /// `[rollouts, 2d]`.
     initial: Vec<f64>,
+    /// `[rollouts, c]`.
+    conditionals: Vec<f64>,
     times: Vec<f64>,
     integrator: IntegratorConfig,
     reference_integrator: IntegratorConfig,
@@ -54,7 +57,7 @@ pub enum RolloutError {
     Reference {
         /// Number of the initial state, from 0.
         start: usize,
-        /// Time of the last good frame in seconds.
+        /// Time of the last good frame.
         time: f64,
         /// What happened.
         reason: String,
@@ -65,34 +68,50 @@ pub enum RolloutError {
 }
 
 impl RolloutPlan {
-    /// The rollouts that `config` asks for, with initial states drawn from `ranges` by `sampler`.
+    /// The rollouts that `config` asks for, with initial states drawn from `ranges`, distributions `[2d + c]` of
+    /// (q, q̇, conditionals), by `sampler`.
     ///
     /// # Errors
     /// An end time or frame rate that gives no frames.
     ///
     /// # Panics
-    /// If `ranges` are not of (q, q̇): a system with conditional inputs cannot be judged yet.
+    /// If `ranges` has less than 2d entries.
     pub fn new(
         dof: usize,
         ranges: &[sampling::Distribution],
         sampler: StateSampler,
         config: &EvaluationConfig,
     ) -> Result<Self, RolloutError> {
-        assert_eq!(ranges.len(), 2 * dof, "ranges of (q, q̇), without conditional inputs");
-        let mut initial = vec![0.0; config.rollouts * 2 * dof];
-        sampler.fill(0, ranges, &mut initial);
+        let width = ranges.len();
+        assert!(width >= 2 * dof, "{width} distributions, fewer than the 2 × {dof} of (q, q̇)");
+        let mut states = vec![0.0; config.rollouts * width];
+        sampler.fill(0, ranges, &mut states);
+        let rows = || states.chunks_exact(width);
         Ok(Self {
             dof,
-            initial,
+            initial: rows().flat_map(|state| &state[..2 * dof]).copied().collect(),
+            conditionals: rows().flat_map(|state| &state[2 * dof..]).copied().collect(),
             times: frame_times(config.t_end, config.frames_per_second)?,
             integrator: config.integrator,
             reference_integrator: config.reference_integrator,
         })
     }
 
-    /// Frame times in seconds.
+    /// Frame times.
     pub fn times(&self) -> &[f64] {
         &self.times
+    }
+
+    /// Conditionals `[rollouts, c]` of the rollouts.
+    pub fn conditionals(&self) -> &[f64] {
+        &self.conditionals
+    }
+
+    /// Conditionals of rollouts `rows`.
+    fn conditionals_of(&self, rows: Range<usize>) -> &[f64] {
+        let rollouts = self.initial.len() / (2 * self.dof);
+        let c = self.conditionals.len() / rollouts.max(1);
+        &self.conditionals[rows.start * c..rows.end * c]
     }
 
     /// The true system's trajectories, all of them complete.
@@ -100,10 +119,11 @@ impl RolloutPlan {
     /// # Errors
     /// An integrator setting that is out of range, a trajectory that ends early, or a `stop` that was set.
     pub fn truth(&self, system: &dyn System, stop: &AtomicBool) -> Result<Vec<Trajectory>, RolloutError> {
-        let truth = self.one_by_one(method(self.reference_integrator), system, stop, || {
-            |_t: f64, state: &[f64], state_dot: &mut [f64]| {
+        let truth = self.one_by_one(method(self.reference_integrator), system, stop, |rollout| {
+            let conditionals = self.conditionals_of(rollout..rollout + 1);
+            move |_t: f64, state: &[f64], state_dot: &mut [f64]| {
                 go_on(stop)?;
-                system.state_derivative_into(state, &[], state_dot);
+                system.state_derivative_into(state, conditionals, state_dot);
                 Ok(())
             }
         })?;
@@ -130,11 +150,12 @@ impl RolloutPlan {
         stop: &AtomicBool,
     ) -> Result<Vec<Trajectory>, RolloutError> {
         let trained = &TrainedModel::new(model, parameters);
-        let right_hand_side = |rows: usize| {
-            let mut field = LearnedField::new(model, rows);
+        let right_hand_side = |rows: Range<usize>| {
+            let mut field = LearnedField::new(model, rows.len());
+            let conditionals = self.conditionals_of(rows);
             move |_t: f64, states: &[f64], states_dot: &mut [f64]| {
                 go_on(stop)?;
-                field.evaluate(trained, states, &[], states_dot);
+                field.evaluate(trained, states, conditionals, states_dot);
                 Ok(())
             }
         };
@@ -144,15 +165,16 @@ impl RolloutPlan {
                 let end = self.times.last().copied().unwrap_or(0.0);
                 options.max_steps = (MOST_STEPS_A_SECOND * end.max(1.0)) as u64;
             }
-            return self.one_by_one(method, system, stop, || right_hand_side(1));
+            return self.one_by_one(method, system, stop, |rollout| right_hand_side(rollout..rollout + 1));
         };
         let width = 2 * self.dof;
         let batches: Result<Vec<Vec<Trajectory>>, RolloutError> = self
             .initial
             .par_chunks(BATCH * width)
-            .map(|initial| {
-                let rows = initial.len() / width;
-                match solve_batch_at(dt, right_hand_side(rows), initial, width, &self.times) {
+            .enumerate()
+            .map(|(batch, initial)| {
+                let (first, rows) = (batch * BATCH, initial.len() / width);
+                match solve_batch_at(dt, right_hand_side(first..first + rows), initial, width, &self.times) {
                     Ok(batch) => Ok((0..rows)
                         .map(|row| {
                             let failure = batch.failure(row);
@@ -162,7 +184,7 @@ impl RolloutPlan {
                                 time: self.times[failure.valid_times.saturating_sub(1)],
                                 reason: format!("the state was no longer finite after t = {} s", failure.time),
                             });
-                            self.trajectory(states, failure, system)
+                            self.trajectory(first + row, states, failure, system)
                         })
                         .collect()),
                     Err(failure) => Err(refused(failure, stop)),
@@ -180,14 +202,15 @@ impl RolloutPlan {
         make: F,
     ) -> Result<Vec<Trajectory>, RolloutError>
     where
-        F: Fn() -> G + Sync,
+        F: Fn(usize) -> G + Sync,
         G: FnMut(f64, &[f64], &mut [f64]) -> Result<(), Stopped>,
     {
         method.validate()?;
         self.initial
             .par_chunks(2 * self.dof)
-            .map(|initial| match solve_at(&method, make(), initial, &self.times) {
-                Ok(solution) => Ok(self.trajectory(solution.states, None, system)),
+            .enumerate()
+            .map(|(rollout, initial)| match solve_at(&method, make(rollout), initial, &self.times) {
+                Ok(solution) => Ok(self.trajectory(rollout, solution.states, None, system)),
                 Err(failure) if failure.partial.is_empty() || stop.load(Ordering::Relaxed) => {
                     Err(refused(failure, stop))
                 }
@@ -195,14 +218,22 @@ impl RolloutPlan {
                     let IntegrationFailure { error, partial } = failure;
                     let time = self.times[partial.len() - 1];
                     let failure = RolloutFailure { time, reason: error.to_string() };
-                    Ok(self.trajectory(partial.states, Some(failure), system))
+                    Ok(self.trajectory(rollout, partial.states, Some(failure), system))
                 }
             })
             .collect()
     }
 
-    fn trajectory(&self, states: Vec<f64>, failure: Option<RolloutFailure>, system: &dyn System) -> Trajectory {
-        let energies = states.chunks_exact(2 * self.dof).map(|state| system.state_energy(state, &[])).collect();
+    fn trajectory(
+        &self,
+        rollout: usize,
+        states: Vec<f64>,
+        failure: Option<RolloutFailure>,
+        system: &dyn System,
+    ) -> Trajectory {
+        let conditionals = self.conditionals_of(rollout..rollout + 1);
+        let energy = |state| system.state_energy(state, conditionals);
+        let energies = states.chunks_exact(2 * self.dof).map(energy).collect();
         Trajectory { states, energies, failure }
     }
 }
@@ -223,6 +254,34 @@ pub fn energy_errors(truth: &[Trajectory], model: &[Trajectory], reference: f64)
         last.push(percent(errors.clone().next_back().unwrap_or(0.0)));
     }
     (distribution(last, failed), distribution(largest, failed))
+}
+
+/// Velocity errors of a model's rollouts against the complete `truth`: the largest |q̇ⱼ − q̇*ⱼ| over the frames and the
+/// `dof` components of each.
+pub fn velocity_errors(truth: &[Trajectory], model: &[Trajectory], dof: usize) -> Distribution {
+    let (mut largest, mut failed) = (Vec::new(), 0);
+    for (truth, model) in truth.iter().zip(model) {
+        if model.failure.is_some() {
+            failed += 1;
+            continue;
+        }
+        let frames = truth.states.chunks_exact(2 * dof).zip(model.states.chunks_exact(2 * dof));
+        let errors = frames.flat_map(|(truth, model)| truth[dof..].iter().zip(&model[dof..]));
+        largest.push(errors.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max));
+    }
+    distribution(largest, failed)
+}
+
+/// The largest |kinetic energy| over the frames of the true rollouts: a scale for energy errors in a system whose own
+/// [`reference_energy`](System::reference_energy) is 0.
+pub fn largest_kinetic_energy(plan: &RolloutPlan, system: &dyn System, truth: &[Trajectory]) -> f64 {
+    let kinetic = |(rollout, trajectory): (usize, &Trajectory)| {
+        let conditionals = plan.conditionals_of(rollout..rollout + 1);
+        let frames = trajectory.states.chunks_exact(2 * plan.dof);
+        let energies = frames.map(|state| state.split_at(plan.dof));
+        energies.map(|(q, q_dot)| system.kinetic_energy(q, q_dot, conditionals).abs()).fold(0.0, f64::max)
+    };
+    truth.iter().enumerate().map(kinetic).fold(0.0, f64::max)
 }
 
 fn distribution(mut values: Vec<f64>, failed: usize) -> Distribution {

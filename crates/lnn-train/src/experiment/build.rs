@@ -5,7 +5,6 @@ use std::sync::Arc;
 use lnn_autodiff::{MlpShape, Real};
 use lnn_physics::System;
 use lnn_physics::sampling::{Distribution, InvalidDistribution, StateSampler};
-use lnn_physics::systems::DoublePendulum;
 
 use super::ExperimentError;
 use crate::config::{ExperimentConfig, ModelConfig, SamplingConfig, SamplingTail, SystemConfig};
@@ -30,34 +29,80 @@ pub(super) fn sampler(seed: u64, purpose: Purpose) -> StateSampler {
 /// The system that `config` describes.
 ///
 /// # Errors
-/// Parameters that the system refuses.
+/// A name or parameters that there is no system for.
 pub fn build_system(config: &SystemConfig) -> Result<Arc<dyn System>, ExperimentError> {
-    match *config {
-        SystemConfig::DoublePendulum { m1, m2, l1, l2, g } => Ok(Arc::new(DoublePendulum::new(m1, m2, l1, l2, g)?)),
-    }
+    Ok(config.build()?)
 }
 
-/// Ranges `[2d]`: the position range for each coordinate, then the velocity range.
-pub(super) fn ranges(config: &SamplingConfig, dof: usize) -> Result<Vec<Distribution>, InvalidDistribution> {
-    let position = Distribution::uniform(config.position.low, config.position.high)?;
-    let velocity = Distribution::uniform(config.velocity.low, config.velocity.high)?;
-    Ok([vec![position; dof], vec![velocity; dof]].concat())
+/// Distributions `[2d + c]` of the training and held-out states: the system's own, with the ranges of `config` in
+/// place of those of coordinates and velocities where it gives any.
+///
+/// # Errors
+/// A range that cannot be sampled.
+pub fn training_distribution(
+    config: &ExperimentConfig,
+    system: &dyn System,
+) -> Result<Vec<Distribution>, InvalidDistribution> {
+    distribution(config.sampling.as_ref(), system.training_distribution(), system.degrees_of_freedom())
+}
+
+/// Distributions `[2d + c]` of the rollouts' starts, as [`training_distribution`].
+///
+/// # Errors
+/// A range that cannot be sampled.
+pub fn rollout_distribution(
+    config: &ExperimentConfig,
+    system: &dyn System,
+) -> Result<Vec<Distribution>, InvalidDistribution> {
+    let ranges = config.evaluation.initial_states.as_ref();
+    distribution(ranges, system.rollout_distribution(), system.degrees_of_freedom())
+}
+
+fn distribution(
+    ranges: Option<&SamplingConfig>,
+    own: &[Distribution],
+    dof: usize,
+) -> Result<Vec<Distribution>, InvalidDistribution> {
+    let mut distribution = own.to_vec();
+    if let Some(SamplingConfig { position, velocity }) = ranges {
+        distribution[..dof].fill(Distribution::uniform(position.low, position.high)?);
+        distribution[dof..2 * dof].fill(Distribution::uniform(velocity.low, velocity.high)?);
+    }
+    Ok(distribution)
 }
 
 /// The share of a batch with wider velocities, rounded to whole rows.
-fn tail(config: &ExperimentConfig, batch: usize, dof: usize) -> Result<Option<Tail>, InvalidDistribution> {
+fn tail(
+    config: &ExperimentConfig,
+    core: &[Distribution],
+    batch: usize,
+    dof: usize,
+) -> Result<Option<Tail>, InvalidDistribution> {
     let Some(SamplingTail { share, from_step, velocity }) = config.sampling_tail else { return Ok(None) };
-    let wide = SamplingConfig { velocity, ..config.sampling };
-    Ok(Some(Tail { ranges: ranges(&wide, dof)?, rows: (share * batch as f64).round() as usize, from_step }))
+    let mut ranges = core.to_vec();
+    ranges[dof..2 * dof].fill(Distribution::uniform(velocity.low, velocity.high)?);
+    Ok(Some(Tail { ranges, rows: (share * batch as f64).round() as usize, from_step }))
 }
 
-/// The model that `config` describes for a system with `dof` degrees of freedom.
+/// The model that `config` describes for a system with `dof` degrees of freedom and no conditional inputs.
 ///
 /// # Errors
 /// A network that does not fit the model.
 pub fn build_model(config: &ModelConfig, dof: usize) -> Result<Model, ModelError> {
-    let shape = MlpShape::new(&config.dimensions(dof, 0), config.activation)?;
-    Model::new(config.kind, &config.features, shape, dof, 0)
+    model_of(config, dof, 0)
+}
+
+/// The model that `config` describes for `system`, conditional inputs included.
+///
+/// # Errors
+/// A network that does not fit the model.
+pub fn build_model_for(config: &ModelConfig, system: &dyn System) -> Result<Model, ModelError> {
+    model_of(config, system.degrees_of_freedom(), system.conditionals().len())
+}
+
+fn model_of(config: &ModelConfig, dof: usize, conditionals: usize) -> Result<Model, ModelError> {
+    let shape = MlpShape::new(&config.dimensions(dof, conditionals), config.activation)?;
+    Model::new(config.kind, &config.features, shape, dof, conditionals)
 }
 
 /// The layout of a model's flat parameters for an optimiser.
@@ -81,7 +126,7 @@ pub fn parameter_blocks(model: &Model) -> Vec<ParameterBlock> {
 /// The training of model `name` as `config` describes it, at step 0.
 ///
 /// # Errors
-/// What [`build_model`] or the optimiser refuses, or a system with conditional inputs.
+/// What [`build_model_for`] or the optimiser refuses, or a range that cannot be sampled.
 ///
 /// # Panics
 /// If `config` has no model of that name.
@@ -93,19 +138,16 @@ pub fn build_training<T: Real>(
     let model_config = &config.models[name];
     let recipe = &model_config.training;
     let dof = system.degrees_of_freedom();
-    if !system.conditionals().is_empty() {
-        let conditionals = system.conditionals().iter().map(|conditional| conditional.name).collect();
-        return Err(ExperimentError::ConditionalInputs { system: system.name(), conditionals });
-    }
-    let model =
-        build_model(model_config, dof).map_err(|source| ExperimentError::Model { name: name.to_owned(), source })?;
+    let model = build_model_for(model_config, &*system)
+        .map_err(|source| ExperimentError::Model { name: name.to_owned(), source })?;
+    let ranges = training_distribution(config, &*system)?;
     let refused = |source| ExperimentError::Optimiser { name: name.to_owned(), source };
     Ok(Training::new(TrainingPlan {
         parameters: model_config.initialisation.draw(&model, config.seed),
         optimiser: recipe.optimiser.build(&parameter_blocks(&model)).map_err(refused)?,
         clip: RunningNormClip::new(recipe.clipping).map_err(refused)?,
-        ranges: ranges(&config.sampling, dof)?,
-        tail: tail(config, recipe.batch, dof)?,
+        tail: tail(config, &ranges, recipe.batch, dof)?,
+        ranges,
         sampler: sampler(config.seed, Purpose::Training),
         loss: recipe.loss,
         l2_penalty: recipe.l2_penalty,

@@ -2,18 +2,46 @@
 
 use std::collections::BTreeMap;
 
+use lnn_physics::System;
+use lnn_physics::systems::kind;
+
 use crate::config::SystemConfig;
 use crate::config::presets::{BASELINE, LNN};
-use crate::record::PublishedFigures;
+use crate::evaluate::{RolloutPlan, largest_kinetic_energy};
+use crate::record::{EnergyReference, PublishedFigures, Trajectory};
 use crate::report::SystemDescription;
 
 /// The system in words, with the energy that is 100 % in its energy errors.
-pub(super) fn describe(config: &SystemConfig, reference_energy: f64) -> SystemDescription {
-    match *config {
-        SystemConfig::DoublePendulum { m1, m2, l1, l2, .. } => {
-            SystemDescription::double_pendulum([m1, m2], [l1, l2], reference_energy)
+pub(super) fn describe(config: &SystemConfig, system: &dyn System, reference: &EnergyReference) -> SystemDescription {
+    let parameter = |name: &str| config.parameters.get(name).copied();
+    let both = |first, second| Some([parameter(first)?, parameter(second)?]);
+    match (config.name.as_str(), both("m1", "m2"), both("l1", "l2")) {
+        ("dblpend", Some(masses), Some(lengths)) => {
+            SystemDescription::double_pendulum(masses, lengths, reference.clone())
+        }
+        _ => {
+            let summary = kind(&config.name).map_or("", |kind| kind.summary);
+            SystemDescription::of(system, summary, reference.clone())
         }
     }
+}
+
+/// The energy that is 100 %: the system's own, or the largest kinetic energy of the true rollouts where it has none.
+pub(super) fn energy_reference(system: &dyn System, plan: &RolloutPlan, truth: &[Trajectory]) -> EnergyReference {
+    let unit = system.energy_unit().to_owned();
+    let own = system.reference_energy();
+    if own > 0.0 {
+        let meaning = match system.name() {
+            "dblpend" | "pendulum" => "the largest potential energy",
+            "relativistic" => "the rest energy",
+            "henon-heiles" => "the energy of escape",
+            "kepler" => "the depth of the potential at the unit of length",
+            _ => "the system's reference energy",
+        };
+        return EnergyReference { value: own, unit, meaning: meaning.to_owned() };
+    }
+    let meaning = "the largest kinetic energy of the true rollouts".to_owned();
+    EnergyReference { value: largest_kinetic_energy(plan, system, truth), unit, meaning }
 }
 
 /// What the paper (arXiv:2003.04630, section 5) states for the models that a run trains.

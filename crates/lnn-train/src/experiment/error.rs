@@ -43,17 +43,6 @@ pub enum ExperimentError {
     /// The system's parameters.
     #[error("the system cannot be built: {0}")]
     System(#[from] lnn_physics::systems::SystemError),
-    /// A system that training cannot take yet.
-    #[error(
-        "system `{system}` has the conditional inputs {conditionals:?}, which no experiment passes to its networks yet; \
-         choose a system without any"
-    )]
-    ConditionalInputs {
-        /// The system.
-        system: &'static str,
-        /// Their names.
-        conditionals: Vec<&'static str>,
-    },
     /// A sampling range.
     #[error("a sampling range is unusable: {0}")]
     Range(#[from] lnn_physics::sampling::InvalidDistribution),

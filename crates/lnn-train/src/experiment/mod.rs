@@ -5,6 +5,9 @@ mod description;
 mod error;
 mod run;
 
-pub use build::{build_model, build_system, build_training, parameter_blocks};
+pub use build::{
+    build_model, build_model_for, build_system, build_training, parameter_blocks, rollout_distribution,
+    training_distribution,
+};
 pub use error::ExperimentError;
 pub use run::{Event, Outcome, RunOptions, run};

@@ -10,13 +10,13 @@ use lnn_autodiff::Real;
 use lnn_physics::System;
 
 use super::ExperimentError;
-use super::build::{Purpose, build_system, build_training, ranges, sampler};
-use super::description::{describe, device, published};
+use super::build::{Purpose, build_system, build_training, rollout_distribution, sampler, training_distribution};
+use super::description::{describe, device, energy_reference, published};
 use crate::config::{ExperimentConfig, Precision, Validated};
-use crate::evaluate::{HeldOut, RolloutError, RolloutPlan, energy_errors};
+use crate::evaluate::{HeldOut, RolloutError, RolloutPlan, energy_errors, velocity_errors};
 use crate::fit::{FitPlan, FitResult, Progress, fit, restore};
 use crate::model::Model;
-use crate::record::{ModelSummary, Rollouts, Summary};
+use crate::record::{EnergyReference, ModelSummary, Rollouts, Summary};
 use crate::report::{self, ReportFiles, ReportInput};
 use crate::store::{
     Element, MetricsLog, ModelHeader, Provenance, RunFolder, RunState, StoreError, load_checkpoint, load_model,
@@ -148,7 +148,7 @@ fn run_in_pool(
     let system = build_system(&config.system)?;
     let dof = system.degrees_of_freedom();
     // Before the folder is claimed: data that no model can learn leave nothing behind.
-    let held_out_ranges = ranges(&config.sampling, dof)?;
+    let held_out_ranges = training_distribution(config, &*system)?;
     let held_out_sampler = sampler(config.seed, Purpose::HeldOut);
     let held_out = HeldOut::new(&*system, &held_out_ranges, held_out_sampler, config.evaluation.held_out)?;
     let (folder, state) = RunFolder::open(&options.folder, config, options.resume)?;
@@ -168,13 +168,21 @@ fn run_in_pool(
         return Ok(Outcome::Interrupted);
     };
 
-    let initial_ranges = ranges(&config.evaluation.initial_states, dof)?;
-    let plan = RolloutPlan::new(dof, &initial_ranges, sampler(config.seed, Purpose::Rollout), &config.evaluation)?;
+    let starts = rollout_distribution(config, &*system)?;
+    let plan = RolloutPlan::new(dof, &starts, sampler(config.seed, Purpose::Rollout), &config.evaluation)?;
     // From here on a stop loses nothing: the checkpoints are complete, and a resumed run judges all models again.
     let Some(truth) = unless_stopped(plan.truth(&*system, stop))? else {
         return Ok(Outcome::Interrupted);
     };
-    let mut rollouts = Rollouts { dof, times: plan.times().to_vec(), truth, models: BTreeMap::new() };
+    let reference = energy_reference(&*system, &plan, &truth);
+    let mut rollouts = Rollouts {
+        dof,
+        times: plan.times().to_vec(),
+        conditional_names: system.conditionals().iter().map(|conditional| conditional.name.to_owned()).collect(),
+        conditionals: plan.conditionals().to_vec(),
+        truth,
+        models: BTreeMap::new(),
+    };
     let mut models = BTreeMap::new();
     for trained in &trained {
         observe(Event::Judging { model: &trained.name });
@@ -182,7 +190,7 @@ fn run_in_pool(
         let Some(trajectories) = unless_stopped(rolled_out)? else {
             return Ok(Outcome::Interrupted);
         };
-        let Some(judged) = judge(trained, &context, &rollouts, &trajectories) else {
+        let Some(judged) = judge(trained, &context, &reference, &rollouts, &trajectories) else {
             return Ok(Outcome::Interrupted);
         };
         models.insert(trained.name.clone(), judged);
@@ -200,6 +208,7 @@ fn run_in_pool(
         backend: "cpu".to_owned(),
         device,
         threads,
+        energy_reference: reference,
         wall_seconds: earlier_seconds + start.elapsed().as_secs_f64(),
         paper: published(&config.experiment, models.keys()),
         models,
@@ -219,7 +228,7 @@ fn run_in_pool(
             ))),
         }
     }
-    let files = write_report(options, &folder, system.reference_energy(), &summary, &rollouts)?;
+    let files = write_report(options, &folder, &*system, &summary, &rollouts)?;
     // Last: its presence says that the run is finished.
     let json = serde_json::to_string_pretty(&summary).expect("numbers and strings serialise");
     write_atomically(&folder.summary_path(), json.as_bytes())?;
@@ -352,7 +361,7 @@ fn header(config: &ExperimentConfig, name: &str, model: &Model, fingerprint: &st
         conditionals: model.features().conditionals(),
         dimensions: model.shape().dimensions().to_vec(),
         activation: model_config.activation,
-        features: model_config.features,
+        features: model_config.features.clone(),
         system: Some(config.system.clone()),
         provenance: Provenance {
             program: format!("lnn {}", env!("CARGO_PKG_VERSION")),
@@ -370,13 +379,13 @@ fn header(config: &ExperimentConfig, name: &str, model: &Model, fingerprint: &st
 fn judge(
     trained: &Trained,
     context: &Context<'_>,
+    reference: &EnergyReference,
     rollouts: &Rollouts,
     trajectories: &[crate::record::Trajectory],
 ) -> Option<ModelSummary> {
     let held_out = &context.held_out;
     let judged = held_out.judge_unless(context.stop, &trained.model, &trained.parameters, held_out.len())?;
-    let reference = context.system.reference_energy();
-    let (last, largest) = energy_errors(&rollouts.truth, trajectories, reference);
+    let (last, largest) = energy_errors(&rollouts.truth, trajectories, reference.value);
     Some(ModelSummary {
         parameters: trained.parameters.len(),
         train_seconds: trained.result.train_seconds,
@@ -384,8 +393,10 @@ fn judge(
         samples: trained.result.steps * trained.batch as u64,
         held_out: held_out.len(),
         acceleration_l1: judged.acceleration_l1,
+        acceleration_relative: judged.acceleration_relative,
         energy_error_percent: last,
         energy_error_max_frame_percent: largest,
+        velocity_error_max: velocity_errors(&rollouts.truth, trajectories, rollouts.dof),
         skipped_steps: trained.result.skipped_steps,
     })
 }
@@ -393,19 +404,21 @@ fn judge(
 fn write_report(
     options: &RunOptions,
     folder: &RunFolder,
-    reference_energy: f64,
+    system: &dyn System,
     summary: &Summary,
     rollouts: &Rollouts,
 ) -> Result<ReportFiles, ExperimentError> {
     let config = &options.config;
     let metrics = read_metrics(&folder.metrics_path())?;
-    let system = describe(&config.system, reference_energy);
+    let system = describe(&config.system, system, &summary.energy_reference);
+    let kinds = config.models.iter().map(|(name, model)| (name.clone(), model.kind)).collect();
     let config_ron = config.to_ron()?;
     let input = ReportInput {
         summary,
         metrics: &metrics,
         rollouts,
         system: &system,
+        kinds: &kinds,
         config_ron: &config_ron,
         command: &options.command,
     };

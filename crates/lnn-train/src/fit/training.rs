@@ -22,7 +22,7 @@ pub struct TrainingPlan<T: Real> {
     pub model: Model,
     /// Where targets come from.
     pub system: Arc<dyn System>,
-    /// Ranges of the training states, `[2d]`.
+    /// Distributions of the training states (q, q̇, c), `[2d + c]`.
     pub ranges: Vec<Distribution>,
     /// Rows of each batch that come from wider ranges.
     pub tail: Option<Tail>,
@@ -49,7 +49,7 @@ pub struct TrainingPlan<T: Real> {
 /// The first rows of every batch, drawn from wider ranges than the others.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tail {
-    /// Ranges, `[2d]`.
+    /// Distributions, `[2d + c]`.
     pub ranges: Vec<Distribution>,
     /// Number of rows.
     pub rows: usize,
@@ -122,6 +122,10 @@ impl<T: Real> Training<T> {
     pub fn new(plan: TrainingPlan<T>) -> Self {
         let parameters = plan.model.parameter_count();
         assert_eq!(plan.parameters.len(), parameters, "initial parameters");
+        let features = plan.model.features();
+        let width = 2 * features.degrees_of_freedom() + features.conditionals();
+        let tail = plan.tail.as_ref().map_or(width, |tail| tail.ranges.len());
+        assert_eq!((plan.ranges.len(), tail), (width, width), "a distribution for each of q, q̇ and conditionals");
         let partition = match plan.gradient_parts {
             None => Partition::new(plan.batch, parameters),
             Some(parts) => Partition::with_parts(plan.batch, parameters, parts),

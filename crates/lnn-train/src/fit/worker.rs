@@ -31,12 +31,14 @@ pub(super) struct Worker<T> {
     block: Box<dyn BlockModel<T>>,
     /// Whether the rate of q is learned, and so part of the loss.
     first_order: bool,
-    /// `[rows, 2d]`.
+    /// `[rows, 2d + c]`.
     states: Vec<f64>,
     /// `[d]`.
     target_row: Vec<f64>,
     q: Vec<T>,
     q_dot: Vec<T>,
+    /// `[rows, c]`.
+    conditionals: Vec<T>,
     target: Vec<T>,
     /// Rates of q and of q̇.
     rates: [Vec<T>; 2],
@@ -45,15 +47,16 @@ pub(super) struct Worker<T> {
 
 impl<T: Real> Worker<T> {
     pub(super) fn new(model: &Model, block_rows: usize) -> Self {
-        let d = model.features().degrees_of_freedom();
+        let (d, c) = (model.features().degrees_of_freedom(), model.features().conditionals());
         let zeros = || vec![T::ZERO; block_rows * d];
         Self {
             block: model.block(block_rows, true),
             first_order: !model.is_second_order(),
-            states: vec![0.0; block_rows * 2 * d],
+            states: vec![0.0; block_rows * (2 * d + c)],
             target_row: vec![0.0; d],
             q: zeros(),
             q_dot: zeros(),
+            conditionals: vec![T::ZERO; block_rows * c],
             target: zeros(),
             rates: [zeros(), zeros()],
             lambda: [zeros(), zeros()],
@@ -74,20 +77,25 @@ impl<T: Real> Worker<T> {
     ) -> Result<BatchLoss, NonFiniteTarget> {
         let d = self.target_row.len();
         let rows = block.len();
-        let states = &mut self.states[..rows * 2 * d];
-        let range = ..rows * d;
         let BlockContext { sampler, step, ranges, tail, .. } = *context;
+        let width = ranges.len();
+        let c = width - 2 * d;
+        let states = &mut self.states[..rows * width];
+        let range = ..rows * d;
         sample(sampler, step, ranges, tail, block.start, states);
-        for (row, state) in states.chunks_exact(2 * d).enumerate() {
-            let (q, q_dot) = state.split_at(d);
-            acceleration_into::<T>(context.system, q, q_dot, &mut self.target_row)?;
+        for (row, state) in states.chunks_exact(width).enumerate() {
+            acceleration_into::<T>(context.system, state, &mut self.target_row)?;
             for i in 0..d {
-                self.q[row * d + i] = T::from_f64(q[i]);
-                self.q_dot[row * d + i] = T::from_f64(q_dot[i]);
+                self.q[row * d + i] = T::from_f64(state[i]);
+                self.q_dot[row * d + i] = T::from_f64(state[d + i]);
                 self.target[row * d + i] = T::from_f64(self.target_row[i]);
             }
+            for (kept, &conditional) in self.conditionals[row * c..].iter_mut().zip(&state[2 * d..]) {
+                *kept = T::from_f64(conditional);
+            }
         }
-        let states = States { q: &self.q[range], q_dot: &self.q_dot[range], conditionals: &[] };
+        let conditionals = &self.conditionals[..rows * c];
+        let states = States { q: &self.q[range], q_dot: &self.q_dot[range], conditionals };
         let [velocity, acceleration] = self.rates.each_mut().map(|rates| &mut rates[range]);
         let [lambda_q, lambda_q_dot] = self.lambda.each_mut().map(|lambda| &mut lambda[range]);
         let BlockContext { networks, batch, .. } = *context;
@@ -104,7 +112,7 @@ impl<T: Real> Worker<T> {
     }
 }
 
-/// States `[rows, 2d]` of the step's batch from row `first` on: the tail's rows lead the batch.
+/// States `[rows, 2d + c]` of the step's batch from row `first` on: the tail's rows lead the batch.
 fn sample(
     sampler: StateSampler,
     step: u64,

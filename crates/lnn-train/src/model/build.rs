@@ -50,22 +50,28 @@ impl Model {
     }
 }
 
-/// Features in the order of the configuration: all sines, all cosines (or all coordinates), all velocities, then
-/// the conditional inputs as they are.
+/// Features in the order: all sines, all cosines, the other coordinates, all velocities, the conditional inputs.
 fn feature_map(config: &FeaturesConfig, dof: usize, conditionals: usize) -> Result<FeatureMap, ModelError> {
-    let scale = config.position_scale;
-    let mut features = Vec::with_capacity(config.inputs(dof, conditionals));
-    match config.angles {
-        AngleFeatures::SinCos => {
-            features.extend((0..dof).map(|index| Feature::Sine { index }));
-            features.extend((0..dof).map(|index| Feature::Cosine { index }));
-        }
-        AngleFeatures::Wrap => features.extend((0..dof).map(|index| Feature::WrappedAngle { index, scale })),
-        AngleFeatures::Identity => features.extend((0..dof).map(|index| Feature::Position { index, scale })),
+    let each = config.of_coordinates(dof);
+    if each.len() != dof {
+        return Err(ModelError::CoordinateFeatures { given: each.len(), degrees_of_freedom: dof });
     }
-    let scale = config.velocity_scale;
-    features.extend((0..dof).map(|index| Feature::Velocity { index, scale }));
-    features.extend((0..conditionals).map(|index| Feature::Conditional { index, scale: 1.0 }));
+    let circular = || (0..dof).filter(|&index| each[index].angles == AngleFeatures::SinCos);
+    let mut features = Vec::with_capacity(config.inputs(dof, conditionals));
+    features.extend(circular().map(|index| Feature::Sine { index }));
+    features.extend(circular().map(|index| Feature::Cosine { index }));
+    features.extend(each.iter().enumerate().filter_map(|(index, coordinate)| {
+        let scale = coordinate.position_scale;
+        match coordinate.angles {
+            AngleFeatures::SinCos => None,
+            AngleFeatures::Wrap => Some(Feature::WrappedAngle { index, scale }),
+            AngleFeatures::Identity => Some(Feature::Position { index, scale }),
+        }
+    }));
+    let velocities = each.iter().enumerate();
+    features.extend(velocities.map(|(index, one)| Feature::Velocity { index, scale: one.velocity_scale }));
+    let scale = config.conditional_scale;
+    features.extend((0..conditionals).map(|index| Feature::Conditional { index, scale }));
     Ok(FeatureMap::new(dof, conditionals, features)?)
 }
 

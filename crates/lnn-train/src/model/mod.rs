@@ -56,6 +56,14 @@ pub enum ModelError {
     /// No coordinate, so that there is nothing to accelerate.
     #[error("a model needs at least 1 degree of freedom, but its features are of a system with none")]
     NoCoordinates,
+    /// Features given coordinate by coordinate, for another number of coordinates.
+    #[error("features for {given} coordinates were given, but the system has {degrees_of_freedom}; give one for each")]
+    CoordinateFeatures {
+        /// Coordinates with features.
+        given: usize,
+        /// Coordinates there are.
+        degrees_of_freedom: usize,
+    },
     /// A number of the model's that makes no sense.
     #[error("{name} is {given}; give a finite number, {expected}")]
     Setting {

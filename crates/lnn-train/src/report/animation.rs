@@ -107,7 +107,7 @@ pub(crate) fn animation(input: &ReportInput<'_>) -> Option<Animation> {
     Some(Animation {
         lengths,
         masses,
-        energy_unit: input.system.energy_unit.clone(),
+        energy_unit: input.system.energy_reference.unit.clone(),
         times: rollouts.times.iter().copied().map(round).collect(),
         actors,
         rollouts: animated,
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(tracks[1].angles[0].len(), 6);
         assert_eq!(tracks[1].error.len(), 6);
         // The fixture's LNN gains 1e-4 J a second.
-        let percent = 100.0 * 1e-4 * rollouts.times[5] / system.energy_reference;
+        let percent = 100.0 * 1e-4 * rollouts.times[5] / system.energy_reference.value;
         assert!((tracks[1].error[5] - percent).abs() < 1e-6, "{:?}", tracks[1].error);
         assert_eq!(tracks[1].failure.as_deref(), Some("the mass matrix is singular"));
         for (frame, angle) in tracks[0].angles[1].iter().enumerate() {

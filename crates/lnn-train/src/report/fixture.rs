@@ -2,15 +2,28 @@
 //! less well.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use super::input::{ReportInput, SystemDescription};
+use crate::config::ModelKind;
 use crate::record::{
-    Distribution, MassMatrixSpectrum, MetricsLine, ModelSummary, PublishedFigures, Rollouts, Summary, Trajectory,
+    Distribution, EnergyReference, MassMatrixSpectrum, MetricsLine, ModelSummary, PublishedFigures, Rollouts, Summary,
+    Trajectory,
 };
 
 pub(crate) fn system() -> SystemDescription {
-    SystemDescription::double_pendulum([1.0, 1.0], [1.0, 1.0], 29.4)
+    SystemDescription::double_pendulum([1.0, 1.0], [1.0, 1.0], energy_reference())
 }
+
+fn energy_reference() -> EnergyReference {
+    EnergyReference { value: 29.4, unit: "J".to_owned(), meaning: "the largest potential energy".to_owned() }
+}
+
+/// The kinds of the two models.
+static KINDS: LazyLock<BTreeMap<String, ModelKind>> = LazyLock::new(|| {
+    let baseline = ModelKind::Baseline { output_scale: 10.0 };
+    BTreeMap::from([("lnn".to_owned(), ModelKind::default()), ("baseline".to_owned(), baseline)])
+});
 
 pub(crate) fn input<'a>(
     summary: &'a Summary,
@@ -23,6 +36,7 @@ pub(crate) fn input<'a>(
         metrics,
         rollouts,
         system,
+        kinds: &KINDS,
         config_ron: "(\n    seed: 0,\n)",
         command: "cargo xtask experiment dblpend --preset fast --seed 0",
     }
@@ -41,8 +55,10 @@ pub(crate) fn summary() -> Summary {
         samples: 5_120_000,
         held_out: 20_000,
         acceleration_l1,
+        acceleration_relative: 1e-3 * acceleration_l1,
         energy_error_percent: energy(mean),
         energy_error_max_frame_percent: energy(4.0 * mean),
+        velocity_error_max: energy(0.1 * mean),
         skipped_steps: 0,
     };
     let paper =
@@ -54,6 +70,7 @@ pub(crate) fn summary() -> Summary {
         backend: "cpu".to_owned(),
         device: "a processor".to_owned(),
         threads: 2,
+        energy_reference: energy_reference(),
         wall_seconds: 141.0,
         models: BTreeMap::from([("lnn".to_owned(), model(0.064, 0.0129)), ("baseline".to_owned(), model(0.071, 2.3))]),
         paper: BTreeMap::from([("lnn".to_owned(), paper(0.073, 0.4)), ("baseline".to_owned(), paper(0.074, 8.0))]),
@@ -111,6 +128,8 @@ pub(crate) fn rollouts() -> Rollouts {
         |drift: f64| -> Vec<Trajectory> { (1..=5).map(|k| swing(0.3 * f64::from(k), drift * f64::from(k))).collect() };
     Rollouts {
         dof: 2,
+        conditional_names: Vec::new(),
+        conditionals: Vec::new(),
         truth: family(0.0),
         models: BTreeMap::from([("lnn".to_owned(), family(1e-4)), ("baseline".to_owned(), family(0.03))]),
         times,

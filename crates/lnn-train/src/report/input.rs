@@ -1,6 +1,11 @@
 //! What the report is made from: the run's records and a description of the system in words.
 
-use crate::record::{MetricsLine, Rollouts, Summary};
+use std::collections::BTreeMap;
+
+use lnn_physics::System;
+
+use crate::config::ModelKind;
+use crate::record::{EnergyReference, MetricsLine, Rollouts, Summary};
 
 /// Everything that one report shows; it borrows what the run has already collected.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +18,8 @@ pub struct ReportInput<'a> {
     pub rollouts: &'a Rollouts,
     /// The physical system in words, units and geometry.
     pub system: &'a SystemDescription,
+    /// What each model's networks stand for, by the model's name.
+    pub kinds: &'a BTreeMap<String, ModelKind>,
     /// The run's full configuration, as in `config.ron`.
     pub config_ron: &'a str,
     /// The command line that repeats the run.
@@ -30,12 +37,10 @@ pub struct SystemDescription {
     pub coordinates: Vec<Coordinate>,
     /// Unit of the acceleration error summed over coordinates, for example `rad/s²`.
     pub acceleration_unit: String,
-    /// Unit of energy, for example `J`.
-    pub energy_unit: String,
-    /// The energy that is 100 % in every energy error, in `energy_unit`; must be positive.
-    pub energy_reference: f64,
-    /// What that energy is, in words, for example `the largest potential energy`.
-    pub energy_reference_meaning: String,
+    /// Unit of time, for example `s`.
+    pub time_unit: String,
+    /// The energy that is 100 % in every energy error; its value must be positive.
+    pub energy_reference: EnergyReference,
     /// How to draw the state as a double pendulum; without it the report has no animation.
     pub pendulum: Option<PendulumGeometry>,
 }
@@ -61,12 +66,18 @@ pub struct PendulumGeometry {
 }
 
 impl SystemDescription {
+    /// Unit of the velocities: the unit they have in common, or all of them.
+    #[must_use]
+    pub fn velocity_unit(&self) -> String {
+        let units = self.coordinates.iter().map(|coordinate| coordinate.unit.as_str());
+        rates(units, &self.time_unit, "")
+    }
+
     /// Describes the planar double pendulum with bob masses in kilograms and link lengths in metres.
     ///
-    /// `energy_reference` in joules is 100 % in every energy error: its largest potential energy, as
-    /// `System::reference_energy` states it.
+    /// `energy_reference` is 100 % in every energy error.
     #[must_use]
-    pub fn double_pendulum(masses: [f64; 2], lengths: [f64; 2], energy_reference: f64) -> Self {
+    pub fn double_pendulum(masses: [f64; 2], lengths: [f64; 2], energy_reference: EnergyReference) -> Self {
         let angle = |symbol: &str| Coordinate { symbol: symbol.to_owned(), unit: "rad".to_owned(), angle: true };
         Self {
             title: "Double pendulum".to_owned(),
@@ -76,10 +87,58 @@ impl SystemDescription {
                 .to_owned(),
             coordinates: vec![angle("θ₁"), angle("θ₂")],
             acceleration_unit: "rad/s²".to_owned(),
-            energy_unit: "J".to_owned(),
+            time_unit: "s".to_owned(),
             energy_reference,
-            energy_reference_meaning: "the largest potential energy".to_owned(),
             pendulum: Some(PendulumGeometry { lengths, masses }),
         }
     }
+
+    /// Describes any system by its own coordinates and units; `summary` says in one line what it is.
+    #[must_use]
+    pub fn of(system: &dyn System, summary: &str, energy_reference: EnergyReference) -> Self {
+        let coordinates: Vec<Coordinate> = system
+            .coordinates()
+            .iter()
+            .map(|coordinate| Coordinate {
+                symbol: coordinate.symbol.to_owned(),
+                unit: coordinate.unit.to_owned(),
+                angle: coordinate.is_angle,
+            })
+            .collect();
+        let listed: Vec<String> = coordinates.iter().map(|one| format!("{} ({})", one.symbol, one.unit)).collect();
+        let inputs: Vec<_> = system.conditionals().iter().map(|one| format!("{} ({})", one.symbol, one.unit)).collect();
+        let conditionals = if inputs.is_empty() {
+            String::new()
+        } else {
+            format!(", and from {}, which stays the same along a motion,", inputs.join(", "))
+        };
+        let (first, rest) = summary.split_at(summary.chars().next().map_or(0, char::len_utf8));
+        Self {
+            title: system.name().to_owned(),
+            description: format!(
+                "{}{rest}. From the coordinates {} and their velocities{conditionals} a model must predict the \
+                 accelerations.",
+                first.to_uppercase(),
+                listed.join(", "),
+            ),
+            acceleration_unit: rates(coordinates.iter().map(|one| one.unit.as_str()), system.time_unit(), "²"),
+            coordinates,
+            time_unit: system.time_unit().to_owned(),
+            energy_reference,
+            pendulum: None,
+        }
+    }
+}
+
+/// `unit/timeᵖ` for each different unit, joined by a plus sign, since errors are summed over coordinates.
+fn rates<'a>(units: impl Iterator<Item = &'a str>, time: &str, power: &str) -> String {
+    let time = if time.contains('/') { format!("({time})") } else { time.to_owned() };
+    let mut rates: Vec<String> = Vec::new();
+    for unit in units {
+        let rate = format!("{unit}/{time}{power}");
+        if !rates.contains(&rate) {
+            rates.push(rate);
+        }
+    }
+    rates.join(" + ")
 }

@@ -18,7 +18,7 @@ pub(crate) fn energy_error_percent(model: &Trajectory, truth: &Trajectory, syste
         .energies
         .iter()
         .zip(&truth.energies)
-        .map(|(model, truth)| 100.0 * (model - truth).abs() / system.energy_reference)
+        .map(|(model, truth)| 100.0 * (model - truth).abs() / system.energy_reference.value)
         .collect()
 }
 
@@ -192,7 +192,7 @@ mod tests {
             energies: vec![energy],
             failure: None,
         };
-        let (model, truth) = (one(TAU - 0.1, 1.0), one(0.2, 1.0 + system.energy_reference));
+        let (model, truth) = (one(TAU - 0.1, 1.0), one(0.2, 1.0 + system.energy_reference.value));
         let error = coordinate_error(&model, &truth, &system)[0];
         assert!((error - 0.3).abs() < 4.0 * TAU * f64::EPSILON);
         let percent = energy_error_percent(&model, &truth, &system)[0];

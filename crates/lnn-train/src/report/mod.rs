@@ -20,6 +20,7 @@ mod figures;
 #[cfg(test)]
 mod fixture;
 mod input;
+mod kinds;
 mod measure;
 mod number;
 mod page;
@@ -137,7 +138,7 @@ fn check(input: &ReportInput<'_>) -> Result<(), ReportError> {
     let expect = |holds: bool, what: &str, given: String, expected: String| {
         if holds { Ok(()) } else { Err(ReportError::Inconsistent { what: what.to_owned(), given, expected }) }
     };
-    let reference = system.energy_reference;
+    let reference = system.energy_reference.value;
     expect(
         reference.is_finite() && reference > 0.0,
         "the reference energy",
@@ -242,7 +243,7 @@ mod tests {
             error.to_string()
         };
         assert!(refused(&|rollouts, _| rollouts.dof = 3).contains("degrees of freedom is 3"));
-        assert!(refused(&|_, system| system.energy_reference = 0.0).contains("reference energy"));
+        assert!(refused(&|_, system| system.energy_reference.value = 0.0).contains("reference energy"));
         assert!(refused(&|rollouts, _| rollouts.truth.truncate(2)).contains("rollouts of"));
         assert!(refused(&|rollouts, _| rollouts.truth[0].states.truncate(5)).contains("states"));
         assert!(

@@ -5,10 +5,13 @@ use askama::Template;
 use super::animation::{Animation, animation};
 use super::draw::{DrawError, NARROW, WIDE, svg};
 use super::figure::Figure;
+use super::figures::amount;
 use super::input::ReportInput;
+use super::kinds::{KindView, kinds};
 use super::number::{duration, grouped, significant};
 use super::palette::model_styles;
 use super::table::{machine, trim};
+use crate::record::{ModelSummary, PublishedFigures};
 
 /// Why the page could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +37,7 @@ pub enum PageError {
 struct Page<'a> {
     title: &'a str,
     description: &'a str,
+    kinds: Vec<KindView>,
     machine: String,
     preset: &'a str,
     seed: u64,
@@ -106,6 +110,7 @@ pub(crate) fn html(input: &ReportInput<'_>, figures: &[Figure]) -> Result<String
     let page = Page {
         title: &system.title,
         description: &system.description,
+        kinds: kinds(input),
         machine: machine(summary),
         preset: &summary.preset,
         seed: summary.seed,
@@ -195,61 +200,64 @@ fn columns(input: &ReportInput<'_>) -> Vec<Column> {
     columns
 }
 
+/// A row of the result table: its name, unit, the cell of a model, and that of the paper's model.
+type Quantity<'a> = (&'static str, &'a str, fn(&ModelSummary) -> String, fn(&PublishedFigures) -> String);
+
 fn rows(input: &ReportInput<'_>) -> Vec<Row> {
     let (summary, system) = (input.summary, input.system);
-    let mut rows: Vec<Row> = [
-        ("Acceleration L1, mean", system.acceleration_unit.as_str()),
-        ("Energy error at the last frame, mean", "%"),
-        ("— median", "%"),
-        ("— 90th percentile", "%"),
-        ("— largest", "%"),
-        ("Energy error, worst frame of each rollout: median", "%"),
-        ("— largest", "%"),
-        ("Rollouts that failed", ""),
-        ("Trained parameters", ""),
-        ("Optimiser steps", ""),
-        ("— skipped, not finite", ""),
-        ("Training states", ""),
-        ("Training time", ""),
-    ]
-    .into_iter()
-    .map(|(name, unit)| Row { name, unit: unit.to_owned(), cells: Vec::new() })
-    .collect();
-    for model in model_styles(summary, input.rollouts) {
-        let Some(result) = summary.models.get(&model.name) else {
-            continue;
-        };
-        let last = &result.energy_error_percent;
-        let worst = &result.energy_error_max_frame_percent;
-        let mut column = vec![
-            significant(result.acceleration_l1, 3),
-            significant(last.mean, 3),
-            significant(last.median, 3),
-            significant(last.p90, 3),
-            significant(last.max, 3),
-            significant(worst.median, 3),
-            significant(worst.max, 3),
-            last.failed.to_string(),
-            grouped(result.parameters as u64),
-            grouped(result.steps),
-            grouped(result.skipped_steps),
-            grouped(result.samples),
-            duration(result.train_seconds),
-        ];
-        let mut take = |column: &mut Vec<String>| {
-            for (row, cell) in rows.iter_mut().zip(column.drain(..)) {
-                row.cells.push(cell);
-            }
-        };
-        take(&mut column);
-        if let Some(paper) = summary.paper.get(&model.name) {
-            let mut published = vec![String::new(); 13];
-            published[0] = trim(&significant(paper.acceleration_l1, 3)).to_owned();
-            published[1] = trim(&significant(paper.energy_error_percent, 3)).to_owned();
-            take(&mut published);
-        }
-    }
-    rows
+    let velocity_unit = system.velocity_unit();
+    let none = |_: &PublishedFigures| String::new();
+    let quantities: Vec<Quantity<'_>> = vec![
+        (
+            "Acceleration L1, mean",
+            &system.acceleration_unit,
+            |model| significant(model.acceleration_l1, 3),
+            |paper| trim(&significant(paper.acceleration_l1, 3)).to_owned(),
+        ),
+        ("— relative to the mean acceleration", "", |model| significant(model.acceleration_relative, 3), none),
+        (
+            "Energy error at the last frame, mean",
+            "%",
+            |model| significant(model.energy_error_percent.mean, 3),
+            |paper| trim(&significant(paper.energy_error_percent, 3)).to_owned(),
+        ),
+        ("— median", "%", |model| significant(model.energy_error_percent.median, 3), none),
+        ("— 90th percentile", "%", |model| significant(model.energy_error_percent.p90, 3), none),
+        ("— largest", "%", |model| significant(model.energy_error_percent.max, 3), none),
+        (
+            "Energy error, worst frame of each rollout: median",
+            "%",
+            |model| significant(model.energy_error_max_frame_percent.median, 3),
+            none,
+        ),
+        ("— largest", "%", |model| significant(model.energy_error_max_frame_percent.max, 3), none),
+        (
+            "Velocity error, worst frame of each rollout: median",
+            &velocity_unit,
+            |model| significant(model.velocity_error_max.median, 3),
+            none,
+        ),
+        ("— 90th percentile", &velocity_unit, |model| significant(model.velocity_error_max.p90, 3), none),
+        ("Rollouts that failed", "", |model| model.energy_error_percent.failed.to_string(), none),
+        ("Trained parameters", "", |model| grouped(model.parameters as u64), none),
+        ("Optimiser steps", "", |model| grouped(model.steps), none),
+        ("— skipped, not finite", "", |model| grouped(model.skipped_steps), none),
+        ("Training states", "", |model| grouped(model.samples), none),
+        ("Training time", "", |model| duration(model.train_seconds), none),
+    ];
+    let styles = model_styles(summary, input.rollouts);
+    let cells = |cell: fn(&ModelSummary) -> String, published: fn(&PublishedFigures) -> String| {
+        let columns = styles.iter().filter_map(|style| Some((summary.models.get(&style.name)?, style)));
+        columns
+            .flat_map(|(model, style)| {
+                [Some(cell(model)), summary.paper.get(&style.name).map(published)].into_iter().flatten()
+            })
+            .collect()
+    };
+    quantities
+        .into_iter()
+        .map(|(name, unit, cell, published)| Row { name, unit: unit.to_owned(), cells: cells(cell, published) })
+        .collect()
 }
 
 fn table_note(input: &ReportInput<'_>) -> String {
@@ -266,12 +274,12 @@ fn table_note(input: &ReportInput<'_>) -> String {
     note.push_str(&format!(
         " Energy error is the difference between the true system's energy at the model's state and that \
          of the true motion, in percent of {} {}, {}",
-        significant(system.energy_reference, 3),
-        system.energy_unit,
-        system.energy_reference_meaning,
+        significant(system.energy_reference.value, 3),
+        system.energy_reference.unit,
+        system.energy_reference.meaning,
     ));
     if let (Some(last), false) = (rollouts.times.last(), rollouts.truth.is_empty()) {
-        note.push_str(&format!(", over {} rollouts of {last:.0} s", rollouts.truth.len()));
+        note.push_str(&format!(", over {} rollouts of {} {}", rollouts.truth.len(), amount(*last), system.time_unit));
     }
     note.push('.');
     note
@@ -331,7 +339,7 @@ mod tests {
     fn text_from_the_run_is_escaped() {
         let (mut summary, rollouts, metrics, mut system) = fixture::run();
         system.title = "<b>bold</b>".to_owned();
-        system.energy_unit = "</script>".to_owned();
+        system.energy_reference.unit = "</script>".to_owned();
         summary.device = "A & B <i>".to_owned();
         let mut input = fixture::input(&summary, &metrics, &rollouts, &system);
         input.config_ron = "</pre><script>alert(1)</script>";

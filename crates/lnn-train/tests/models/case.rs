@@ -59,7 +59,7 @@ impl Case {
         seed: u64,
     ) -> Self {
         let position_scale = if angles == AngleFeatures::SinCos { 1.0 } else { 2.0 };
-        let features = FeaturesConfig { angles, position_scale, velocity_scale: 1.5 };
+        let features = FeaturesConfig { angles, position_scale, velocity_scale: 1.5, ..FeaturesConfig::default() };
         let shape = MlpShape::new(&kind.dimensions(&features, hidden, d, c), activation).expect("sizes above 0");
         let model = Model::new(kind, &features, shape, d, c).expect("a model that fits");
         let mut numbers = Numbers::new(seed);

@@ -45,7 +45,16 @@ fn unknown_names_come_back_with_the_nearest_valid_one() {
     for (line, words) in [
         ("experiment dblpendulm", "there is no experiment named `dblpendulm`; did you mean `dblpend`?"),
         ("experiment dblpendulm --config small.ron", "did you mean `dblpend`?"),
-        ("experiment wave", "there is no experiment named `wave`; valid names: `dblpend`"),
+        ("experiment wave", "there is no experiment named `wave`; valid names: `dblpend`, `relativistic`"),
+        ("experiment keppler", "did you mean `kepler`?"),
+        ("experiment kepler --preset best", "there is no preset named `best`; valid names: `fast`, `models`"),
+        ("experiment kepler --system m3=1", "system.parameters.m3 is 1; expected no such field"),
+        ("experiment kepler --system m1=-1", "system.parameters.m1 is -1; expected a positive finite number"),
+        ("experiment kepler --system m1=1,m1=2", "the parameter `m1` of the system is given twice"),
+        ("experiment kepler --links 2", "the system of `kepler` has no links; leave --links out"),
+        ("experiment pendulum --links 0", "system.parameters.links is 0; expected a whole number from 1 to 6"),
+        ("experiment pendulum --links 7", "system.parameters.links is 7; expected a whole number from 1 to 6"),
+        ("experiment pendulum --links 2 --system m3=1", "system.parameters.m3 is 1; expected no such field here"),
         ("experiment dblpend --preset fats", "there is no preset named `fats`; did you mean `fast`?"),
         ("experiment dblpend --models lnn,baselin", "there is no model named `baselin`; did you mean `baseline`?"),
         ("experiment dblpend --models LNN", "did you mean `lnn`?"),
@@ -60,7 +69,7 @@ fn unknown_names_come_back_with_the_nearest_valid_one() {
         ("log_every:", "log-every:", "line "),
         ("softplus", "softpuls", "there is no choice `softpuls`"),
         ("SinCos", "Sincos", "did you mean `SinCos`?"),
-        ("DoublePendulum(", "DublePendulum(", "did you mean `DoublePendulum`?"),
+        ("name: \"dblpend\",", "nam: \"dblpend\",", "did you mean `name`?"),
         ("WarmupCosine(", "WarmCosine(", "did you mean `WarmupCosine`?"),
     ] {
         let message = refused(&spoilt(from, to), BAD);
@@ -93,9 +102,10 @@ fn values_that_make_no_sense_are_refused_under_their_names() {
     for (from, to, words) in [
         ("hidden: [16, 16]", "hidden: [16, 0]", "hidden[1] is 0; expected a width from 1"),
         ("hidden: [16, 16]", "hidden: []", "hidden is a list of 0 layers"),
-        ("m1: 1.0", "m1: -1.0", "system.m1 is -1; expected a finite number above 0"),
-        ("m2: 1.0", "m2: NaN", "system.m2 is NaN; expected a finite number above 0"),
-        ("g: 9.8", "g: inf", "system.g is inf; expected a finite number above 0"),
+        ("\"m1\": 1.0", "\"m1\": -1.0", "system.parameters.m1 is -1; expected a positive finite number"),
+        ("\"m2\": 1.0", "\"m2\": NaN", "system.parameters.m2 is NaN; expected a positive finite number"),
+        ("\"g\": 9.8", "\"g\": inf", "system.parameters.g is inf; expected a finite number"),
+        ("name: \"dblpend\",", "name: \"dblpent\",", "did you mean `dblpend`?"),
         ("t_end: 1.0", "t_end: 0.0", "evaluation.t_end is 0; expected a finite number above 0"),
         ("t_end: 1.0", "t_end: -5.0", "evaluation.t_end is -5; expected a finite number above 0"),
         ("t_end: 1.0", "t_end: NaN", "evaluation.t_end is NaN"),
@@ -114,12 +124,12 @@ fn values_that_make_no_sense_are_refused_under_their_names() {
 /// Accelerations beyond a number format, by a gravity of the wrong unit.
 #[test]
 fn data_that_are_not_finite_are_refused_with_the_state_they_belong_to() {
-    let message = refused(&spoilt("g: 9.8", "g: 1.79e308"), BAD);
+    let message = refused(&spoilt("\"g\": 9.8", "\"g\": 1.79e308"), BAD);
     assert!(message.contains("the training data are unusable: at q = [") && message.contains("inf"), "{message}");
     assert!(message.contains("finite in f64") && message.contains("check the system's parameters"), "{message}");
 
     // Large enough for single precision only: found when the training draws it, and no step is made.
-    let workplace = spoilt("g: 9.8", "g: 1e39");
+    let workplace = spoilt("\"g\": 9.8", "\"g\": 1e39");
     let ended = workplace.run(BAD);
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains("training of `lnn` cannot go on after step 0"), "{}", ended.stderr);
@@ -212,6 +222,9 @@ fn wrong_usage_ends_with_code_2_and_names_the_help() {
         ("experiment", "<NAME>"),
         ("experimnt dblpend", "'experiment'"),
         ("experiment dblpend --threads 0", "0 is not in 1.."),
+        ("experiment kepler --system m1", "`m1` is no parameter; expected NAME=VALUE"),
+        ("experiment kepler --system m1=heavy", "expected NAME=VALUE with a number"),
+        ("experiment pendulum --links 2 --config small.ron", "cannot be used with"),
         ("experiment dblpend --threads two", "'two'"),
         ("experiment dblpend --seed -1", "-1"),
         ("experiment dblpend --seeds 1", "'--seed"),

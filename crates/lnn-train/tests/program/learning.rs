@@ -18,7 +18,7 @@ use lnn_train::store::{Parameters, load_model, read_metrics};
 use crate::small_run::{Workplace, config, recipe};
 
 /// Runs a configuration to its end in the folder.
-fn finish(config: ExperimentConfig, folder: &Path) -> Summary {
+pub(crate) fn finish(config: ExperimentConfig, folder: &Path) -> Summary {
     let options = RunOptions {
         config: config.validate().expect("usable"),
         folder: folder.to_owned(),

@@ -7,3 +7,4 @@ mod interruption;
 mod learning;
 mod reproducibility;
 mod small_run;
+mod systems;

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use lnn_train::config::presets::{BASELINE, LNN};
-use lnn_train::config::{EvaluationConfig, ExperimentConfig, IntegratorConfig, ModelConfig, ModelKind, TrainingConfig};
+use lnn_train::config::{
+    EvaluationConfig, ExperimentConfig, IntegratorConfig, ModelConfig, ModelKind, SamplingConfig, TrainingConfig,
+};
 use lnn_train::loss::Loss;
 use lnn_train::optimiser::{ClippingConfig, Schedule, SoapSettings};
 use serde_json::Value;
@@ -37,6 +39,8 @@ pub(crate) fn config(steps: u64) -> ExperimentConfig {
     let baseline = ModelConfig { kind: ModelKind::Baseline { output_scale: 10.0 }, ..lnn.clone() };
     ExperimentConfig {
         preset: "small".to_owned(),
+        // The ranges that the system has of its own, written out.
+        sampling: Some(SamplingConfig::default()),
         models: BTreeMap::from([(LNN.to_owned(), lnn), (BASELINE.to_owned(), baseline)]),
         evaluation: EvaluationConfig {
             held_out: 300,

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::presets;
 use crate::config::{
-    AngleFeatures, EvaluationConfig, FeaturesConfig, Initialisation, IntegratorConfig, Interval, ModelConfig,
-    ModelKind, Precision, SamplingConfig, SamplingTail, SystemConfig, TrainingConfig,
+    AngleFeatures, CoordinateFeatures, EvaluationConfig, FeaturesConfig, Initialisation, IntegratorConfig, Interval,
+    ModelConfig, ModelKind, Precision, SamplingConfig, SamplingTail, SystemConfig, TrainingConfig,
 };
 use crate::optimiser::ClippingConfig;
 
@@ -162,7 +162,20 @@ fn any_model() -> impl Strategy<Value = ModelConfig> {
             hidden,
             activation,
             initialisation,
-            features: FeaturesConfig { angles: features.0, position_scale: features.1, velocity_scale: features.2 },
+            features: FeaturesConfig {
+                angles: features.0,
+                position_scale: features.1,
+                velocity_scale: features.2,
+                conditional_scale: features.1,
+                coordinates: vec![
+                    CoordinateFeatures {
+                        angles: features.0,
+                        position_scale: features.2,
+                        velocity_scale: features.1,
+                    };
+                    usize::from(double)
+                ],
+            },
             precision: if double { Precision::F64 } else { Precision::F32 },
             training: TrainingConfig {
                 steps: recipe.1,
@@ -178,31 +191,37 @@ fn any_model() -> impl Strategy<Value = ModelConfig> {
 }
 
 fn any_config() -> impl Strategy<Value = ExperimentConfig> {
-    let evaluation =
-        ([any::<usize>(), any::<usize>()], any_sampling(), [number(), number()], any_integrator(), any_integrator())
-            .prop_map(|(counts, initial_states, times, integrator, reference_integrator)| EvaluationConfig {
-                held_out: counts[0],
-                rollouts: counts[1],
-                initial_states,
-                t_end: times[0],
-                frames_per_second: times[1],
-                integrator,
-                reference_integrator,
-            });
-    let system = [number(), number(), number(), number(), number()]
-        .prop_map(|[m1, m2, l1, l2, g]| SystemConfig::DoublePendulum { m1, m2, l1, l2, g });
+    let evaluation = (
+        [any::<usize>(), any::<usize>()],
+        prop::option::of(any_sampling()),
+        [number(), number()],
+        any_integrator(),
+        any_integrator(),
+    )
+        .prop_map(|(counts, initial_states, times, integrator, reference_integrator)| EvaluationConfig {
+            held_out: counts[0],
+            rollouts: counts[1],
+            initial_states,
+            t_end: times[0],
+            frames_per_second: times[1],
+            integrator,
+            reference_integrator,
+        });
+    let system = (any::<String>(), prop::collection::btree_map(any::<String>(), number(), 0..4))
+        .prop_map(|(name, parameters)| SystemConfig { name, parameters });
     (
         [any::<String>(), any::<String>()],
         [any::<u64>(), any::<u64>()],
         system,
-        any_sampling(),
+        prop::option::of(any_sampling()),
         prop::collection::btree_map(any::<String>(), any_model(), 0..3),
         evaluation,
         number(),
     )
         .prop_map(|(names, counts, system, sampling, models, evaluation, seconds)| {
             let [experiment, preset] = names;
-            let tail = SamplingTail { share: seconds, from_step: counts[0], velocity: sampling.velocity };
+            let tail =
+                SamplingTail { share: seconds, from_step: counts[0], velocity: Interval { low: seconds, high: 1.0 } };
             let tail = counts[1].is_multiple_of(2).then_some(tail);
             ExperimentConfig {
                 experiment,

@@ -1,5 +1,7 @@
 //! Each bad value, found under its own name.
 
+use super::super::model::{AngleFeatures, CoordinateFeatures};
+use super::super::system::{Interval, SamplingConfig};
 use super::*;
 use crate::config::presets::{self, BASELINE, LNN};
 use crate::optimiser::{ClippingConfig, Schedule, SoapSettings};
@@ -28,19 +30,34 @@ fn the_preset_itself_has_no_problem() {
 fn each_bad_value_is_found_under_its_own_name() {
     type Spoil = fn(&mut ExperimentConfig);
     const WIDE: Interval = Interval { low: -1.0, high: 1.0 };
-    let cases: [(&str, Spoil); 35] = [
+    const CIRCULAR: CoordinateFeatures =
+        CoordinateFeatures { angles: AngleFeatures::SinCos, position_scale: 1.0, velocity_scale: 5.0 };
+    let cases: [(&str, Spoil); 42] = [
         ("experiment", |c| c.experiment = "wave-equation".into()),
         ("preset", |c| c.preset = "../elsewhere".into()),
-        ("system.m1", |c| set_system(c, -1.0, 9.8)),
-        ("system.m1", |c| set_system(c, f64::NAN, 9.8)),
-        ("system.g", |c| set_system(c, 1.0, f64::INFINITY)),
+        ("system.parameters.m1", |c| set_system(c, "m1", -1.0)),
+        ("system.parameters.m1", |c| set_system(c, "m1", f64::NAN)),
+        ("system.parameters.g", |c| set_system(c, "g", f64::INFINITY)),
+        ("system.parameters.mass", |c| set_system(c, "mass", 1.0)),
+        ("system.name", |c| c.system.name = "dblpendulum".into()),
+        ("system.name", |c| c.system = SystemConfig::new("kepler")),
         ("sampling_tail.share", |c| c.sampling_tail = Some(SamplingTail { share: 1.0, from_step: 0, velocity: WIDE })),
         ("sampling_tail.velocity", |c| {
             c.sampling_tail =
                 Some(SamplingTail { share: 0.1, from_step: 0, velocity: Interval { low: 1.0, high: f64::NAN } });
         }),
-        ("sampling.velocity", |c| c.sampling.velocity = Interval { low: 1.0, high: 1.0 }),
-        ("sampling.position", |c| c.sampling.position.high = f64::NAN),
+        ("sampling.velocity", |c| {
+            c.sampling =
+                Some(SamplingConfig { velocity: Interval { low: 1.0, high: 1.0 }, ..SamplingConfig::default() });
+        }),
+        ("sampling.position", |c| {
+            let position = Interval { low: 0.0, high: f64::NAN };
+            c.sampling = Some(SamplingConfig { position, ..SamplingConfig::default() });
+        }),
+        ("evaluation.initial_states.velocity", |c| {
+            let velocity = Interval { low: 1.0, high: 0.0 };
+            c.evaluation.initial_states = Some(SamplingConfig { velocity, ..SamplingConfig::default() });
+        }),
         ("models", |c| c.models.clear()),
         ("a name in models", |c| {
             let model = c.models[LNN].clone();
@@ -69,6 +86,11 @@ fn each_bad_value_is_found_under_its_own_name() {
         }),
         ("models.lnn.features.velocity_scale", |c| {
             lnn(c).features.velocity_scale = 0.0;
+        }),
+        ("models.lnn.features.conditional_scale", |c| lnn(c).features.conditional_scale = -1.0),
+        ("models.lnn.features.coordinates", |c| lnn(c).features.coordinates = vec![CIRCULAR; 3]),
+        ("models.lnn.features.coordinates[1].velocity_scale", |c| {
+            lnn(c).features.coordinates = vec![CIRCULAR, CoordinateFeatures { velocity_scale: 0.0, ..CIRCULAR }];
         }),
         ("models.lnn.training.schedule.total_steps", |c| {
             lnn(c).training.steps = 10;
@@ -147,15 +169,35 @@ fn sizes_that_no_machine_could_serve_are_found_under_their_names() {
     assert_eq!(fields(fits), [""; 0]);
 }
 
+/// A file that names its system only is run, kept and repeated with all parameters written down.
 #[test]
-fn the_degrees_of_freedom_are_those_of_the_system() {
-    let config = SystemConfig::default();
-    let system = crate::experiment::build_system(&config).expect("usable");
-    assert_eq!(config.degrees_of_freedom(), system.degrees_of_freedom());
+fn parameters_left_out_are_written_down() {
+    let config = ExperimentConfig { system: SystemConfig::new("dblpend").with("g", 3.7), ..presets::fast() };
+    let validated = config.validate().expect("usable");
+    assert_eq!(validated.system, SystemConfig::default().with("g", 3.7));
+    assert_eq!(validated.run_name(), "fast-g3.7-0");
 }
 
-fn set_system(config: &mut ExperimentConfig, m1: f64, g: f64) {
-    config.system = SystemConfig::DoublePendulum { m1, m2: 1.0, l1: 1.0, l2: 1.0, g };
+#[test]
+fn an_unknown_system_comes_back_with_the_nearest_one_and_a_parameter_with_those_there_are() {
+    let message = |spoil: &dyn Fn(&mut ExperimentConfig)| {
+        let mut config = presets::fast();
+        spoil(&mut config);
+        config.validate().expect_err("refused")[0].to_string()
+    };
+    let unknown = message(&|c| c.system.name = "dblpendulm".into());
+    assert!(
+        unknown.contains("system.name is \"dblpendulm\"") && unknown.contains("did you mean `dblpend`?"),
+        "{unknown}"
+    );
+    let unknown = message(&|c| set_system(c, "m3", 2.0));
+    assert!(unknown.contains("system.parameters.m3 is 2") && unknown.contains("valid names: `m1`, `m2`"), "{unknown}");
+    let other = message(&|c| c.system = SystemConfig::new("sphere"));
+    assert!(other.contains("system.name is \"sphere\"; expected \"dblpend\""), "{other}");
+}
+
+fn set_system(config: &mut ExperimentConfig, parameter: &str, value: f64) {
+    config.system.parameters.insert(parameter.to_owned(), value);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::super::figure::{Figure, Mark, Panel};
 use super::super::input::ReportInput;
 use super::super::measure::{Representative, continuous_coordinate, coordinate_error};
 use super::super::palette::{Colour, ModelStyle, TRUTH};
-use super::{MODEL_WIDTH, TRUTH_WIDTH, line_key, truth_key};
+use super::{MODEL_WIDTH, TRUTH_WIDTH, amount, line_key, truth_key};
 use crate::record::Trajectory;
 
 /// Intervals between frames of which the coordinates themselves are shown at least.
@@ -66,12 +66,16 @@ pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle], chosen: &Re
         marks.extend(
             followers.iter().rev().map(|(model, trajectory)| line(series(trajectory), model.colour, MODEL_WIDTH)),
         );
-        let extent = if window < last { format!(", the first {window:.0} s of {last:.0} s") } else { String::new() };
+        let extent = if window < last {
+            format!(", the first {} {unit} of {} {unit}", amount(window), amount(last), unit = system.time_unit)
+        } else {
+            String::new()
+        };
         panels.push(Panel {
             title: format!("{} ({}){extent}", coordinate.symbol, coordinate.unit),
             x: Axis::linear_range(start, window, 5),
             y,
-            x_label: "time (s)".to_owned(),
+            x_label: format!("time ({})", system.time_unit),
             height: 125,
             marks,
         });
@@ -88,7 +92,7 @@ pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle], chosen: &Re
         ),
         x: Axis::linear_range(start, last, 5),
         y: Axis::errors(errors.iter().flat_map(|(_, errors)| errors.iter().copied())),
-        x_label: "time (s)".to_owned(),
+        x_label: format!("time ({})", system.time_unit),
         height: 150,
         marks: errors
             .into_iter()

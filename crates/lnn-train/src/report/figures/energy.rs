@@ -18,7 +18,7 @@ pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle], chosen: &Re
     let truth = rollouts.truth.get(chosen.index)?;
     let (start, last) = (*rollouts.times.first()?, *rollouts.times.last()?);
     let initial = *truth.energies.first()?;
-    let reference = system.energy_reference;
+    let reference = system.energy_reference.value;
     let followers: Vec<(&ModelStyle, &Trajectory)> =
         models.iter().filter_map(|model| Some((model, rollouts.models.get(&model.name)?.get(chosen.index)?))).collect();
     let series =
@@ -45,10 +45,10 @@ pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle], chosen: &Re
     let room = 0.06 * (high - low);
     let panels = vec![
         Panel {
-            title: format!("Total energy ({})", system.energy_unit),
+            title: format!("Total energy ({})", system.energy_reference.unit),
             x: x.clone(),
             y: Axis::linear_range(low - room, high + room, 4),
-            x_label: "time (s)".to_owned(),
+            x_label: format!("time ({})", system.time_unit),
             height: 160,
             marks,
         },
@@ -56,12 +56,12 @@ pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle], chosen: &Re
             title: format!(
                 "Energy error (% of {} {}, {})",
                 significant(reference, 3),
-                system.energy_unit,
-                system.energy_reference_meaning
+                system.energy_reference.unit,
+                system.energy_reference.meaning
             ),
             x,
             y: Axis::errors(errors.iter().flat_map(|(_, errors)| errors.iter().copied())),
-            x_label: "time (s)".to_owned(),
+            x_label: format!("time ({})", system.time_unit),
             height: 160,
             marks: errors
                 .into_iter()

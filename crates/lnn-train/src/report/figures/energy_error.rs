@@ -5,6 +5,7 @@ use super::super::figure::{Figure, Key, LegendEntry, Mark, Panel};
 use super::super::input::ReportInput;
 use super::super::measure::{last_frame_errors, worst_frame_errors};
 use super::super::palette::{ModelStyle, REFERENCE, TRUTH};
+use super::amount;
 
 /// Height of one row in pixels.
 const ROW_HEIGHT: u32 = 58;
@@ -72,7 +73,7 @@ pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle]) -> Option<F
     let span = rollouts.times.last().copied().unwrap_or(0.0);
     Some(Figure {
         name: "energy_error",
-        title: format!("Energy error of {count} rollouts over {span:.0} s"),
+        title: format!("Energy error of {count} rollouts over {} {}", amount(span), system.time_unit),
         caption: "Every rollout starts from its own initial state; further left is better, and the axis \
                   is logarithmic. The mean, which the paper reports, follows the few worst rollouts; the \
                   cloud of dots shows what is usual. Rollouts that failed are counted, not averaged."

@@ -9,7 +9,9 @@ mod mass_matrix;
 use super::figure::{Figure, Key, LegendEntry};
 use super::input::ReportInput;
 use super::measure::representative;
+use super::number::significant;
 use super::palette::{ModelStyle, TRUTH, model_styles};
+use super::table::trim;
 use crate::fit::LOGGED_STATES;
 use crate::record::Summary;
 
@@ -38,6 +40,11 @@ fn logged_states(summary: &Summary) -> String {
         Some(held_out) => format!("{} held-out states", held_out.min(LOGGED_STATES)),
         None => "held-out states".to_owned(),
     }
+}
+
+/// A length of time in words.
+pub(super) fn amount(time: f64) -> String {
+    trim(&significant(time, 3)).to_owned()
 }
 
 fn line_key(label: &str, style: &ModelStyle) -> LegendEntry {
@@ -137,6 +144,8 @@ mod tests {
         let one_frame = Rollouts {
             dof: 2,
             times: vec![0.0],
+            conditional_names: Vec::new(),
+            conditionals: Vec::new(),
             truth: vec![fixture::truncated(&rollouts.truth[2], 1)],
             models: [("lnn".to_owned(), vec![fixture::truncated(&rollouts.truth[2], 1)])].into(),
         };
