@@ -21,7 +21,7 @@ use lnn::train::config::{
     SamplingConfig, SystemConfig, TrainingConfig,
 };
 use lnn::train::experiment::{build_model, build_system, build_training};
-use lnn::train::loss::Loss;
+use lnn::train::loss::{Loss, LossWeight};
 use lnn::train::model::{Model, Rates, RatesMut, States};
 use lnn::train::optimiser::{AdamSettings, ClippingConfig, Schedule};
 use lnn::train::rollout::Rk4Rollout;
@@ -309,6 +309,7 @@ fn configuration(size: &Size, recipe: &Recipe) -> ExperimentConfig {
             steps: (recipe.warm_up + size.timings.repeat) as u64,
             batch: size.batch,
             loss: Loss::L1,
+            weight: LossWeight::Uniform,
             l2_penalty: 0.0,
             optimiser: AdamSettings { beta1, beta2, epsilon, weight_decay: 0.0 }.into(),
             schedule: Schedule::Constant { rate: recipe.learning_rate },

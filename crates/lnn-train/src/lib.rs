@@ -19,4 +19,4 @@ pub mod segment;
 pub mod store;
 mod target;
 
-pub use target::NonFiniteTarget;
+pub use target::{DataError, NonFiniteTarget};

@@ -64,6 +64,16 @@ pub struct ModelSummary {
     /// The same in units of the mean of Σⱼ |q̈*ⱼ|.
     #[serde(with = "null_if_not_finite")]
     pub acceleration_relative: f64,
+    /// `acceleration_l1` as the mean by the weights of the training; absent where no model has weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weighted_acceleration_l1: Option<f64>,
+    /// Mean over held-out states of the errors of both rates, Σⱼ |dqⱼ/dt − q̇ⱼ| + |q̈ⱼ − q̈*ⱼ|; absent for models of
+    /// second order, whose dq/dt is q̇ itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vector_field_l1: Option<f64>,
+    /// The same as the mean by the weights of the training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weighted_vector_field_l1: Option<f64>,
     /// Energy error at the last frame, in percent of the run's reference energy.
     pub energy_error_percent: Distribution,
     /// Largest energy error over all frames of each rollout, in percent.
@@ -94,14 +104,19 @@ pub struct Distribution {
     pub failed: usize,
 }
 
-/// Figures that the paper states for a model.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// Figures that the paper states for a model, as far as it does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PublishedFigures {
     /// Acceleration L1.
-    #[serde(with = "null_if_not_finite")]
-    pub acceleration_l1: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acceleration_l1: Option<f64>,
+    /// Acceleration L1 as the mean by the weights of the training.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weighted_acceleration_l1: Option<f64>,
     /// Mean energy error in percent.
-    pub energy_error_percent: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub energy_error_percent: Option<f64>,
 }
 
 /// One line of `metrics.jsonl`: training state of one model at one log point.

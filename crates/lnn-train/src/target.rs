@@ -5,6 +5,8 @@ use std::fmt;
 use lnn_autodiff::Real;
 use lnn_physics::System;
 
+use crate::loss::VelocityOutOfRange;
+
 /// An acceleration that cannot be learned: infinite, NaN, or beyond the precision of the training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NonFiniteTarget {
@@ -32,6 +34,17 @@ impl fmt::Display for NonFiniteTarget {
              and units, narrow the sampling ranges, or, if only f32 is too small, set the model's precision to f64"
         )
     }
+}
+
+/// Data that cannot be learned from.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum DataError {
+    /// A target that is not a number.
+    #[error(transparent)]
+    NonFinite(#[from] NonFiniteTarget),
+    /// A velocity that has no weight.
+    #[error(transparent)]
+    Weight(#[from] VelocityOutOfRange),
 }
 
 /// A state `[q, q̇, c]` of d coordinates in its parts.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::evaluation::EvaluationConfig;
 use super::model::ModelConfig;
 use super::presets;
-use super::system::{SamplingConfig, SamplingTail, SystemConfig};
+use super::system::{SamplingConfig, SamplingCurriculum, SamplingTail, SystemConfig};
 
 /// Everything that a run's result depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub struct ExperimentConfig {
     pub sampling: Option<SamplingConfig>,
     /// A part of each training batch with wider velocities; held-out states have none.
     pub sampling_tail: Option<SamplingTail>,
+    /// Velocities that begin slow; held-out states do not.
+    pub sampling_curriculum: Option<SamplingCurriculum>,
     /// The models by name, trained one after the other: those made of a network's derivatives first, then baselines,
     /// each in alphabetical order.
     pub models: BTreeMap<String, ModelConfig>,

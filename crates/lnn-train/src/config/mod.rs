@@ -35,6 +35,6 @@ pub use model::{
 };
 pub use nearest::nearest;
 pub use presets::{preset, preset_with};
-pub use system::{Interval, SamplingConfig, SamplingTail, SystemConfig};
+pub use system::{Interval, SamplingConfig, SamplingCurriculum, SamplingTail, SystemConfig};
 pub(crate) use text::from_ron;
 pub use validation::Validated;

@@ -4,7 +4,7 @@ use lnn_autodiff::Activation;
 use serde::{Deserialize, Serialize};
 
 use super::activation::ActivationText;
-use crate::loss::Loss;
+use crate::loss::{Loss, LossWeight};
 use crate::model::triangle;
 use crate::optimiser::{ClippingConfig, OptimiserConfig, Schedule};
 
@@ -269,6 +269,8 @@ pub struct TrainingConfig {
     pub batch: usize,
     /// Loss on the acceleration.
     pub loss: Loss,
+    /// How much each state of a batch counts.
+    pub weight: LossWeight,
     /// Coefficient c of the penalty c‖θ‖² added to the loss (1e-6 in the authors' notebook).
     pub l2_penalty: f64,
     /// Optimiser.

@@ -1,5 +1,6 @@
 //! The ready-made configurations: those of the double pendulum here, those of every other system in `systems`.
 
+mod relativistic;
 mod systems;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use super::evaluation::EvaluationConfig;
 use super::experiment::ExperimentConfig;
 use super::model::{AngleFeatures, FeaturesConfig, Initialisation, ModelConfig, ModelKind, Precision, TrainingConfig};
 use super::system::{Interval, SamplingTail, SystemConfig};
-use crate::loss::Loss;
+use crate::loss::{Loss, LossWeight};
 use crate::optimiser::{AdamSettings, ClippingConfig, Schedule, SoapSettings};
 
 /// Experiments that exist: one for each system, under its name.
@@ -143,6 +144,7 @@ pub fn paper() -> ExperimentConfig {
         steps: STEPS,
         batch: BATCH,
         loss: Loss::L1,
+        weight: LossWeight::Uniform,
         l2_penalty: 0.0,
         optimiser: AdamSettings::default().into(),
         schedule: Schedule::WarmupCosine { peak: 1e-3, warmup_steps: 0, total_steps: STEPS, final_fraction: 0.0 },
@@ -164,6 +166,7 @@ pub fn notebook() -> ExperimentConfig {
         steps: STEPS,
         batch: 512,
         loss: Loss::L1,
+        weight: LossWeight::Uniform,
         l2_penalty: 1e-6,
         optimiser: AdamSettings::default().into(),
         schedule: Schedule::OneCycle {
@@ -192,6 +195,7 @@ fn experiment(preset: &str, log_every: u64, lnn: ModelConfig, baseline: ModelCon
         system: SystemConfig::default(),
         sampling: None,
         sampling_tail: None,
+        sampling_curriculum: None,
         models: BTreeMap::from([(LNN.to_owned(), lnn), (BASELINE.to_owned(), baseline)]),
         evaluation: EvaluationConfig::default(),
         log_every,
@@ -209,6 +213,7 @@ fn soap_recipe(steps: u64, schedule: Schedule) -> TrainingConfig {
         steps,
         batch: 512,
         loss: Loss::RelativePseudoHuber { scale: 0.02 },
+        weight: LossWeight::Uniform,
         l2_penalty: 0.0,
         optimiser: SoapSettings::default().into(),
         schedule,

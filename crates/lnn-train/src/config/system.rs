@@ -127,6 +127,22 @@ pub struct SamplingTail {
     pub velocity: Interval,
 }
 
+/// A curriculum for systems whose velocities are bounded, q̇ = bound · tanh(κN): the spread κ grows with the steps.
+///
+/// With all velocities from the start, the potential of the relativistic particle, whose range is hundreds, drowns what
+/// the Lagrangian says about velocities, and the training never leaves a plateau; small velocities first show it the
+/// mass.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SamplingCurriculum {
+    /// κ at the first step.
+    pub from: f64,
+    /// κ in the end.
+    pub to: f64,
+    /// Share of the steps over which κ goes from one to the other along a straight line, above 0 and at most 1.
+    pub until: f64,
+}
+
 impl Default for SamplingConfig {
     /// The paper's training states of the double pendulum: θ in [0, 2π), ω in [−10, 10) rad/s.
     fn default() -> Self {

@@ -15,6 +15,7 @@ use super::model::{Initialisation, ModelConfig, ModelKind, TrainingConfig};
 use super::nearest::suggestion;
 use super::presets::experiments;
 use super::system::{SamplingTail, SystemConfig};
+use crate::loss::LossWeight;
 use crate::optimiser::SettingProblem;
 
 /// Widest layer accepted: its square weight matrix still fits in memory.
@@ -144,6 +145,7 @@ impl Check {
             system,
             sampling,
             sampling_tail,
+            sampling_curriculum,
             models,
             evaluation,
             log_every,
@@ -170,9 +172,15 @@ impl Check {
             self.require(share > 0.0 && share < 1.0, "sampling_tail.share", share, "above 0 and below 1");
             self.interval("sampling_tail.velocity", velocity);
         }
+        if let (Some(curriculum), Some((_, system))) = (sampling_curriculum, &built) {
+            self.curriculum(curriculum, sampling.as_ref(), &**system);
+        }
         self.require(!models.is_empty(), "models", "empty", "at least one model");
         for (name, model) in models {
             self.file_name_part("a name in models", name);
+            if let (LossWeight::Lorentz, Some((_, system))) = (model.training.weight, &built) {
+                self.lorentz_weight(&format!("models.{name}.training.weight"), config, &**system);
+            }
             self.model(
                 &format!("models.{name}"),
                 model,
@@ -275,7 +283,8 @@ impl Check {
     }
 
     fn training(&mut self, path: &str, training: &TrainingConfig) {
-        let TrainingConfig { steps, batch, loss, l2_penalty, optimiser, schedule, clipping, gradient_parts } = training;
+        let TrainingConfig { steps, batch, loss, weight: _, l2_penalty, optimiser, schedule, clipping, gradient_parts } =
+            training;
         self.count(format!("{path}.steps"), *steps);
         self.require(
             (1..=LARGEST_BATCH).contains(batch),

@@ -7,6 +7,7 @@ use lnn_physics::System;
 use lnn_physics::sampling::{Distribution, StateSampler};
 use rayon::prelude::*;
 
+use crate::loss::{LossWeight, VelocityOutOfRange};
 use crate::model::{BlockModel, Model, RatesMut, States};
 use crate::record::MassMatrixSpectrum;
 use crate::target::{NonFiniteTarget, acceleration_into};
@@ -23,6 +24,8 @@ pub struct HeldOut {
     /// `[states, c]`.
     conditionals: Vec<f64>,
     target: Vec<f64>,
+    /// Weights `[states]`, if the training has any.
+    weights: Option<Vec<f64>>,
 }
 
 /// What a model does on the held-out states.
@@ -32,13 +35,25 @@ pub struct HeldOutResult {
     pub acceleration_l1: f64,
     /// The same in units of the mean of Σⱼ |q̈*ⱼ|; infinite too where nothing accelerates.
     pub acceleration_relative: f64,
+    /// [`acceleration_l1`](Self::acceleration_l1) as the mean by the weights of the training, if it has any.
+    pub weighted_acceleration_l1: Option<f64>,
+    /// Mean over the states of Σⱼ |dqⱼ/dt − q̇ⱼ| + |q̈ⱼ − q̈*ⱼ|, of a model that learns both rates.
+    pub vector_field_l1: Option<f64>,
+    /// The same as the mean by the weights.
+    pub weighted_vector_field_l1: Option<f64>,
     /// Spectrum of the learned mass matrix; `None` for a model without one.
     pub mass_matrix: Option<MassMatrixSpectrum>,
 }
 
 /// One block's share.
+#[derive(Default)]
 struct Share {
     error: f64,
+    /// Of dq/dt.
+    velocity_error: f64,
+    /// The same two with each state's weight, and the weights.
+    weighted: [f64; 2],
+    weight: f64,
     /// Σ |q̈*|.
     size: f64,
     smallest: f64,
@@ -77,7 +92,17 @@ impl HeldOut {
             conditionals.extend_from_slice(&state[2 * d..]);
             acceleration_into::<f64>(system, state, target)?;
         }
-        Ok(Self { dof: d, q, q_dot, conditionals, target })
+        Ok(Self { dof: d, q, q_dot, conditionals, target, weights: None })
+    }
+
+    /// The same states, judged by their weights too.
+    ///
+    /// # Errors
+    /// A velocity that has no weight.
+    pub fn with_weight(self, weight: LossWeight) -> Result<Self, VelocityOutOfRange> {
+        let weights = self.q_dot.chunks_exact(self.dof).enumerate().map(|(row, q_dot)| weight.of(row, q_dot));
+        let weights = Some(weights.collect::<Result<_, _>>()?);
+        Ok(Self { weights, ..self })
     }
 
     /// Number of states.
@@ -115,12 +140,17 @@ impl HeldOut {
             )
             .collect();
         let shares = shares?;
-        let error: f64 = shares.iter().map(|share| share.error).sum();
-        let size: f64 = shares.iter().map(|share| share.size).sum();
+        let sum = |part: fn(&Share) -> f64| shares.iter().map(part).sum::<f64>();
         let finite = |value: f64| if value.is_finite() { value } else { f64::INFINITY };
+        let (error, weight) = (sum(|share| share.error), sum(|share| share.weight));
+        let (field, weighted) = (!model.is_second_order(), self.weights.is_some());
         Some(HeldOutResult {
             acceleration_l1: finite(error / count as f64),
-            acceleration_relative: finite(error / size),
+            acceleration_relative: finite(error / sum(|share| share.size)),
+            weighted_acceleration_l1: weighted.then(|| finite(sum(|share| share.weighted[1]) / weight)),
+            vector_field_l1: field.then(|| finite((error + sum(|share| share.velocity_error)) / count as f64)),
+            weighted_vector_field_l1: (weighted && field)
+                .then(|| finite(sum(|share| share.weighted[0] + share.weighted[1]) / weight)),
             mass_matrix: model.has_mass_matrix().then(|| spectrum(shares)),
         })
     }
@@ -141,8 +171,18 @@ impl HeldOut {
         let states = States { q: &self.q[range.clone()], q_dot: &self.q_dot[range.clone()], conditionals };
         block.rates(model.bind(parameters), states, RatesMut { q: velocity, q_dot: &mut *out });
         let target = &self.target[range];
-        let error = out.iter().zip(target).map(|(a, b)| (a - b).abs()).sum();
-        let mut share = Share { size: target.iter().map(|component| component.abs()).sum(), ..Share::new(error) };
+        let distance = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f64>();
+        let mut share = Share::new(distance(out, target));
+        share.size = target.iter().map(|component| component.abs()).sum();
+        share.velocity_error = distance(velocity, states.q_dot);
+        if let Some(weights) = &self.weights {
+            for (row, &weight) in weights[rows.clone()].iter().enumerate() {
+                let row = row * d..(row + 1) * d;
+                share.weighted[0] += weight * distance(&velocity[row.clone()], &states.q_dot[row.clone()]);
+                share.weighted[1] += weight * distance(&out[row.clone()], &target[row]);
+                share.weight += weight;
+            }
+        }
         if let Some(factors) = block.mass_matrices() {
             for row in 0..rows.len() {
                 share.add(factors, row);
@@ -155,7 +195,7 @@ impl HeldOut {
 impl Share {
     fn new(error: f64) -> Self {
         let (smallest, largest) = (f64::INFINITY, f64::NEG_INFINITY);
-        Self { error, size: 0.0, smallest, largest, indefinite: 0, rank_deficient: 0, conditions: Vec::new() }
+        Self { error, smallest, largest, ..Self::default() }
     }
 
     /// Counts the mass matrix `row`. `f64::min` and `f64::max` pass over NaN, so a matrix that is not finite is

@@ -7,8 +7,8 @@ use lnn_physics::System;
 use lnn_physics::sampling::{Distribution, InvalidDistribution, StateSampler};
 
 use super::ExperimentError;
-use crate::config::{ExperimentConfig, ModelConfig, SamplingConfig, SamplingTail, SystemConfig};
-use crate::fit::{Tail, Training, TrainingPlan};
+use crate::config::{ExperimentConfig, ModelConfig, SamplingConfig, SamplingCurriculum, SamplingTail, SystemConfig};
+use crate::fit::{Curriculum, Tail, Training, TrainingPlan};
 use crate::model::{Model, ModelError};
 use crate::optimiser::{ParameterBlock, RunningNormClip};
 
@@ -84,6 +84,14 @@ fn tail(
     Ok(Some(Tail { ranges, rows: (share * batch as f64).round() as usize, from_step }))
 }
 
+/// The curriculum over the first share of `steps`.
+fn curriculum(config: &ExperimentConfig, steps: u64) -> Result<Option<Curriculum>, InvalidDistribution> {
+    let curriculum = config
+        .sampling_curriculum
+        .map(|SamplingCurriculum { from, to, until }| Curriculum::new(from, to, until * steps as f64));
+    curriculum.transpose()
+}
+
 /// The model that `config` describes for a system with `dof` degrees of freedom and no conditional inputs.
 ///
 /// # Errors
@@ -147,9 +155,11 @@ pub fn build_training<T: Real>(
         optimiser: recipe.optimiser.build(&parameter_blocks(&model)).map_err(refused)?,
         clip: RunningNormClip::new(recipe.clipping).map_err(refused)?,
         tail: tail(config, &ranges, recipe.batch, dof)?,
+        curriculum: curriculum(config, recipe.steps)?,
         ranges,
         sampler: sampler(config.seed, Purpose::Training),
         loss: recipe.loss,
+        weight: recipe.weight,
         l2_penalty: recipe.l2_penalty,
         batch: recipe.batch,
         gradient_parts: recipe.gradient_parts,

@@ -7,7 +7,7 @@ use crate::model::ModelError;
 use crate::optimiser::OptimiserError;
 use crate::report::ReportError;
 use crate::store::StoreError;
-use crate::target::NonFiniteTarget;
+use crate::target::DataError;
 
 /// What can end an experiment early.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +20,7 @@ pub enum ExperimentError {
     Store(#[from] StoreError),
     /// The data.
     #[error(transparent)]
-    Data(#[from] NonFiniteTarget),
+    Data(#[from] DataError),
     /// Training.
     #[error(transparent)]
     Fit(#[from] FitError),

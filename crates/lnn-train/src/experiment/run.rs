@@ -15,6 +15,7 @@ use super::description::{describe, device, energy_reference, published};
 use crate::config::{ExperimentConfig, Precision, Validated};
 use crate::evaluate::{HeldOut, RolloutError, RolloutPlan, energy_errors, velocity_errors};
 use crate::fit::{FitPlan, FitResult, Progress, fit, restore};
+use crate::loss::LossWeight;
 use crate::model::Model;
 use crate::record::{EnergyReference, ModelSummary, Rollouts, Summary};
 use crate::report::{self, ReportFiles, ReportInput};
@@ -22,6 +23,7 @@ use crate::store::{
     Element, MetricsLog, ModelHeader, Provenance, RunFolder, RunState, StoreError, load_checkpoint, load_model,
     read_metrics, save_model, write_atomically,
 };
+use crate::target::DataError;
 
 /// What to run, where and how.
 #[derive(Clone, Debug)]
@@ -150,7 +152,13 @@ fn run_in_pool(
     // Before the folder is claimed: data that no model can learn leave nothing behind.
     let held_out_ranges = training_distribution(config, &*system)?;
     let held_out_sampler = sampler(config.seed, Purpose::HeldOut);
-    let held_out = HeldOut::new(&*system, &held_out_ranges, held_out_sampler, config.evaluation.held_out)?;
+    let mut held_out = HeldOut::new(&*system, &held_out_ranges, held_out_sampler, config.evaluation.held_out)
+        .map_err(DataError::from)?;
+    let mut weights = config.models.values().map(|model| model.training.weight);
+    if let Some(weight) = weights.find(|&weight| weight != LossWeight::Uniform) {
+        // All models of the run, so that they can be compared.
+        held_out = held_out.with_weight(weight).map_err(DataError::from)?;
+    }
     let (folder, state) = RunFolder::open(&options.folder, config, options.resume)?;
     let device = device();
     let threads = rayon::current_num_threads();
@@ -394,6 +402,9 @@ fn judge(
         held_out: held_out.len(),
         acceleration_l1: judged.acceleration_l1,
         acceleration_relative: judged.acceleration_relative,
+        weighted_acceleration_l1: judged.weighted_acceleration_l1,
+        vector_field_l1: judged.vector_field_l1,
+        weighted_vector_field_l1: judged.weighted_vector_field_l1,
         energy_error_percent: last,
         energy_error_max_frame_percent: largest,
         velocity_error_max: velocity_errors(&rollouts.truth, trajectories, rollouts.dof),

@@ -3,12 +3,14 @@
 //! [`Training`] is the state and one step of it, free of allocation and of files; [`fit`] drives it with
 //! log lines and checkpoints.
 
+mod curriculum;
 mod partition;
 mod reduce;
 mod session;
 mod training;
 mod worker;
 
+pub use curriculum::Curriculum;
 pub use partition::Partition;
 pub use session::{FitError, FitPlan, FitResult, FitState, LOGGED_STATES, Progress, fit, restore};
 pub use training::{StepError, StepReport, Tail, Training, TrainingPlan};

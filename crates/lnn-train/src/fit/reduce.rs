@@ -30,7 +30,7 @@ impl std::ops::Add for Norms {
 
 /// The arrays of [`reduce`], all as long as the parameters.
 pub(super) struct Reduction<'a, T> {
-    /// Becomes Σ parts + 2cθ; the parts are added in their order.
+    /// Becomes scale · Σ parts + 2cθ; the parts are added in their order.
     pub(super) gradient: &'a mut [T],
     /// Becomes θ.
     pub(super) previous: &'a mut [T],
@@ -38,20 +38,26 @@ pub(super) struct Reduction<'a, T> {
     pub(super) parameters: &'a [T],
 }
 
-/// Sums the partial gradients, adds that of the penalty c‖θ‖², and keeps a copy of the parameters.
-pub(super) fn reduce<T: Real, P: AsRef<[T]> + Sync>(arrays: Reduction<'_, T>, parts: &[P], penalty: f64) -> Norms {
-    reduce_range(arrays, parts, 0, penalty)
+/// Sums the partial gradients, multiplies the sum by `scale` unless that is 1, adds the gradient of the penalty c‖θ‖²,
+/// and keeps a copy of the parameters.
+pub(super) fn reduce<T: Real, P: AsRef<[T]> + Sync>(
+    arrays: Reduction<'_, T>,
+    parts: &[P],
+    scale: f64,
+    penalty: f64,
+) -> Norms {
+    reduce_range(arrays, parts, 0, (scale, penalty))
 }
 
 fn reduce_range<T: Real, P: AsRef<[T]> + Sync>(
     arrays: Reduction<'_, T>,
     parts: &[P],
     start: usize,
-    penalty: f64,
+    factors: (f64, f64),
 ) -> Norms {
     let length = arrays.parameters.len();
     let Some(middle) = middle(length) else {
-        return reduce_leaf(arrays, parts, start, penalty);
+        return reduce_leaf(arrays, parts, start, factors);
     };
     let (left_gradient, right_gradient) = arrays.gradient.split_at_mut(middle);
     let (left_previous, right_previous) = arrays.previous.split_at_mut(middle);
@@ -60,19 +66,30 @@ fn reduce_range<T: Real, P: AsRef<[T]> + Sync>(
     let right = Reduction { gradient: right_gradient, previous: right_previous, parameters: right_parameters };
     let (left, right) = both(
         length,
-        || reduce_range(left, parts, start, penalty),
-        || reduce_range(right, parts, start + middle, penalty),
+        || reduce_range(left, parts, start, factors),
+        || reduce_range(right, parts, start + middle, factors),
     );
     left + right
 }
 
-fn reduce_leaf<T: Real, P: AsRef<[T]>>(arrays: Reduction<'_, T>, parts: &[P], start: usize, penalty: f64) -> Norms {
+fn reduce_leaf<T: Real, P: AsRef<[T]>>(
+    arrays: Reduction<'_, T>,
+    parts: &[P],
+    start: usize,
+    (scale, penalty): (f64, f64),
+) -> Norms {
     let Reduction { gradient, previous, parameters } = arrays;
     let range = start..start + gradient.len();
     let part = |index: usize| &parts[index].as_ref()[range.clone()];
     gradient.copy_from_slice(part(0));
     for index in 1..parts.len() {
         add_scaled(gradient, T::ONE, part(index));
+    }
+    if scale != 1.0 {
+        let scale = T::from_f64(scale);
+        for component in &mut *gradient {
+            *component *= scale;
+        }
     }
     previous.copy_from_slice(parameters);
     let mut norms = Norms::default();
@@ -132,13 +149,15 @@ mod tests {
         for length in [1, 7, LEAF, LEAF + 1, 3 * LEAF - 5, PARALLEL + LEAF + 3] {
             let wave = |shift: f64| (0..length).map(|i| (i as f64 * 0.37 + shift).sin()).collect::<Vec<f64>>();
             let (parameters, parts) = (wave(0.1), [wave(1.0), wave(2.0), wave(3.0)]);
-            for (penalty, parts) in [(0.0, &parts[..1]), (0.0, &parts[..]), (0.3, &parts[..])] {
+            for (scale, penalty, parts) in
+                [(1.0, 0.0, &parts[..1]), (1.0, 0.0, &parts[..]), (1.0, 0.3, &parts[..]), (0.7, 0.3, &parts[..])]
+            {
                 let (mut gradient, mut previous) = (vec![f64::NAN; length], vec![f64::NAN; length]);
                 let arrays = Reduction { gradient: &mut gradient, previous: &mut previous, parameters: &parameters };
-                let norms = reduce(arrays, parts, penalty);
+                let norms = reduce(arrays, parts, scale, penalty);
                 let want: Vec<f64> = (0..length)
                     .map(|i| {
-                        let sum = parts.iter().skip(1).fold(parts[0][i], |sum, part| sum + part[i]);
+                        let sum = scale * parts.iter().skip(1).fold(parts[0][i], |sum, part| sum + part[i]);
                         if penalty == 0.0 { sum } else { sum + 2.0 * penalty * parameters[i] }
                     })
                     .collect();
@@ -175,7 +194,7 @@ mod tests {
             pool.install(|| {
                 let (mut gradient, mut previous) = (vec![0.0; values.len()], vec![0.0; values.len()]);
                 let arrays = Reduction { gradient: &mut gradient, previous: &mut previous, parameters: &values };
-                reduce(arrays, &[&values, &values], 1e-3)
+                reduce(arrays, &[&values, &values], 0.5, 1e-3)
             })
         };
         let one = run(1);

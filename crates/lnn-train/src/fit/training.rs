@@ -8,13 +8,14 @@ use lnn_physics::System;
 use lnn_physics::sampling::{Distribution, StateSampler};
 use rayon::prelude::*;
 
+use super::curriculum::Curriculum;
 use super::partition::Partition;
 use super::reduce::{Reduction, all_finite, reduce};
 use super::worker::{BlockContext, Worker};
-use crate::loss::{BatchLoss, Loss};
+use crate::loss::{BatchLoss, Loss, LossWeight};
 use crate::model::Model;
 use crate::optimiser::{ClipOutcome, Optimiser, OptimiserError, RunningNormClip, Schedule, check_finite};
-use crate::target::NonFiniteTarget;
+use crate::target::DataError;
 
 /// What to train on what, by which recipe.
 pub struct TrainingPlan<T: Real> {
@@ -26,10 +27,14 @@ pub struct TrainingPlan<T: Real> {
     pub ranges: Vec<Distribution>,
     /// Rows of each batch that come from wider ranges.
     pub tail: Option<Tail>,
+    /// Velocities that begin slow.
+    pub curriculum: Option<Curriculum>,
     /// Source of the training states: stream k is step k.
     pub sampler: StateSampler,
     /// Loss on accelerations.
     pub loss: Loss,
+    /// How much each state of a batch counts.
+    pub weight: LossWeight,
     /// Coefficient c of the penalty c‖θ‖².
     pub l2_penalty: f64,
     /// States a step.
@@ -66,7 +71,9 @@ impl<T: Real> TrainingPlan<T> {
             sampler: self.sampler,
             ranges: &self.ranges,
             tail: self.tail.as_ref().filter(|tail| step >= tail.from_step),
+            curriculum: self.curriculum.as_ref(),
             loss: self.loss,
+            weight: self.weight,
             batch: self.batch,
             step,
             networks: self.model.bind(&self.parameters),
@@ -89,7 +96,7 @@ pub struct Training<T: Real> {
 /// One group's share of the batch.
 struct Group<T> {
     gradient: Vec<T>,
-    loss: Result<BatchLoss, NonFiniteTarget>,
+    loss: Result<BatchLoss, DataError>,
 }
 
 /// Why a step could not be made, by no fault of this batch alone.
@@ -100,7 +107,7 @@ pub enum StepError {
     Optimiser(#[from] OptimiserError),
     /// The data.
     #[error(transparent)]
-    Data(#[from] NonFiniteTarget),
+    Data(#[from] DataError),
 }
 
 /// What one step did.
@@ -202,7 +209,7 @@ impl<T: Real> Training<T> {
     /// gradient, which was finite, and the clipping its norm.
     ///
     /// # Errors
-    /// A target acceleration that is not finite: the step is not made. And what the optimiser cannot mend: a
+    /// A target acceleration that is not finite, or a velocity that has no weight: the step is not made. And what the optimiser cannot mend: a
     /// decomposition that does not converge, or averages that overflowed with the update, from which no later
     /// step could recover.
     ///
@@ -252,7 +259,7 @@ impl<T: Real> Training<T> {
 
     /// Sums the groups in their order and keeps the parameters; the batch loss and the gradient's squared norm, or
     /// the first error in that order, so that it too does not depend on threads.
-    fn reduce(&mut self) -> Result<(BatchLoss, f64), NonFiniteTarget> {
+    fn reduce(&mut self) -> Result<(BatchLoss, f64), DataError> {
         let mut loss = BatchLoss::default();
         for group in &self.groups {
             loss += group.loss.clone()?;
@@ -260,7 +267,10 @@ impl<T: Real> Training<T> {
         let penalty = self.plan.l2_penalty;
         let arrays =
             Reduction { gradient: &mut self.gradient, previous: &mut self.previous, parameters: &self.plan.parameters };
-        let norms = reduce(arrays, &self.groups, penalty);
+        // Weights are divided by their sum, here and not in every sample: without them nothing is done.
+        let scale = if self.plan.weight == LossWeight::Uniform { 1.0 } else { loss.weight.recip() };
+        loss.value *= scale;
+        let norms = reduce(arrays, &self.groups, scale, penalty);
         loss.value += penalty * norms.parameters;
         Ok((loss, norms.gradient))
     }
@@ -320,5 +330,53 @@ mod tests {
         let lost = OptimiserError::StateOverflow { name: "moment".to_owned(), index: 0 };
         assert_eq!(training.step(), Err(lost.into()));
         assert_eq!(training.parameters(), before);
+    }
+
+    /// The loss of a weighted batch is Σ w ℓ / Σ w, whatever the blocks, and its gradient is scaled alike: Adam's first
+    /// step does not see the scale, so the gradient norm is looked at.
+    #[test]
+    fn weights_are_divided_by_their_sum() {
+        use crate::config::preset;
+        use crate::loss::LossWeight;
+
+        let report = |weight: LossWeight, velocity: f64| {
+            let mut config = preset("relativistic", "fast").expect("listed");
+            let range = |low: f64| crate::config::Interval { low, high: low.next_up() };
+            config.sampling_curriculum = None;
+            // States that differ in nothing but the last bits, so that all weights are the same.
+            config.sampling = Some(crate::config::SamplingConfig { position: range(1.0), velocity: range(velocity) });
+            config.models.retain(|name, _| name == presets::LNN);
+            let model = config.models.get_mut(presets::LNN).expect("kept");
+            (model.hidden, model.training.batch, model.training.weight) = (vec![8], 90, weight);
+            let system = build_system(&config.system).expect("usable");
+            let mut training = build_training::<f64>(&config, presets::LNN, system).expect("usable");
+            training.step().expect("finite")
+        };
+        let (uniform, weighted) = (report(LossWeight::Uniform, 0.6), report(LossWeight::Lorentz, 0.6));
+        let close = |a: f64, b: f64| (a - b).abs() <= 1e3 * f64::EPSILON * b.abs();
+        assert!(close(weighted.loss, uniform.loss), "{weighted:?} {uniform:?}");
+        assert!(close(weighted.gradient_norm, uniform.gradient_norm), "{weighted:?} {uniform:?}");
+    }
+
+    #[test]
+    fn a_velocity_without_a_weight_ends_the_training_and_is_named() {
+        use crate::config::preset;
+        use crate::loss::{LossWeight, VelocityOutOfRange};
+        use crate::target::DataError;
+
+        let mut config = preset("spring", "fast").expect("listed");
+        let model = config.models.get_mut(presets::LNN).expect("in every preset");
+        (model.hidden, model.training.weight) = (vec![4], LossWeight::Lorentz);
+        // The spring's velocities stay below 1 with k = 1, and do not with k = 4.
+        config.system = config.system.with("k", 4.0);
+        let system = build_system(&config.system).expect("usable");
+        let mut training = build_training::<f32>(&config, presets::LNN, system).expect("usable");
+        match training.step() {
+            Err(StepError::Data(DataError::Weight(VelocityOutOfRange { row, q_dot }))) => {
+                assert!(row < 512 && q_dot.len() == 1 && q_dot[0].abs() >= 1.0, "{row} {q_dot:?}");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(training.step_count(), 0);
     }
 }

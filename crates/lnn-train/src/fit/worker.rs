@@ -7,10 +7,11 @@ use lnn_autodiff::jet::Accumulate;
 use lnn_physics::System;
 use lnn_physics::sampling::{Distribution, StateSampler};
 
-use crate::loss::{BatchLoss, Loss};
+use crate::loss::{BatchLoss, Loss, LossWeight};
 use crate::model::{BlockModel, Model, Networks, Rates, RatesMut, States};
-use crate::target::{NonFiniteTarget, acceleration_into};
+use crate::target::{DataError, acceleration_into};
 
+use super::curriculum::Curriculum;
 use super::training::Tail;
 
 /// What every block of a step shares.
@@ -20,7 +21,9 @@ pub(super) struct BlockContext<'a, T> {
     pub(super) sampler: StateSampler,
     pub(super) ranges: &'a [Distribution],
     pub(super) tail: Option<&'a Tail>,
+    pub(super) curriculum: Option<&'a Curriculum>,
     pub(super) loss: Loss,
+    pub(super) weight: LossWeight,
     pub(super) batch: usize,
     pub(super) step: u64,
     pub(super) networks: Networks<'a, T>,
@@ -31,6 +34,8 @@ pub(super) struct Worker<T> {
     block: Box<dyn BlockModel<T>>,
     /// Whether the rate of q is learned, and so part of the loss.
     first_order: bool,
+    /// Distributions of this step, `[2d + c]`, under a curriculum.
+    ranges: Vec<Distribution>,
     /// `[rows, 2d + c]`.
     states: Vec<f64>,
     /// `[d]`.
@@ -40,6 +45,8 @@ pub(super) struct Worker<T> {
     /// `[rows, c]`.
     conditionals: Vec<T>,
     target: Vec<T>,
+    /// Weights `[rows]`; as many as there are rows only where they are not all the same.
+    weights: Vec<f64>,
     /// Rates of q and of q̇.
     rates: [Vec<T>; 2],
     lambda: [Vec<T>; 2],
@@ -52,12 +59,14 @@ impl<T: Real> Worker<T> {
         Self {
             block: model.block(block_rows, true),
             first_order: !model.is_second_order(),
+            ranges: Vec::with_capacity(2 * d + c),
             states: vec![0.0; block_rows * (2 * d + c)],
             target_row: vec![0.0; d],
             q: zeros(),
             q_dot: zeros(),
             conditionals: vec![T::ZERO; block_rows * c],
             target: zeros(),
+            weights: Vec::with_capacity(block_rows),
             rates: [zeros(), zeros()],
             lambda: [zeros(), zeros()],
         }
@@ -67,23 +76,36 @@ impl<T: Real> Worker<T> {
     /// loss is not finite.
     ///
     /// # Errors
-    /// A target that is not finite in `T`.
+    /// A target that is not finite in `T`, or a velocity without a weight.
     pub(super) fn run(
         &mut self,
         context: &BlockContext<'_, T>,
         block: Range<usize>,
         accumulate: Accumulate,
         gradient: &mut [T],
-    ) -> Result<BatchLoss, NonFiniteTarget> {
+    ) -> Result<BatchLoss, DataError> {
         let d = self.target_row.len();
         let rows = block.len();
-        let BlockContext { sampler, step, ranges, tail, .. } = *context;
+        let BlockContext { sampler, step, tail, curriculum, weight, .. } = *context;
+        let ranges = match curriculum {
+            None => context.ranges,
+            Some(curriculum) => {
+                self.ranges.clear();
+                self.ranges.extend_from_slice(context.ranges);
+                curriculum.apply(step, &mut self.ranges[d..2 * d]);
+                &self.ranges
+            }
+        };
         let width = ranges.len();
         let c = width - 2 * d;
         let states = &mut self.states[..rows * width];
         let range = ..rows * d;
         sample(sampler, step, ranges, tail, block.start, states);
+        self.weights.clear();
         for (row, state) in states.chunks_exact(width).enumerate() {
+            if weight != LossWeight::Uniform {
+                self.weights.push(weight.of(block.start + row, &state[d..2 * d])?);
+            }
             acceleration_into::<T>(context.system, state, &mut self.target_row)?;
             for i in 0..d {
                 self.q[row * d + i] = T::from_f64(state[i]);
@@ -100,9 +122,16 @@ impl<T: Real> Worker<T> {
         let [lambda_q, lambda_q_dot] = self.lambda.each_mut().map(|lambda| &mut lambda[range]);
         let BlockContext { networks, batch, .. } = *context;
         self.block.rates(networks, states, RatesMut { q: &mut *velocity, q_dot: &mut *acceleration });
-        let mut loss = context.loss.evaluate(acceleration, &self.target[range], batch, lambda_q_dot);
+        let weights = &self.weights;
+        let evaluate = |prediction: &[T], target: &[T], lambda: &mut [T]| match weight {
+            LossWeight::Uniform => context.loss.evaluate(prediction, target, batch, lambda),
+            LossWeight::Lorentz => context.loss.evaluate_weighted(prediction, target, weights, batch, lambda),
+        };
+        let mut loss = evaluate(acceleration, &self.target[range], lambda_q_dot);
         if self.first_order {
-            loss += context.loss.evaluate(velocity, states.q_dot, batch, lambda_q);
+            let half = evaluate(velocity, states.q_dot, lambda_q);
+            // Both halves count the same samples.
+            loss += BatchLoss { weight: 0.0, ..half };
         }
         if loss.non_finite == 0 {
             let lambda = Rates { q: lambda_q, q_dot: lambda_q_dot };

@@ -6,9 +6,12 @@ mod huber;
 mod l1;
 mod l2;
 mod relative_pseudo_huber;
+mod weight;
 
 use lnn_autodiff::Real;
 use serde::{Deserialize, Serialize};
+
+pub use weight::{LossWeight, VelocityOutOfRange};
 
 use crate::optimiser::{SettingProblem, check_setting};
 
@@ -63,12 +66,15 @@ pub struct BatchLoss {
     pub value: f64,
     /// Components whose error q̈ − q̈* is infinite or NaN.
     pub non_finite: usize,
+    /// Share of the batch's mean weight: the sum over the given samples, divided by the batch size. 0 without weights.
+    pub weight: f64,
 }
 
 impl std::ops::AddAssign for BatchLoss {
     fn add_assign(&mut self, other: Self) {
         self.value += other.value;
         self.non_finite += other.non_finite;
+        self.weight += other.weight;
     }
 }
 
@@ -98,6 +104,36 @@ impl Loss {
                 })
             }
         }
+    }
+
+    /// As [`evaluate`](Self::evaluate) for rows that count by their `weights` `[samples]`: value and cotangent of each
+    /// are multiplied by its own, and the result's [`weight`](BatchLoss::weight) is what they are yet to be divided by.
+    ///
+    /// # Panics
+    /// As [`evaluate`](Self::evaluate), or if there is no weight for each sample.
+    pub fn evaluate_weighted<T: Real>(
+        &self,
+        prediction: &[T],
+        target: &[T],
+        weights: &[f64],
+        batch: usize,
+        cotangent: &mut [T],
+    ) -> BatchLoss {
+        assert!(!weights.is_empty() && prediction.len().is_multiple_of(weights.len()), "one weight a sample");
+        assert_eq!(prediction.len(), cotangent.len(), "one cotangent per prediction");
+        let d = prediction.len() / weights.len();
+        let mut loss = BatchLoss::default();
+        for (row, &weight) in weights.iter().enumerate() {
+            let range = row * d..(row + 1) * d;
+            let cotangent = &mut cotangent[range.clone()];
+            let one = self.evaluate(&prediction[range.clone()], &target[range], batch, cotangent);
+            let factor = T::from_f64(weight);
+            for component in cotangent {
+                *component *= factor;
+            }
+            loss += BatchLoss { value: weight * one.value, weight: weight / batch as f64, ..one };
+        }
+        loss
     }
 
     /// Every setting out of range.
@@ -141,7 +177,7 @@ fn sum<T: Real>(
             *cotangent = T::from_f64(f64::NAN);
         }
     }
-    BatchLoss { value: total / batch as f64, non_finite }
+    BatchLoss { value: total / batch as f64, non_finite, weight: 0.0 }
 }
 
 #[cfg(test)]

@@ -139,3 +139,24 @@ fn settings_and_text() {
         assert_eq!(Loss::RelativePseudoHuber { scale: bad }.validate()[0].field, "scale");
     }
 }
+
+/// Weights multiply what each row would have given alone, and add up.
+#[test]
+fn weighted_rows_are_the_plain_ones_times_their_weights() {
+    let (prediction, target) = ([1.0, -2.0, 0.5, 4.0, 3.0, 0.0], [0.5, 1.0, 0.25, -1.0, 2.0, 7.0]);
+    let weights = [2.0, 0.5, 3.0];
+    for loss in [Loss::L1, Loss::L2, Loss::Huber { delta: 1.0 }, Loss::RelativePseudoHuber { scale: 0.1 }] {
+        let mut got = [0.0; 6];
+        let whole = loss.evaluate_weighted(&prediction, &target, &weights, 4, &mut got);
+        let (mut value, mut want) = (0.0, [0.0; 6]);
+        for (row, weight) in weights.into_iter().enumerate() {
+            let rows = 2 * row..2 * row + 2;
+            value += weight
+                * loss.evaluate(&prediction[rows.clone()], &target[rows.clone()], 4, &mut want[rows.clone()]).value;
+            want[rows].iter_mut().for_each(|component| *component *= weight);
+        }
+        assert_eq!((got, whole.value, whole.weight, whole.non_finite), (want, value, 5.5 / 4.0, 0));
+    }
+    let bad = Loss::L1.evaluate_weighted(&[f64::NAN, 1.0], &[0.0, 0.0], &[1.0, 1.0], 2, &mut [0.0; 2]);
+    assert!(bad.value.is_nan() && bad.non_finite == 1);
+}

@@ -158,19 +158,28 @@ fn tiles(input: &ReportInput<'_>) -> Vec<Tile> {
     };
     let result = &summary.models[&model.name];
     let paper = summary.paper.get(&model.name);
-    let published = |value: f64| trim(&significant(value, 3)).to_owned();
-    vec![
-        Tile {
+    let stated = |value: Option<f64>| value.map(|_| published(value));
+    let acceleration = match result.weighted_acceleration_l1 {
+        Some(weighted) => Tile {
+            value: significant(weighted, 3),
+            unit: input.system.acceleration_unit.clone(),
+            label: format!("{} weighted acceleration L1", model.label),
+            paper: stated(paper.and_then(|paper| paper.weighted_acceleration_l1)),
+        },
+        None => Tile {
             value: significant(result.acceleration_l1, 3),
             unit: input.system.acceleration_unit.clone(),
             label: format!("{} acceleration L1", model.label),
-            paper: paper.map(|paper| published(paper.acceleration_l1)),
+            paper: stated(paper.and_then(|paper| paper.acceleration_l1)),
         },
+    };
+    vec![
+        acceleration,
         Tile {
             value: significant(result.energy_error_percent.mean, 3),
             unit: "%".to_owned(),
             label: format!("{} mean energy error", model.label),
-            paper: paper.map(|paper| format!("{} %", published(paper.energy_error_percent))),
+            paper: stated(paper.and_then(|paper| paper.energy_error_percent)).map(|percent| format!("{percent} %")),
         },
         Tile {
             value: duration(result.train_seconds),
@@ -200,8 +209,15 @@ fn columns(input: &ReportInput<'_>) -> Vec<Column> {
     columns
 }
 
+/// A figure of the paper without digits that it does not state; nothing where it states none.
+fn published(value: Option<f64>) -> String {
+    value.map_or_else(String::new, |value| trim(&significant(value, 3)).to_owned())
+}
+
 /// A row of the result table: its name, unit, the cell of a model, and that of the paper's model.
-type Quantity<'a> = (&'static str, &'a str, fn(&ModelSummary) -> String, fn(&PublishedFigures) -> String);
+///
+/// A row whose cells are all `None` is left out.
+type Quantity<'a> = (&'static str, &'a str, fn(&ModelSummary) -> Option<String>, fn(&PublishedFigures) -> String);
 
 fn rows(input: &ReportInput<'_>) -> Vec<Row> {
     let (summary, system) = (input.summary, input.system);
@@ -211,52 +227,60 @@ fn rows(input: &ReportInput<'_>) -> Vec<Row> {
         (
             "Acceleration L1, mean",
             &system.acceleration_unit,
-            |model| significant(model.acceleration_l1, 3),
-            |paper| trim(&significant(paper.acceleration_l1, 3)).to_owned(),
+            |model| Some(significant(model.acceleration_l1, 3)),
+            |paper| published(paper.acceleration_l1),
         ),
-        ("— relative to the mean acceleration", "", |model| significant(model.acceleration_relative, 3), none),
+        ("— relative to the mean acceleration", "", |model| Some(significant(model.acceleration_relative, 3)), none),
+        (
+            "— weighted as in training",
+            &system.acceleration_unit,
+            |model| Some(significant(model.weighted_acceleration_l1?, 3)),
+            |paper| published(paper.weighted_acceleration_l1),
+        ),
+        ("Both rates, dq/dt and dq̇/dt: L1, mean", "", |model| Some(significant(model.vector_field_l1?, 3)), none),
+        ("— weighted as in training", "", |model| Some(significant(model.weighted_vector_field_l1?, 3)), none),
         (
             "Energy error at the last frame, mean",
             "%",
-            |model| significant(model.energy_error_percent.mean, 3),
-            |paper| trim(&significant(paper.energy_error_percent, 3)).to_owned(),
+            |model| Some(significant(model.energy_error_percent.mean, 3)),
+            |paper| published(paper.energy_error_percent),
         ),
-        ("— median", "%", |model| significant(model.energy_error_percent.median, 3), none),
-        ("— 90th percentile", "%", |model| significant(model.energy_error_percent.p90, 3), none),
-        ("— largest", "%", |model| significant(model.energy_error_percent.max, 3), none),
+        ("— median", "%", |model| Some(significant(model.energy_error_percent.median, 3)), none),
+        ("— 90th percentile", "%", |model| Some(significant(model.energy_error_percent.p90, 3)), none),
+        ("— largest", "%", |model| Some(significant(model.energy_error_percent.max, 3)), none),
         (
             "Energy error, worst frame of each rollout: median",
             "%",
-            |model| significant(model.energy_error_max_frame_percent.median, 3),
+            |model| Some(significant(model.energy_error_max_frame_percent.median, 3)),
             none,
         ),
-        ("— largest", "%", |model| significant(model.energy_error_max_frame_percent.max, 3), none),
+        ("— largest", "%", |model| Some(significant(model.energy_error_max_frame_percent.max, 3)), none),
         (
             "Velocity error, worst frame of each rollout: median",
             &velocity_unit,
-            |model| significant(model.velocity_error_max.median, 3),
+            |model| Some(significant(model.velocity_error_max.median, 3)),
             none,
         ),
-        ("— 90th percentile", &velocity_unit, |model| significant(model.velocity_error_max.p90, 3), none),
-        ("Rollouts that failed", "", |model| model.energy_error_percent.failed.to_string(), none),
-        ("Trained parameters", "", |model| grouped(model.parameters as u64), none),
-        ("Optimiser steps", "", |model| grouped(model.steps), none),
-        ("— skipped, not finite", "", |model| grouped(model.skipped_steps), none),
-        ("Training states", "", |model| grouped(model.samples), none),
-        ("Training time", "", |model| duration(model.train_seconds), none),
+        ("— 90th percentile", &velocity_unit, |model| Some(significant(model.velocity_error_max.p90, 3)), none),
+        ("Rollouts that failed", "", |model| Some(model.energy_error_percent.failed.to_string()), none),
+        ("Trained parameters", "", |model| Some(grouped(model.parameters as u64)), none),
+        ("Optimiser steps", "", |model| Some(grouped(model.steps)), none),
+        ("— skipped, not finite", "", |model| Some(grouped(model.skipped_steps)), none),
+        ("Training states", "", |model| Some(grouped(model.samples)), none),
+        ("Training time", "", |model| Some(duration(model.train_seconds)), none),
     ];
     let styles = model_styles(summary, input.rollouts);
-    let cells = |cell: fn(&ModelSummary) -> String, published: fn(&PublishedFigures) -> String| {
-        let columns = styles.iter().filter_map(|style| Some((summary.models.get(&style.name)?, style)));
-        columns
-            .flat_map(|(model, style)| {
-                [Some(cell(model)), summary.paper.get(&style.name).map(published)].into_iter().flatten()
-            })
-            .collect()
-    };
+    let models = || styles.iter().filter_map(|style| Some((summary.models.get(&style.name)?, style)));
     quantities
         .into_iter()
-        .map(|(name, unit, cell, published)| Row { name, unit: unit.to_owned(), cells: cells(cell, published) })
+        .filter(|(_, _, cell, _)| models().any(|(model, _)| cell(model).is_some()))
+        .map(|(name, unit, cell, published)| {
+            let cells = models().flat_map(|(model, style)| {
+                let own = cell(model).unwrap_or_else(|| "–".to_owned());
+                [Some(own), summary.paper.get(&style.name).map(published)].into_iter().flatten()
+            });
+            Row { name, unit: unit.to_owned(), cells: cells.collect() }
+        })
         .collect()
 }
 

@@ -10,7 +10,7 @@ use lnn_train::config::{
     TrainingConfig, preset,
 };
 use lnn_train::experiment::{Outcome, RunOptions, run};
-use lnn_train::loss::Loss;
+use lnn_train::loss::{Loss, LossWeight};
 use lnn_train::optimiser::{AdamSettings, ClippingConfig, OptimiserConfig, Schedule, SoapSettings};
 use lnn_train::record::Summary;
 use lnn_train::store::{Parameters, load_model, read_metrics};
@@ -124,6 +124,7 @@ fn every_loss_optimiser_schedule_and_integrator_runs_to_its_report() {
                 steps: STEPS,
                 batch: 1 + 7 * k,
                 loss,
+                weight: LossWeight::Uniform,
                 l2_penalty: if k % 2 == 0 { 1e-4 } else { 0.0 },
                 optimiser,
                 schedule,

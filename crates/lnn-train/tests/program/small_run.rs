@@ -9,7 +9,7 @@ use lnn_train::config::presets::{BASELINE, LNN};
 use lnn_train::config::{
     EvaluationConfig, ExperimentConfig, IntegratorConfig, ModelConfig, ModelKind, SamplingConfig, TrainingConfig,
 };
-use lnn_train::loss::Loss;
+use lnn_train::loss::{Loss, LossWeight};
 use lnn_train::optimiser::{ClippingConfig, Schedule, SoapSettings};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -20,6 +20,7 @@ pub(crate) fn recipe(steps: u64) -> TrainingConfig {
         steps,
         batch: 96,
         loss: Loss::RelativePseudoHuber { scale: 0.02 },
+        weight: LossWeight::Uniform,
         l2_penalty: 0.0,
         optimiser: SoapSettings::default().into(),
         schedule: Schedule::WarmupCosine {

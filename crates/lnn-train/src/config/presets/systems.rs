@@ -10,7 +10,7 @@ use super::super::evaluation::{EvaluationConfig, IntegratorConfig};
 use super::super::experiment::ExperimentConfig;
 use super::super::model::{AngleFeatures, CoordinateFeatures, FeaturesConfig, ModelConfig, ModelKind};
 use super::super::system::SystemConfig;
-use super::{BASELINE, CHECKPOINT_EVERY_SECONDS, LNN, fast_recipe, plain};
+use super::{BASELINE, CHECKPOINT_EVERY_SECONDS, LNN, fast_recipe, plain, relativistic};
 
 /// States that spreads are measured on.
 const STATES: usize = 4096;
@@ -24,22 +24,32 @@ const STEPS_A_FRAME: f64 = 50.0;
 /// The preset `name` of a system with all its parameters, and as built from them.
 pub(super) fn preset(system: SystemConfig, built: &dyn System, name: &str) -> ExperimentConfig {
     let spread = Spread::of(built);
-    let models = match name {
-        "models" => every_kind(&spread),
-        _ => every_kind(&spread).into_iter().filter(|(name, _)| [LNN, BASELINE].contains(&name.as_str())).collect(),
+    let mut models = every_kind(&spread);
+    if name == "fast" {
+        let chosen: &[&str] = match system.name.as_str() {
+            "relativistic" => &relativistic::FAST,
+            "charge" => &[LNN, "delan", BASELINE],
+            _ => &[LNN, BASELINE],
+        };
+        models.retain(|name, _| chosen.contains(&name.as_str()));
+    }
+    let particular: fn(ExperimentConfig) -> ExperimentConfig = match system.name.as_str() {
+        "relativistic" => relativistic::adapt,
+        _ => |config| config,
     };
-    ExperimentConfig {
+    particular(ExperimentConfig {
         experiment: system.name.clone(),
         preset: name.to_owned(),
         seed: 0,
         sampling: None,
         sampling_tail: None,
+        sampling_curriculum: None,
         models,
         evaluation: evaluation(built),
         log_every: 500,
         checkpoint_every_seconds: CHECKPOINT_EVERY_SECONDS,
         system,
-    }
+    })
 }
 
 /// Every kind of model, with inputs and outputs in units of their spread.

@@ -7,8 +7,9 @@ use super::*;
 use crate::config::presets;
 use crate::config::{
     AngleFeatures, CoordinateFeatures, EvaluationConfig, FeaturesConfig, Initialisation, IntegratorConfig, Interval,
-    ModelConfig, ModelKind, Precision, SamplingConfig, SamplingTail, SystemConfig, TrainingConfig,
+    ModelConfig, ModelKind, Precision, SamplingConfig, SamplingCurriculum, SamplingTail, SystemConfig, TrainingConfig,
 };
+use crate::loss::LossWeight;
 use crate::optimiser::ClippingConfig;
 
 fn refused(text: &str) -> SyntaxError {
@@ -181,6 +182,7 @@ fn any_model() -> impl Strategy<Value = ModelConfig> {
                 steps: recipe.1,
                 batch: recipe.2,
                 l2_penalty: recipe.3,
+                weight: if double { LossWeight::Lorentz } else { LossWeight::Uniform },
                 clipping: recipe.4.map_or(ClippingConfig::Off, |[factor, averaging]| ClippingConfig::RunningNorm {
                     factor,
                     averaging,
@@ -230,6 +232,7 @@ fn any_config() -> impl Strategy<Value = ExperimentConfig> {
                 system,
                 sampling,
                 sampling_tail: tail,
+                sampling_curriculum: tail.map(|tail| SamplingCurriculum { from: tail.share, to: seconds, until: 0.5 }),
                 models,
                 evaluation,
                 log_every: counts[1],

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use lnn_physics::System;
+use lnn_physics::sampling::Distribution;
 use lnn_physics::systems::{SystemError, kind};
 
+use super::super::experiment::ExperimentConfig;
 use super::super::model::{AngleFeatures, CoordinateFeatures, FeaturesConfig};
 use super::super::nearest::suggestion;
-use super::super::system::{Interval, SamplingConfig, SystemConfig};
+use super::super::system::{Interval, SamplingConfig, SamplingCurriculum, SystemConfig};
 use super::Check;
 
 impl Check {
@@ -74,6 +76,48 @@ impl Check {
             path,
             format_args!("[{low}, {high})"),
             "finite bounds with low below high",
+        );
+    }
+
+    pub(super) fn curriculum(
+        &mut self,
+        curriculum: &SamplingCurriculum,
+        sampling: Option<&SamplingConfig>,
+        system: &dyn System,
+    ) {
+        let SamplingCurriculum { from, to, until } = *curriculum;
+        self.positive("sampling_curriculum.from", from);
+        self.positive("sampling_curriculum.to", to);
+        self.require(until > 0.0 && until <= 1.0, "sampling_curriculum.until", until, "a share above 0 and at most 1");
+        let d = system.degrees_of_freedom();
+        let bounded = |velocity: &Distribution| matches!(velocity, Distribution::BoundedNormal(_));
+        self.require(
+            sampling.is_none() && system.training_distribution()[d..2 * d].iter().any(bounded),
+            "sampling_curriculum",
+            format_args!("given for uniform or unbounded velocities of system `{}`", system.name()),
+            "none, since a curriculum widens velocities bound·tanh(κN), such as those of system `relativistic` without \
+             sampling ranges",
+        );
+    }
+
+    /// Every velocity that can be drawn must be below that of light.
+    pub(super) fn lorentz_weight(&mut self, field: &str, config: &ExperimentConfig, system: &dyn System) {
+        let d = system.degrees_of_freedom();
+        let largest = |velocity: &Distribution| match velocity {
+            Distribution::Uniform(interval) => interval.low().abs().max(interval.high().next_down().abs()),
+            Distribution::BoundedNormal(bounded) => bounded.bound(),
+            Distribution::Normal(_) => f64::INFINITY,
+        };
+        let of_range = |range: Interval| range.low.abs().max(range.high.next_down().abs());
+        let own = || system.training_distribution()[d..2 * d].iter().map(|v| largest(v).powi(2)).sum::<f64>().sqrt();
+        let core = config.sampling.map_or_else(own, |sampling| of_range(sampling.velocity) * (d as f64).sqrt());
+        let tail = config.sampling_tail.map_or(0.0, |tail| of_range(tail.velocity) * (d as f64).sqrt());
+        let fastest = core.max(tail);
+        self.require(
+            fastest < 1.0,
+            field,
+            format_args!("Lorentz for training states up to |q_dot| = {fastest}"),
+            "Uniform, or states with |q_dot| < 1, in which 1 + 1/√(1 − |q_dot|²) is a number",
         );
     }
 

@@ -1,7 +1,7 @@
 //! Each bad value, found under its own name.
 
 use super::super::model::{AngleFeatures, CoordinateFeatures};
-use super::super::system::{Interval, SamplingConfig};
+use super::super::system::{Interval, SamplingConfig, SamplingCurriculum};
 use super::*;
 use crate::config::presets::{self, BASELINE, LNN};
 use crate::optimiser::{ClippingConfig, Schedule, SoapSettings};
@@ -167,6 +167,57 @@ fn sizes_that_no_machine_could_serve_are_found_under_their_names() {
         c.checkpoint_every_seconds = 1e9;
     };
     assert_eq!(fields(fits), [""; 0]);
+}
+
+/// Problems of the relativistic particle's preset after `spoil`.
+fn of_particle(spoil: impl FnOnce(&mut ExperimentConfig)) -> Vec<String> {
+    let mut config = presets::preset("relativistic", "fast").expect("listed");
+    spoil(&mut config);
+    match config.validate() {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn lorentz_weights_need_velocities_below_that_of_light() {
+    let uniform = |low, high| Some(SamplingConfig { velocity: Interval { low, high }, ..SamplingConfig::default() });
+    let sampled = |low, high| {
+        of_particle(|c| {
+            (c.sampling, c.sampling_curriculum) = (uniform(low, high), None);
+            c.models.retain(|name, _| name == LNN);
+        })
+    };
+    assert_eq!(sampled(-0.99, 1.0), [""; 0], "the upper bound is never drawn");
+    for (low, high, fastest) in [(-1.0, 0.5, "1"), (-0.5, 1.2, "1.2")] {
+        let problems = sampled(low, high);
+        let expected = format!("models.lnn.training.weight is Lorentz for training states up to |q_dot| = {fastest}");
+        assert!(problems.len() == 1 && problems[0].starts_with(&expected[..expected.len() - 1]), "{problems:?}");
+    }
+    let tail = SamplingTail { share: 0.1, from_step: 0, velocity: Interval { low: -2.0, high: 2.0 } };
+    assert_eq!(
+        of_particle(|c| c.sampling_tail = Some(tail)).len(),
+        presets::preset("relativistic", "fast").expect("listed").models.len()
+    );
+    // Two velocities of up to 10 rad/s.
+    let found = fields(|c| lnn(c).training.weight = LossWeight::Lorentz);
+    assert_eq!(found, ["models.lnn.training.weight"]);
+}
+
+#[test]
+fn a_curriculum_needs_bounded_velocities_and_positive_spreads() {
+    let with = |from, to, until| of_particle(|c| c.sampling_curriculum = Some(SamplingCurriculum { from, to, until }));
+    assert_eq!(with(0.3, 2.0, 1.0), [""; 0]);
+    for (problems, field) in [
+        (with(0.0, 2.0, 0.5), "sampling_curriculum.from is 0"),
+        (with(0.3, f64::INFINITY, 0.5), "sampling_curriculum.to is inf"),
+        (with(0.3, 2.0, 0.0), "sampling_curriculum.until is 0"),
+        (with(0.3, 2.0, 1.5), "sampling_curriculum.until is 1.5"),
+    ] {
+        assert!(problems.len() == 1 && problems[0].starts_with(field), "{problems:?}");
+    }
+    let curriculum = SamplingCurriculum { from: 0.3, to: 2.0, until: 0.5 };
+    assert_eq!(fields(|c| c.sampling_curriculum = Some(curriculum)), ["sampling_curriculum"]);
 }
 
 /// A file that names its system only is run, kept and repeated with all parameters written down.

@@ -49,10 +49,11 @@ pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle]) -> Option<F
                 values.push(mean);
                 marks.push(Mark::Tick { at: (mean, row), colour: TRUTH, half_height: ROW_HEIGHT / 2 - 6 });
             }
-            if filled && let Some(paper) = input.summary.paper.get(&model.name) {
+            let paper = input.summary.paper.get(&model.name).and_then(|paper| paper.energy_error_percent);
+            if let (true, Some(percent)) = (filled, paper) {
                 published = true;
-                values.push(paper.energy_error_percent);
-                marks.push(Mark::Diamond { at: (paper.energy_error_percent, row), colour: TRUTH });
+                values.push(percent);
+                marks.push(Mark::Diamond { at: (percent, row), colour: TRUTH });
             }
             values.extend(finished);
         }

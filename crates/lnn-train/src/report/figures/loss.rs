@@ -19,7 +19,7 @@ pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle]) -> Option<F
         .iter()
         .filter_map(|model| {
             let figures = input.summary.paper.get(&model.name)?;
-            Some((*model, figures.acceleration_l1))
+            Some((*model, figures.acceleration_l1?))
         })
         .collect();
     let x = Axis::logarithmic(input.metrics.iter().map(|line| line.step as f64));

@@ -5,6 +5,7 @@ mod energy;
 mod energy_error;
 mod loss;
 mod mass_matrix;
+mod velocity;
 
 use super::figure::{Figure, Key, LegendEntry};
 use super::input::ReportInput;
@@ -25,6 +26,7 @@ pub(crate) fn all(input: &ReportInput<'_>) -> Vec<Figure> {
     let models = model_styles(input.summary, input.rollouts);
     let mut figures = Vec::new();
     if let Some(chosen) = representative(input, &models) {
+        figures.extend(velocity::figure(input, &models));
         figures.extend(coordinates::figure(input, &models, &chosen));
         figures.extend(energy::figure(input, &models, &chosen));
         figures.extend(energy_error::figure(input, &models));
