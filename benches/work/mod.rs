@@ -11,7 +11,7 @@ use lnn::autodiff::Real;
 use lnn::physics::sampling::{Distribution, StateSampler};
 use lnn::train::config::{ModelConfig, preset};
 use lnn::train::experiment::build_model;
-use lnn::train::fit::{Partition, Training};
+use lnn::train::fit::{NetworkSize, Partition, Training};
 use lnn::train::model::{LagrangianNetwork, Model, States};
 use lnn::train::optimiser::Schedule;
 
@@ -84,7 +84,7 @@ impl<T: Real> Case<T> {
 
     /// How a training step cuts `batch` states into blocks and groups.
     pub(crate) fn partition(&self, batch: usize) -> Partition {
-        Partition::new(batch, self.parameters.len())
+        Partition::new(batch, NetworkSize::of::<T>(&self.model))
     }
 }
 

@@ -11,6 +11,6 @@ mod training;
 mod worker;
 
 pub use curriculum::Curriculum;
-pub use partition::Partition;
+pub use partition::{NetworkSize, Partition};
 pub use session::{FitError, FitPlan, FitResult, FitState, LOGGED_STATES, Progress, fit, restore};
 pub use training::{StepError, StepReport, Tail, Training, TrainingPlan};

@@ -2,17 +2,53 @@
 
 use std::ops::Range;
 
+use crate::model::Model;
+
 /// Above this many parameters the partial gradients' memory traffic outweighs finer groups: with four for a batch of
 /// 512 instead of eight, two cores were 4 % faster.
 const LARGE_NETWORK: usize = 100_000;
 
+/// Cache of a core that the arrays of one layer of a block should fit into, in bytes: its second level and its share of
+/// the third on the processors of these years.
+///
+/// A number of the engine and not of the machine at hand, since a run must repeat on another one. Little depends on it:
+/// the rate of the bench `jets` is level within 4 % from 32 to 256 rows, at widths of 64 and of 500.
+const CACHE: usize = 4 << 20;
+
+/// Arrays of a layer in a training step: value, four derivatives' and slopes', tangents, coefficients and cotangents.
+const CHANNELS: usize = 14;
+
+/// Fewest and most rows of a block: fewer are no matrix for a product, more bring nothing.
+const ROWS: [usize; 2] = [16, 128];
+
+/// What of a network decides how a batch is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NetworkSize {
+    /// Trained numbers.
+    pub parameters: usize,
+    /// Bytes of one number of every unit of the widest layer.
+    pub width_bytes: usize,
+}
+
+impl NetworkSize {
+    /// The size of a model whose numbers are of type `T`.
+    pub fn of<T>(model: &Model) -> Self {
+        let width = model.shapes().flat_map(|shape| shape.dimensions()).copied().max().unwrap_or(1);
+        Self { parameters: model.parameter_count(), width_bytes: width * size_of::<T>() }
+    }
+
+    /// Rows whose arrays of one layer fit into the cache, a power of two within [`ROWS`].
+    fn most_rows(&self) -> usize {
+        let rows = CACHE / (CHANNELS * self.width_bytes.max(1));
+        (1 << rows.max(1).ilog2()).clamp(ROWS[0], ROWS[1])
+    }
+}
+
 /// A batch cut into groups of blocks.
 ///
-/// A block is what the engine computes at once. Its rows follow from the network's width: enough that a layer's
-/// products are deep, few enough that a layer's arrays stay in cache. The bench `jets` shows the rate over the rows; it
-/// is level within 4 % from 32 to 256, so that the cache sizes of the machine at hand would decide nothing, while a
-/// run that they cut would not repeat elsewhere. A group is a run of
-/// blocks with one partial gradient, summed in order; the partial gradients are summed in group order.
+/// A block is what the engine computes at once. Its rows follow from the network's width: as many as let a layer's
+/// arrays stay in cache. A group is a run of blocks with one partial gradient, summed in order; the partial gradients
+/// are summed in group order.
 /// Threads take groups, so the sum's order and thus every bit of the result is fixed by the batch and
 /// the network alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,19 +59,19 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// The partition for batches of `batch` rows of a network with `parameters` parameters.
-    pub fn new(batch: usize, parameters: usize) -> Self {
-        Self::with_parts(batch, parameters, if parameters > LARGE_NETWORK { 4 } else { 16 })
+    /// The partition for batches of `batch` rows of a network of this size.
+    pub fn new(batch: usize, network: NetworkSize) -> Self {
+        Self::with_parts(batch, network, if network.parameters > LARGE_NETWORK { 4 } else { 16 })
     }
 
     /// As [`new`](Self::new), with up to `parts` groups; fewer where a block would have less than 16 rows.
     ///
     /// # Panics
     /// If `parts` is 0.
-    pub fn with_parts(batch: usize, parameters: usize, parts: usize) -> Self {
+    pub fn with_parts(batch: usize, network: NetworkSize, parts: usize) -> Self {
         assert!(parts > 0, "a gradient has at least one part");
-        let most_rows = if parameters > LARGE_NETWORK { 128 } else { 64 };
-        let block_rows = batch.div_ceil(parts).next_multiple_of(8).clamp(16, most_rows).min(batch.max(1));
+        let block_rows = batch.div_ceil(parts).next_multiple_of(8).clamp(ROWS[0], network.most_rows());
+        let block_rows = block_rows.min(batch.max(1));
         let blocks = batch.div_ceil(block_rows);
         let group_rows = blocks.div_ceil(parts) * block_rows;
         Self { batch, block_rows, group_rows }
@@ -61,15 +97,28 @@ impl Partition {
 mod tests {
     use super::*;
 
+    fn size(parameters: usize, width_bytes: usize) -> NetworkSize {
+        NetworkSize { parameters, width_bytes }
+    }
+
+    #[test]
+    fn a_wider_network_has_blocks_of_fewer_rows_down_to_the_fewest() {
+        let rows = |width: usize| Partition::with_parts(100_000, size(1, 4 * width), 1).block_rows();
+        // 4 MiB / (14 · 4 B · width): 1170, 149, 124, 74, 37, 9.
+        assert_eq!([64, 500, 600, 1000, 2000, 8000].map(rows), [128, 128, 64, 64, 32, 16]);
+        let whole = CACHE / CHANNELS / 64;
+        assert_eq!([whole, whole + 1].map(|bytes| size(1, bytes).most_rows()), [64, 32]);
+    }
+
     #[test]
     fn blocks_tile_every_batch_in_order() {
-        for parameters in [10, 1_000_000] {
+        for network in [size(10, 4), size(1_000_000, 2000)] {
             for batch in (1..200).chain([512, 513, 4096, 10_007]) {
                 for (partition, most) in [
-                    (Partition::new(batch, parameters), 16),
-                    (Partition::with_parts(batch, parameters, 1), 1),
-                    (Partition::with_parts(batch, parameters, 7), 7),
-                    (Partition::with_parts(batch, parameters, 64), 64),
+                    (Partition::new(batch, network), 16),
+                    (Partition::with_parts(batch, network, 1), 1),
+                    (Partition::with_parts(batch, network, 7), 7),
+                    (Partition::with_parts(batch, network, 64), 64),
                 ] {
                     let mut next = 0;
                     for group in 0..partition.groups() {

@@ -9,7 +9,7 @@ use lnn_physics::sampling::{Distribution, StateSampler};
 use rayon::prelude::*;
 
 use super::curriculum::Curriculum;
-use super::partition::Partition;
+use super::partition::{NetworkSize, Partition};
 use super::reduce::{Reduction, all_finite, reduce};
 use super::worker::{BlockContext, Worker};
 use crate::loss::{BatchLoss, Loss, LossWeight};
@@ -133,9 +133,10 @@ impl<T: Real> Training<T> {
         let width = 2 * features.degrees_of_freedom() + features.conditionals();
         let tail = plan.tail.as_ref().map_or(width, |tail| tail.ranges.len());
         assert_eq!((plan.ranges.len(), tail), (width, width), "a distribution for each of q, q̇ and conditionals");
+        let size = NetworkSize::of::<T>(&plan.model);
         let partition = match plan.gradient_parts {
-            None => Partition::new(plan.batch, parameters),
-            Some(parts) => Partition::with_parts(plan.batch, parameters, parts),
+            None => Partition::new(plan.batch, size),
+            Some(parts) => Partition::with_parts(plan.batch, size, parts),
         };
         let worker = |_| Mutex::new(Worker::new(&plan.model, partition.block_rows()));
         let group = |_| Group { gradient: vec![T::ZERO; parameters], loss: Ok(BatchLoss::default()) };
@@ -167,8 +168,8 @@ impl<T: Real> Training<T> {
     /// Most threads that share a step, if `threads` are more and another
     /// [`gradient_parts`](TrainingPlan::gradient_parts) could employ some of the others.
     pub fn threads_left_idle(&self, threads: usize) -> Option<usize> {
-        let (used, parameters) = (self.partition.groups(), self.plan.parameters.len());
-        (threads > used && Partition::with_parts(self.plan.batch, parameters, threads).groups() > used).then_some(used)
+        let (used, size) = (self.partition.groups(), NetworkSize::of::<T>(&self.plan.model));
+        (threads > used && Partition::with_parts(self.plan.batch, size, threads).groups() > used).then_some(used)
     }
     /// Steps done.
     pub fn step_count(&self) -> u64 {
