@@ -58,7 +58,8 @@ pub struct ModelSummary {
     pub samples: u64,
     /// Held-out states behind `acceleration_l1`.
     pub held_out: usize,
-    /// Mean over held-out states of Σⱼ |q̈ⱼ − q̈*ⱼ|, in the system's units (rad/s² for a pendulum).
+    /// Mean over held-out states of Σⱼ |q̈ⱼ − q̈*ⱼ|; NaN for a model in canonical coordinates, which has no accelerations;
+    /// in the system's units (rad/s² for a pendulum).
     #[serde(with = "null_if_not_finite")]
     pub acceleration_l1: f64,
     /// The same in units of the mean of Σⱼ |q̈*ⱼ|.
@@ -67,8 +68,8 @@ pub struct ModelSummary {
     /// `acceleration_l1` as the mean by the weights of the training; absent where no model has weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weighted_acceleration_l1: Option<f64>,
-    /// Mean over held-out states of the errors of both rates, Σⱼ |dqⱼ/dt − q̇ⱼ| + |q̈ⱼ − q̈*ⱼ|; absent for models of
-    /// second order, whose dq/dt is q̇ itself.
+    /// Mean over held-out states of the errors of both rates, Σⱼ |dqⱼ/dt − q̇ⱼ| + |q̈ⱼ − q̈*ⱼ|, in canonical
+    /// coordinates with ṗ in place of q̈; absent for models of second order, whose dq/dt is q̇ itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vector_field_l1: Option<f64>,
     /// The same as the mean by the weights of the training.
@@ -138,9 +139,12 @@ pub struct MetricsLine {
     pub gradient_norm: f64,
     /// Steps without an update so far.
     pub skipped_steps: u64,
-    /// Acceleration L1 on a fixed small set of held-out states.
+    /// Acceleration L1 on a fixed small set of held-out states; NaN for a model without accelerations.
     #[serde(with = "null_if_not_finite")]
     pub acceleration_l1: f64,
+    /// L1 of both rates on the same states, of a model that learns both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vector_field_l1: Option<f64>,
     /// Spectrum of the learned mass matrix on the same states; absent for models without one.
     pub mass_matrix: Option<MassMatrixSpectrum>,
 }

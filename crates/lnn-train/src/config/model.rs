@@ -1,6 +1,7 @@
 //! One model and its training recipe, as written in files.
 
 use lnn_autodiff::Activation;
+use lnn_physics::System;
 use serde::{Deserialize, Serialize};
 
 use super::activation::ActivationText;
@@ -77,6 +78,9 @@ pub enum ModelKind {
     },
     /// H = net(features): a Hamiltonian network (HNN) that takes q̇ for the momentum.
     Hnn,
+    /// H = net(features of (q, p)): a Hamiltonian network in the canonical coordinates of its system, which must offer
+    /// them; trained on (dq/dt, dp/dt).
+    HnnCanonical,
     /// q̈ = s · net(features): a plain second-order network.
     Baseline {
         /// Scale s of the network's output, in the units of q̈.
@@ -101,7 +105,7 @@ impl ModelKind {
         conditionals: usize,
     ) -> Vec<usize> {
         let outputs = match self {
-            Self::Lnn { .. } | Self::Hnn => 1,
+            Self::Lnn { .. } | Self::Hnn | Self::HnnCanonical => 1,
             Self::Delan { .. } => triangle(dof),
             Self::Baseline { .. } => dof,
             Self::BaselineFirstOrder { .. } => 2 * dof,
@@ -123,6 +127,15 @@ impl ModelKind {
     ) -> Option<Vec<usize>> {
         let has_one = matches!(self, Self::Lnn { potential_scale: Some(_), .. } | Self::Delan { .. });
         has_one.then(|| [&[features.configuration_inputs(dof, conditionals)], hidden, &[1]].concat())
+    }
+
+    /// Names of the kinds that `system` can be learned by, as files spell them.
+    pub fn serving(system: &dyn System) -> Vec<&'static str> {
+        let mut names = vec!["Lnn", "Delan", "Hnn", "Baseline", "BaselineFirstOrder"];
+        if system.canonical().is_some() {
+            names.insert(3, "HnnCanonical");
+        }
+        names
     }
 
     /// Whether the motion is made of the network's derivatives and not of its values.

@@ -115,8 +115,8 @@ pub fn best() -> ExperimentConfig {
 
 /// Every kind of model in the time of preset `fast`, side by side.
 ///
-/// The Hamiltonian network is given (q, q̇) for canonical coordinates, which they are not: the paper's point. The deep
-/// Lagrangian network is given the form of the kinetic energy, which is the right one here.
+/// One Hamiltonian network is given (q, q̇) for canonical coordinates, which they are not: the paper's point; the other
+/// the true momenta, a few tens in size. The deep Lagrangian network is given the form of the kinetic energy, which is the right one here.
 pub fn models() -> ExperimentConfig {
     let fast = fast();
     let (lnn, baseline) = (fast.models[LNN].clone(), fast.models[BASELINE].clone());
@@ -128,6 +128,10 @@ pub fn models() -> ExperimentConfig {
             of_kind(ModelKind::Delan { diagonal: 1.0, regularisation: 0.01, potential_scale: 10.0 }, &lnn),
         ),
         ("hnn".to_owned(), of_kind(ModelKind::Hnn, &lnn)),
+        ("hnn-canonical".to_owned(), {
+            let features = FeaturesConfig { velocity_scale: 10.0, ..FeaturesConfig::default() };
+            ModelConfig { features, ..of_kind(ModelKind::HnnCanonical, &lnn) }
+        }),
         (
             "baseline-first-order".to_owned(),
             of_kind(ModelKind::BaselineFirstOrder { velocity_scale: 5.0, output_scale: 10.0 }, &baseline),

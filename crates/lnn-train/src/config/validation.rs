@@ -222,6 +222,11 @@ impl Check {
                 self.positive(format!("{path}.kind.potential_scale"), potential_scale);
             }
             ModelKind::Hnn => {}
+            ModelKind::HnnCanonical => {
+                if let Some(system) = system {
+                    self.canonical(&format!("{path}.kind"), system);
+                }
+            }
             ModelKind::Baseline { output_scale } => {
                 self.positive(format!("{path}.kind.output_scale"), output_scale);
             }

@@ -3,14 +3,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lnn_autodiff::pseudoinverse::SymmetricFactors;
-use lnn_physics::System;
 use lnn_physics::sampling::{Distribution, StateSampler};
+use lnn_physics::{Canonical, System};
 use rayon::prelude::*;
 
 use crate::loss::{LossWeight, VelocityOutOfRange};
 use crate::model::{BlockModel, Model, RatesMut, States};
 use crate::record::MassMatrixSpectrum;
-use crate::target::{NonFiniteTarget, acceleration_into};
+use crate::target::{NonFiniteTarget, acceleration_into, momentum_into};
 
 /// Rows a block; fixed, so that sums do not depend on the number of threads.
 const BLOCK: usize = 64;
@@ -26,18 +26,22 @@ pub struct HeldOut {
     target: Vec<f64>,
     /// Weights `[states]`, if the training has any.
     weights: Option<Vec<f64>>,
+    /// Momenta and their rates, `[states, d]` each, for models in canonical coordinates.
+    momenta: Option<[Vec<f64>; 2]>,
 }
 
 /// What a model does on the held-out states.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HeldOutResult {
-    /// Mean over the states of Σⱼ |q̈ⱼ − q̈*ⱼ|; infinite if an acceleration is not finite.
+    /// Mean over the states of Σⱼ |q̈ⱼ − q̈*ⱼ|; infinite if an acceleration is not finite, NaN for a model in canonical
+    /// coordinates, which has none.
     pub acceleration_l1: f64,
     /// The same in units of the mean of Σⱼ |q̈*ⱼ|; infinite too where nothing accelerates.
     pub acceleration_relative: f64,
     /// [`acceleration_l1`](Self::acceleration_l1) as the mean by the weights of the training, if it has any.
     pub weighted_acceleration_l1: Option<f64>,
-    /// Mean over the states of Σⱼ |dqⱼ/dt − q̇ⱼ| + |q̈ⱼ − q̈*ⱼ|, of a model that learns both rates.
+    /// Mean over the states of Σⱼ |dqⱼ/dt − q̇ⱼ| + |q̈ⱼ − q̈*ⱼ|, of a model that learns both rates; in canonical coordinates
+    /// with ṗ in place of q̈.
     pub vector_field_l1: Option<f64>,
     /// The same as the mean by the weights.
     pub weighted_vector_field_l1: Option<f64>,
@@ -92,7 +96,7 @@ impl HeldOut {
             conditionals.extend_from_slice(&state[2 * d..]);
             acceleration_into::<f64>(system, state, target)?;
         }
-        Ok(Self { dof: d, q, q_dot, conditionals, target, weights: None })
+        Ok(Self { dof: d, q, q_dot, conditionals, target, weights: None, momenta: None })
     }
 
     /// The same states, judged by their weights too.
@@ -105,6 +109,23 @@ impl HeldOut {
         Ok(Self { weights, ..self })
     }
 
+    /// The same states, for models in canonical coordinates too.
+    ///
+    /// # Errors
+    /// A momentum, or its rate, that is not finite.
+    pub fn with_momenta(self, canonical: &dyn Canonical) -> Result<Self, NonFiniteTarget> {
+        let (d, c) = (self.dof, self.conditionals.len() / self.len().max(1));
+        let mut momenta = [(); 2].map(|()| vec![0.0; self.q.len()]);
+        let [p, p_dot] = momenta.each_mut().map(|half| half.chunks_exact_mut(d));
+        for (row, (p, p_dot)) in p.zip(p_dot).enumerate() {
+            let (coordinates, conditionals) = (row * d..(row + 1) * d, row * c..(row + 1) * c);
+            let (q, q_dot) = (&self.q[coordinates.clone()], &self.q_dot[coordinates]);
+            let state = [q, q_dot, &self.conditionals[conditionals]].concat();
+            momentum_into::<f64>(canonical, &state, p, p_dot)?;
+        }
+        Ok(Self { momenta: Some(momenta), ..self })
+    }
+
     /// Number of states.
     pub fn len(&self) -> usize {
         self.q.len() / self.dof
@@ -115,6 +136,9 @@ impl HeldOut {
     }
 
     /// Judges a model on the first `count` states, or on all if there are fewer.
+    ///
+    /// # Panics
+    /// If the model is in canonical coordinates and the states are not [`with_momenta`](Self::with_momenta).
     pub fn judge(&self, model: &Model, parameters: &[f64], count: usize) -> HeldOutResult {
         self.judge_unless(&AtomicBool::new(false), model, parameters, count).expect("nobody else sees the flag")
     }
@@ -143,11 +167,11 @@ impl HeldOut {
         let sum = |part: fn(&Share) -> f64| shares.iter().map(part).sum::<f64>();
         let finite = |value: f64| if value.is_finite() { value } else { f64::INFINITY };
         let (error, weight) = (sum(|share| share.error), sum(|share| share.weight));
-        let (field, weighted) = (!model.is_second_order(), self.weights.is_some());
+        let (field, weighted, canonical) = (!model.is_second_order(), self.weights.is_some(), model.is_canonical());
         Some(HeldOutResult {
-            acceleration_l1: finite(error / count as f64),
-            acceleration_relative: finite(error / sum(|share| share.size)),
-            weighted_acceleration_l1: weighted.then(|| finite(sum(|share| share.weighted[1]) / weight)),
+            acceleration_l1: if canonical { f64::NAN } else { finite(error / count as f64) },
+            acceleration_relative: if canonical { f64::NAN } else { finite(error / sum(|share| share.size)) },
+            weighted_acceleration_l1: (weighted && !canonical).then(|| finite(sum(|share| share.weighted[1]) / weight)),
             vector_field_l1: field.then(|| finite((error + sum(|share| share.velocity_error)) / count as f64)),
             weighted_vector_field_l1: (weighted && field)
                 .then(|| finite(sum(|share| share.weighted[0] + share.weighted[1]) / weight)),
@@ -168,17 +192,22 @@ impl HeldOut {
         let [velocity, out] = rates.each_mut().map(|rates| &mut rates[..range.len()]);
         let c = self.conditionals.len() / self.len().max(1);
         let conditionals = &self.conditionals[rows.start * c..rows.end * c];
-        let states = States { q: &self.q[range.clone()], q_dot: &self.q_dot[range.clone()], conditionals };
+        let q_dot = &self.q_dot[range.clone()];
+        let momenta = model.is_canonical().then(|| {
+            let halves = self.momenta.as_ref().expect("a model in canonical coordinates is judged by momenta");
+            halves.each_ref().map(|half| &half[range.clone()])
+        });
+        let [second, target] = momenta.unwrap_or([q_dot, &self.target[range.clone()]]);
+        let states = States { q: &self.q[range], q_dot: second, conditionals };
         block.rates(model.bind(parameters), states, RatesMut { q: velocity, q_dot: &mut *out });
-        let target = &self.target[range];
         let distance = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f64>();
         let mut share = Share::new(distance(out, target));
         share.size = target.iter().map(|component| component.abs()).sum();
-        share.velocity_error = distance(velocity, states.q_dot);
+        share.velocity_error = distance(velocity, q_dot);
         if let Some(weights) = &self.weights {
             for (row, &weight) in weights[rows.clone()].iter().enumerate() {
                 let row = row * d..(row + 1) * d;
-                share.weighted[0] += weight * distance(&velocity[row.clone()], &states.q_dot[row.clone()]);
+                share.weighted[0] += weight * distance(&velocity[row.clone()], &q_dot[row.clone()]);
                 share.weighted[1] += weight * distance(&out[row.clone()], &target[row]);
                 share.weight += weight;
             }
@@ -272,5 +301,44 @@ mod tests {
         assert_eq!((found.indefinite, found.rank_deficient), (2, 2));
         assert_eq!((found.eigenvalue_min, found.eigenvalue_max), (-2.0, 1.0));
         assert_eq!(found.condition_max, f64::INFINITY);
+    }
+
+    /// Where p = q̇ and ṗ = q̈, a canonical model's errors are those of the other with the same parameters; with weights
+    /// too, which are means.
+    #[test]
+    fn models_in_canonical_coordinates_are_judged_by_both_rates() {
+        use crate::config::{ModelConfig, ModelKind, preset};
+        use crate::experiment::build_model;
+
+        let config = preset("henon-heiles", "models").expect("listed");
+        let system = config.system.build().expect("usable");
+        let canonical = system.canonical().expect("it has momenta");
+        let held_out = HeldOut::new(&*system, system.training_distribution(), StateSampler::new(1, 1), 150);
+        let held_out = held_out.and_then(|held_out| held_out.with_momenta(canonical)).expect("finite");
+        let judge = |held_out: &HeldOut, kind| {
+            let recipe = ModelConfig { kind, hidden: vec![8], ..config.models["hnn"].clone() };
+            let model = build_model(&recipe, 2).expect("usable");
+            held_out.judge(&model, &recipe.initialisation.draw(&model, 2), 150)
+        };
+        let (as_given, momenta) = (judge(&held_out, ModelKind::Hnn), judge(&held_out, ModelKind::HnnCanonical));
+        assert_eq!(as_given.vector_field_l1, momenta.vector_field_l1);
+        assert!(as_given.vector_field_l1.is_some_and(|error| error > as_given.acceleration_l1));
+        assert!(momenta.acceleration_l1.is_nan() && as_given.acceleration_l1.is_finite());
+        assert_eq!((as_given.weighted_acceleration_l1, as_given.weighted_vector_field_l1), (None, None));
+
+        // All velocities are below 1: the weights are at least 2 and differ.
+        let weighted = held_out.clone().with_weight(LossWeight::Lorentz).expect("slow enough");
+        let again = judge(&weighted, ModelKind::Hnn);
+        assert_eq!(
+            (again.acceleration_l1, again.vector_field_l1),
+            (as_given.acceleration_l1, as_given.vector_field_l1)
+        );
+        let (one, other) = (again.weighted_acceleration_l1.expect("weighted"), again.acceleration_l1);
+        assert!(one != other && (0.5..2.0).contains(&(one / other)), "{one} {other}");
+        let uniform = held_out.with_weight(LossWeight::Uniform).expect("any");
+        let mean = judge(&uniform, ModelKind::Hnn);
+        let close = |a: f64, b: f64| (a - b).abs() <= 300.0 * f64::EPSILON * b;
+        assert!(close(mean.weighted_acceleration_l1.expect("weighted"), mean.acceleration_l1));
+        assert!(close(mean.weighted_vector_field_l1.expect("weighted"), mean.vector_field_l1.expect("first order")));
     }
 }

@@ -3,12 +3,12 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use lnn_physics::System;
 use lnn_physics::integrators::{
     DormandPrinceOptions, IntegrationError, IntegrationFailure, InvalidInput, Method, frame_times, solve_at,
     solve_batch_at,
 };
 use lnn_physics::sampling::{self, StateSampler};
+use lnn_physics::{Canonical, System};
 use rayon::prelude::*;
 
 use crate::config::{EvaluationConfig, IntegratorConfig};
@@ -119,7 +119,9 @@ impl RolloutPlan {
     /// # Errors
     /// An integrator setting that is out of range, a trajectory that ends early, or a `stop` that was set.
     pub fn truth(&self, system: &dyn System, stop: &AtomicBool) -> Result<Vec<Trajectory>, RolloutError> {
-        let truth = self.one_by_one(method(self.reference_integrator), system, stop, |rollout| {
+        let shown = Frames { system, canonical: None };
+        let reference = method(self.reference_integrator);
+        let truth = self.one_by_one(reference, &self.initial, shown, stop, |rollout| {
             let conditionals = self.conditionals_of(rollout..rollout + 1);
             move |_t: f64, state: &[f64], state_dot: &mut [f64]| {
                 go_on(stop)?;
@@ -138,10 +140,15 @@ impl RolloutPlan {
     ///
     /// Fixed-step RK4 advances batches in lockstep; other methods integrate one trajectory at a time.
     ///
+    /// A model in canonical coordinates is integrated in (q, p); its frames are (q, q̇) as those of all others.
+    ///
     /// A trajectory that ends early says so in its [`failure`](Trajectory::failure).
     ///
     /// # Errors
     /// An integrator setting that is out of range, or a `stop` that was set.
+    ///
+    /// # Panics
+    /// If the model is in canonical coordinates and the system offers none.
     pub fn model(
         &self,
         model: &Model,
@@ -150,6 +157,11 @@ impl RolloutPlan {
         stop: &AtomicBool,
     ) -> Result<Vec<Trajectory>, RolloutError> {
         let trained = &TrainedModel::new(model, parameters);
+        let canonical = model
+            .is_canonical()
+            .then(|| system.canonical().expect("a model in canonical coordinates is of a system that offers them"));
+        let shown = Frames { system, canonical };
+        let initial = &self.initial_in(canonical);
         let right_hand_side = |rows: Range<usize>| {
             let mut field = LearnedField::new(model, rows.len());
             let conditionals = self.conditionals_of(rows);
@@ -165,11 +177,10 @@ impl RolloutPlan {
                 let end = self.times.last().copied().unwrap_or(0.0);
                 options.max_steps = (MOST_STEPS_A_SECOND * end.max(1.0)) as u64;
             }
-            return self.one_by_one(method, system, stop, |rollout| right_hand_side(rollout..rollout + 1));
+            return self.one_by_one(method, initial, shown, stop, |rollout| right_hand_side(rollout..rollout + 1));
         };
         let width = 2 * self.dof;
-        let batches: Result<Vec<Vec<Trajectory>>, RolloutError> = self
-            .initial
+        let batches: Result<Vec<Vec<Trajectory>>, RolloutError> = initial
             .par_chunks(BATCH * width)
             .enumerate()
             .map(|(batch, initial)| {
@@ -184,7 +195,7 @@ impl RolloutPlan {
                                 time: self.times[failure.valid_times.saturating_sub(1)],
                                 reason: format!("the state was no longer finite after t = {} s", failure.time),
                             });
-                            self.trajectory(first + row, states, failure, system)
+                            self.trajectory(first + row, states, failure, shown)
                         })
                         .collect()),
                     Err(failure) => Err(refused(failure, stop)),
@@ -197,7 +208,8 @@ impl RolloutPlan {
     fn one_by_one<F, G>(
         &self,
         method: Method,
-        system: &dyn System,
+        initial: &[f64],
+        frames: Frames<'_>,
         stop: &AtomicBool,
         make: F,
     ) -> Result<Vec<Trajectory>, RolloutError>
@@ -206,11 +218,11 @@ impl RolloutPlan {
         G: FnMut(f64, &[f64], &mut [f64]) -> Result<(), Stopped>,
     {
         method.validate()?;
-        self.initial
+        initial
             .par_chunks(2 * self.dof)
             .enumerate()
             .map(|(rollout, initial)| match solve_at(&method, make(rollout), initial, &self.times) {
-                Ok(solution) => Ok(self.trajectory(rollout, solution.states, None, system)),
+                Ok(solution) => Ok(self.trajectory(rollout, solution.states, None, frames)),
                 Err(failure) if failure.partial.is_empty() || stop.load(Ordering::Relaxed) => {
                     Err(refused(failure, stop))
                 }
@@ -218,24 +230,60 @@ impl RolloutPlan {
                     let IntegrationFailure { error, partial } = failure;
                     let time = self.times[partial.len() - 1];
                     let failure = RolloutFailure { time, reason: error.to_string() };
-                    Ok(self.trajectory(rollout, partial.states, Some(failure), system))
+                    Ok(self.trajectory(rollout, partial.states, Some(failure), frames))
                 }
             })
             .collect()
     }
 
+    /// The initial states `[rollouts, 2d]`, as (q, p) where `canonical` says how.
+    fn initial_in(&self, canonical: Option<&dyn Canonical>) -> Vec<f64> {
+        let mut initial = self.initial.clone();
+        let Some(canonical) = canonical else { return initial };
+        let mut p = vec![0.0; self.dof];
+        for (rollout, state) in initial.chunks_exact_mut(2 * self.dof).enumerate() {
+            let (q, q_dot) = state.split_at_mut(self.dof);
+            canonical.momentum_into(q, q_dot, self.conditionals_of(rollout..rollout + 1), &mut p);
+            q_dot.copy_from_slice(&p);
+        }
+        initial
+    }
+
+    /// A trajectory from the states as they were integrated.
     fn trajectory(
         &self,
         rollout: usize,
-        states: Vec<f64>,
-        failure: Option<RolloutFailure>,
-        system: &dyn System,
+        mut states: Vec<f64>,
+        mut failure: Option<RolloutFailure>,
+        frames: Frames<'_>,
     ) -> Trajectory {
         let conditionals = self.conditionals_of(rollout..rollout + 1);
-        let energy = |state| system.state_energy(state, conditionals);
-        let energies = states.chunks_exact(2 * self.dof).map(energy).collect();
+        let width = 2 * self.dof;
+        if let Some(canonical) = frames.canonical {
+            let mut velocity = vec![0.0; self.dof];
+            for state in states.chunks_exact_mut(width) {
+                let (q, p) = state.split_at_mut(self.dof);
+                canonical.velocity_into(q, p, conditionals, &mut velocity);
+                p.copy_from_slice(&velocity);
+            }
+            // A learned motion may reach momenta that no velocity has.
+            if let Some(lost) = states.chunks_exact(width).position(|state| state.iter().any(|x| !x.is_finite())) {
+                states.truncate(lost * width);
+                let time = self.times[lost.saturating_sub(1)];
+                failure = Some(RolloutFailure { time, reason: "the momentum has no finite velocity".to_owned() });
+            }
+        }
+        let energy = |state| frames.system.state_energy(state, conditionals);
+        let energies = states.chunks_exact(width).map(energy).collect();
         Trajectory { states, energies, failure }
     }
+}
+
+/// How integrated states become frames: the system whose energy they have, and its canonical form where they are (q, p).
+#[derive(Clone, Copy)]
+struct Frames<'a> {
+    system: &'a dyn System,
+    canonical: Option<&'a dyn Canonical>,
 }
 
 /// Energy errors of a model's rollouts against the complete `truth`, in percent of `reference`: at the last

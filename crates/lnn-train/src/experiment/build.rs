@@ -7,7 +7,9 @@ use lnn_physics::System;
 use lnn_physics::sampling::{Distribution, InvalidDistribution, StateSampler};
 
 use super::ExperimentError;
-use crate::config::{ExperimentConfig, ModelConfig, SamplingConfig, SamplingCurriculum, SamplingTail, SystemConfig};
+use crate::config::{
+    ExperimentConfig, ModelConfig, ModelKind, SamplingConfig, SamplingCurriculum, SamplingTail, SystemConfig,
+};
 use crate::fit::{Curriculum, Tail, Training, TrainingPlan};
 use crate::model::{Model, ModelError};
 use crate::optimiser::{ParameterBlock, RunningNormClip};
@@ -134,7 +136,8 @@ pub fn parameter_blocks(model: &Model) -> Vec<ParameterBlock> {
 /// The training of model `name` as `config` describes it, at step 0.
 ///
 /// # Errors
-/// What [`build_model_for`] or the optimiser refuses, or a range that cannot be sampled.
+/// What [`build_model_for`] or the optimiser refuses, a range that cannot be sampled, or a model in canonical coordinates
+/// of a system that offers none.
 ///
 /// # Panics
 /// If `config` has no model of that name.
@@ -149,6 +152,10 @@ pub fn build_training<T: Real>(
     let model = build_model_for(model_config, &*system)
         .map_err(|source| ExperimentError::Model { name: name.to_owned(), source })?;
     let ranges = training_distribution(config, &*system)?;
+    if model.is_canonical() && system.canonical().is_none() {
+        let valid = ModelKind::serving(&*system);
+        return Err(ExperimentError::NoMomenta { name: name.to_owned(), system: system.name(), valid });
+    }
     let refused = |source| ExperimentError::Optimiser { name: name.to_owned(), source };
     Ok(Training::new(TrainingPlan {
         parameters: model_config.initialisation.draw(&model, config.seed),

@@ -32,6 +32,19 @@ pub enum ExperimentError {
         /// What is wrong.
         source: ModelError,
     },
+    /// A model in canonical coordinates of a system that offers none.
+    #[error(
+        "model `{name}` is HnnCanonical, but system `{system}` offers no momenta; choose one of {}",
+        valid.join(", ")
+    )]
+    NoMomenta {
+        /// Model name.
+        name: String,
+        /// The system.
+        system: &'static str,
+        /// Kinds of model that it can be learned by.
+        valid: Vec<&'static str>,
+    },
     /// An optimiser that cannot be built.
     #[error("model `{name}`: {source}")]
     Optimiser {

@@ -12,7 +12,7 @@ use lnn_physics::System;
 use super::ExperimentError;
 use super::build::{Purpose, build_system, build_training, rollout_distribution, sampler, training_distribution};
 use super::description::{describe, device, energy_reference, published};
-use crate::config::{ExperimentConfig, Precision, Validated};
+use crate::config::{ExperimentConfig, ModelKind, Precision, Validated};
 use crate::evaluate::{HeldOut, RolloutError, RolloutPlan, energy_errors, velocity_errors};
 use crate::fit::{FitPlan, FitResult, Progress, fit, restore};
 use crate::loss::LossWeight;
@@ -158,6 +158,11 @@ fn run_in_pool(
     if let Some(weight) = weights.find(|&weight| weight != LossWeight::Uniform) {
         // All models of the run, so that they can be compared.
         held_out = held_out.with_weight(weight).map_err(DataError::from)?;
+    }
+    if config.models.values().any(|model| model.kind == ModelKind::HnnCanonical)
+        && let Some(canonical) = system.canonical()
+    {
+        held_out = held_out.with_momenta(canonical).map_err(DataError::from)?;
     }
     let (folder, state) = RunFolder::open(&options.folder, config, options.resume)?;
     let device = device();

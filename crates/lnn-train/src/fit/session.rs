@@ -58,7 +58,7 @@ pub struct Progress {
     pub learning_rate: f64,
     /// Steps a second in this session.
     pub steps_per_second: f64,
-    /// Acceleration L1 at the last log line of this session.
+    /// Acceleration L1 at the last log line of this session, of a model that has accelerations.
     pub acceleration_l1: Option<f64>,
     /// Whether a log line was written at this step.
     pub logged: bool,
@@ -215,7 +215,7 @@ pub fn fit<T: Real + Element>(
         if logged {
             let parameters: Vec<f64> = training.parameters().iter().map(|p| p.to_f64()).collect();
             let judged = held_out.judge(&training.plan().model, &parameters, LOGGED_STATES);
-            acceleration_l1 = Some(judged.acceleration_l1);
+            acceleration_l1 = Some(judged.acceleration_l1).filter(|l1| !l1.is_nan());
             log.append(&MetricsLine {
                 model: plan.model.to_owned(),
                 step,
@@ -225,6 +225,7 @@ pub fn fit<T: Real + Element>(
                 gradient_norm: report.gradient_norm,
                 skipped_steps: training.skipped_steps(),
                 acceleration_l1: judged.acceleration_l1,
+                vector_field_l1: judged.vector_field_l1,
                 mass_matrix: judged.mass_matrix,
             })?;
             (state.loss_sum, state.loss_count) = (0.0, 0);

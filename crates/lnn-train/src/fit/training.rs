@@ -129,6 +129,12 @@ impl<T: Real> Training<T> {
     pub fn new(plan: TrainingPlan<T>) -> Self {
         let parameters = plan.model.parameter_count();
         assert_eq!(plan.parameters.len(), parameters, "initial parameters");
+        let system = &plan.system;
+        assert!(
+            !plan.model.is_canonical() || system.canonical().is_some(),
+            "system `{}` offers no momenta for a model in canonical coordinates",
+            system.name()
+        );
         let features = plan.model.features();
         let width = 2 * features.degrees_of_freedom() + features.conditionals();
         let tail = plan.tail.as_ref().map_or(width, |tail| tail.ranges.len());

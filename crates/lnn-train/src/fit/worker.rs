@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use lnn_autodiff::Real;
 use lnn_autodiff::jet::Accumulate;
-use lnn_physics::System;
 use lnn_physics::sampling::{Distribution, StateSampler};
+use lnn_physics::{Canonical, System};
 
 use crate::loss::{BatchLoss, Loss, LossWeight};
 use crate::model::{BlockModel, Model, Networks, Rates, RatesMut, States};
-use crate::target::{DataError, acceleration_into};
+use crate::target::{DataError, acceleration_into, momentum_into};
 
 use super::curriculum::Curriculum;
 use super::training::Tail;
@@ -34,14 +34,19 @@ pub(super) struct Worker<T> {
     block: Box<dyn BlockModel<T>>,
     /// Whether the rate of q is learned, and so part of the loss.
     first_order: bool,
+    /// Whether the states are (q, p).
+    canonical: bool,
     /// Distributions of this step, `[2d + c]`, under a curriculum.
     ranges: Vec<Distribution>,
     /// `[rows, 2d + c]`.
     states: Vec<f64>,
     /// `[d]`.
     target_row: Vec<f64>,
+    momentum_row: Vec<f64>,
     q: Vec<T>,
     q_dot: Vec<T>,
+    /// Where the states are (q, p), else empty.
+    p: Vec<T>,
     /// `[rows, c]`.
     conditionals: Vec<T>,
     target: Vec<T>,
@@ -59,11 +64,14 @@ impl<T: Real> Worker<T> {
         Self {
             block: model.block(block_rows, true),
             first_order: !model.is_second_order(),
+            canonical: model.is_canonical(),
             ranges: Vec::with_capacity(2 * d + c),
             states: vec![0.0; block_rows * (2 * d + c)],
             target_row: vec![0.0; d],
+            momentum_row: vec![0.0; d],
             q: zeros(),
             q_dot: zeros(),
+            p: if model.is_canonical() { zeros() } else { Vec::new() },
             conditionals: vec![T::ZERO; block_rows * c],
             target: zeros(),
             weights: Vec::with_capacity(block_rows),
@@ -101,12 +109,22 @@ impl<T: Real> Worker<T> {
         let states = &mut self.states[..rows * width];
         let range = ..rows * d;
         sample(sampler, step, ranges, tail, block.start, states);
+        let momenta: Option<&dyn Canonical> =
+            self.canonical.then(|| context.system.canonical().expect("a training checks its system when it is made"));
         self.weights.clear();
         for (row, state) in states.chunks_exact(width).enumerate() {
             if weight != LossWeight::Uniform {
                 self.weights.push(weight.of(block.start + row, &state[d..2 * d])?);
             }
-            acceleration_into::<T>(context.system, state, &mut self.target_row)?;
+            match momenta {
+                Some(canonical) => {
+                    momentum_into::<T>(canonical, state, &mut self.momentum_row, &mut self.target_row)?;
+                    for (p, &component) in self.p[row * d..].iter_mut().zip(&self.momentum_row) {
+                        *p = T::from_f64(component);
+                    }
+                }
+                None => acceleration_into::<T>(context.system, state, &mut self.target_row)?,
+            }
             for i in 0..d {
                 self.q[row * d + i] = T::from_f64(state[i]);
                 self.q_dot[row * d + i] = T::from_f64(state[d + i]);
@@ -117,7 +135,9 @@ impl<T: Real> Worker<T> {
             }
         }
         let conditionals = &self.conditionals[..rows * c];
-        let states = States { q: &self.q[range], q_dot: &self.q_dot[range], conditionals };
+        let q_dot = &self.q_dot[range];
+        let second = if self.canonical { &self.p[range] } else { q_dot };
+        let states = States { q: &self.q[range], q_dot: second, conditionals };
         let [velocity, acceleration] = self.rates.each_mut().map(|rates| &mut rates[range]);
         let [lambda_q, lambda_q_dot] = self.lambda.each_mut().map(|lambda| &mut lambda[range]);
         let BlockContext { networks, batch, .. } = *context;
@@ -129,7 +149,7 @@ impl<T: Real> Worker<T> {
         };
         let mut loss = evaluate(acceleration, &self.target[range], lambda_q_dot);
         if self.first_order {
-            let half = evaluate(velocity, states.q_dot, lambda_q);
+            let half = evaluate(velocity, q_dot, lambda_q);
             // Both halves count the same samples.
             loss += BatchLoss { weight: 0.0, ..half };
         }

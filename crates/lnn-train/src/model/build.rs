@@ -42,6 +42,9 @@ impl Model {
                 Self::DeepLagrangian(DeepLagrangianNetwork::new(shape, potential, &map, settings)?)
             }
             ModelKind::Hnn => Self::Hamiltonian(HamiltonianNetwork::new(shape, map)?),
+            ModelKind::HnnCanonical => {
+                Self::Hamiltonian(HamiltonianNetwork::new(shape, map)?.in_canonical_coordinates())
+            }
             ModelKind::Baseline { output_scale } => Self::Plain(PlainNetwork::acceleration(shape, map, output_scale)?),
             ModelKind::BaselineFirstOrder { velocity_scale, output_scale } => {
                 Self::Plain(PlainNetwork::vector_field(shape, map, velocity_scale, output_scale)?)

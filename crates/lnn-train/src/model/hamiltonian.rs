@@ -17,6 +17,7 @@ use super::{ModelError, Networks, require_sizes};
 pub struct HamiltonianNetwork {
     shape: MlpShape,
     features: FeatureMap,
+    canonical: bool,
 }
 
 impl HamiltonianNetwork {
@@ -33,9 +34,19 @@ impl HamiltonianNetwork {
         if features.degrees_of_freedom() == 0 {
             return Err(ModelError::NoCoordinates);
         }
-        Ok(Self { shape, features })
+        Ok(Self { shape, features, canonical: false })
     }
 
+    /// The same, given momenta: its states are (q, p), and what it learns their rates.
+    #[must_use]
+    pub fn in_canonical_coordinates(self) -> Self {
+        Self { canonical: true, ..self }
+    }
+
+    /// Whether its states are (q, p).
+    pub fn is_canonical(&self) -> bool {
+        self.canonical
+    }
     /// The network's shape.
     pub fn shape(&self) -> &MlpShape {
         &self.shape

@@ -176,6 +176,10 @@ impl Model {
             Self::Plain(model) => model.output() == PlainOutput::Acceleration,
         }
     }
+    /// Whether the model's states are (q, p), so that who has velocities must convert them.
+    pub fn is_canonical(&self) -> bool {
+        matches!(self, Self::Hamiltonian(model) if model.is_canonical())
+    }
     /// The networks with these parameters, as the other methods take them.
     ///
     /// # Panics

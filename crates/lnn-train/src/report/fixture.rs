@@ -97,6 +97,7 @@ pub(crate) fn metrics() -> Vec<MetricsLine> {
                 learning_rate: 0.03,
                 gradient_norm: 1.0,
                 skipped_steps: 0,
+                vector_field_l1: None,
                 acceleration_l1: 40.0 * (-8.0 * progress).exp() + floor,
                 mass_matrix: (model == "lnn").then_some(MassMatrixSpectrum {
                     eigenvalue_min: 1.0 - 0.7 * progress,

@@ -131,14 +131,52 @@ impl SystemDescription {
 }
 
 /// `unit/timeᵖ` for each different unit, joined by a plus sign, since errors are summed over coordinates.
+///
+/// A time that is a length over a speed gives the speed: ℓ/(ℓ/c) is c, and ℓ/(ℓ/c)² is c²/ℓ.
 fn rates<'a>(units: impl Iterator<Item = &'a str>, time: &str, power: &str) -> String {
-    let time = if time.contains('/') { format!("({time})") } else { time.to_owned() };
     let mut rates: Vec<String> = Vec::new();
     for unit in units {
-        let rate = format!("{unit}/{time}{power}");
+        let speed = time.strip_prefix(unit).and_then(|rest| rest.strip_prefix('/'));
+        let rate = match (speed, power) {
+            (Some(speed), "") => speed.to_owned(),
+            (Some(speed), _) => format!("{speed}{power}/{unit}"),
+            (None, _) if time.contains('/') => format!("{unit}/({time}){power}"),
+            (None, _) => format!("{unit}/{time}{power}"),
+        };
         if !rates.contains(&rate) {
             rates.push(rate);
         }
     }
     rates.join(" + ")
+}
+
+#[cfg(test)]
+mod tests {
+    use lnn_physics::systems::SYSTEMS;
+
+    use super::*;
+
+    #[test]
+    fn units_are_those_of_the_coordinates_in_the_systems_time() {
+        assert_eq!(rates(["rad", "rad"].into_iter(), "s", "²"), "rad/s²");
+        assert_eq!(rates(["a", "rad"].into_iter(), "t₀", ""), "a/t₀ + rad/t₀");
+        assert_eq!(
+            (rates(["ℓ"].into_iter(), "ℓ/c", "").as_str(), rates(["ℓ"].into_iter(), "ℓ/c", "²").as_str()),
+            ("c", "c²/ℓ")
+        );
+        assert_eq!(rates(["m"].into_iter(), "ℓ/c", "²"), "m/(ℓ/c)²");
+    }
+
+    #[test]
+    fn every_system_has_a_description() {
+        for kind in SYSTEMS {
+            let system = kind.build(&BTreeMap::new()).expect("defaults");
+            let reference = EnergyReference { value: 1.0, unit: "J".to_owned(), meaning: String::new() };
+            let described = SystemDescription::of(&*system, kind.summary, reference);
+            assert_eq!(described.coordinates.len(), system.degrees_of_freedom());
+            assert!(described.description.starts_with(|c: char| c.is_uppercase()), "{}", described.description);
+            let conditionals = system.conditionals();
+            assert_eq!(described.description.contains("stays the same"), !conditionals.is_empty(), "{}", kind.name);
+        }
+    }
 }

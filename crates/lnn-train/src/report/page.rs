@@ -11,6 +11,7 @@ use super::kinds::{KindView, kinds};
 use super::number::{duration, grouped, significant};
 use super::palette::model_styles;
 use super::table::{machine, trim};
+use crate::config::ModelKind;
 use crate::record::{ModelSummary, PublishedFigures};
 
 /// Why the page could not be made.
@@ -237,7 +238,12 @@ fn rows(input: &ReportInput<'_>) -> Vec<Row> {
             |model| Some(significant(model.weighted_acceleration_l1?, 3)),
             |paper| published(paper.weighted_acceleration_l1),
         ),
-        ("Both rates, dq/dt and dq̇/dt: L1, mean", "", |model| Some(significant(model.vector_field_l1?, 3)), none),
+        (
+            "Both rates, dq/dt and dq̇/dt (dp/dt in canonical coordinates): L1, mean",
+            "",
+            |model| Some(significant(model.vector_field_l1?, 3)),
+            none,
+        ),
         ("— weighted as in training", "", |model| Some(significant(model.weighted_vector_field_l1?, 3)), none),
         (
             "Energy error at the last frame, mean",
@@ -306,6 +312,12 @@ fn table_note(input: &ReportInput<'_>) -> String {
         note.push_str(&format!(", over {} rollouts of {} {}", rollouts.truth.len(), amount(*last), system.time_unit));
     }
     note.push('.');
+    if input.kinds.values().any(|kind| *kind == ModelKind::HnnCanonical) {
+        note.push_str(
+            " A model in canonical coordinates has no accelerations to be judged by: its error is that of both rates, \
+             dq/dt and dp/dt.",
+        );
+    }
     note
 }
 

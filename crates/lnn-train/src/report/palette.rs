@@ -86,6 +86,7 @@ fn label(name: &str) -> String {
         "lnn" => "LNN",
         "baseline" => "Baseline",
         "hnn" => "HNN",
+        "hnn-canonical" => "HNN (q, p)",
         "baseline-first-order" => "1st order",
         "delan" => "DeLaN",
         other => other,

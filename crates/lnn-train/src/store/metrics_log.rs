@@ -124,6 +124,7 @@ mod tests {
             gradient_norm: 0.1,
             skipped_steps: 0,
             acceleration_l1: 0.3,
+            vector_field_l1: None,
             mass_matrix: None,
         }
     }

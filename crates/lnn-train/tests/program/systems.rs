@@ -38,7 +38,18 @@ fn run_all(config: ExperimentConfig, folder: &Path) {
     for (name, model) in &summary.models {
         let place = format!("{} {name}", system.name());
         assert_eq!((model.steps, model.skipped_steps), (6, 0), "{place}");
-        assert!(model.acceleration_l1.is_finite() && model.acceleration_relative.is_finite(), "{place}");
+        // Of the models that have accelerations.
+        let accelerates = name != "hnn-canonical";
+        assert_eq!(
+            model.acceleration_l1.is_finite() && model.acceleration_relative.is_finite(),
+            accelerates,
+            "{place}"
+        );
+        let first_order = ["hnn", "hnn-canonical", "baseline-first-order"].contains(&name.as_str());
+        assert_eq!(model.vector_field_l1.is_some_and(f64::is_finite), first_order, "{place}");
+        let weighted = [model.weighted_acceleration_l1, model.weighted_vector_field_l1];
+        let expected = [accelerates, first_order].map(|expected| expected && system.name() == "relativistic");
+        assert_eq!(weighted.map(|error| error.is_some_and(f64::is_finite)), expected, "{place}");
         assert_eq!(model.energy_error_percent.failed, 0, "{place}");
         assert!(model.velocity_error_max.max.is_finite() && model.energy_error_percent.max.is_finite(), "{place}");
         let file = load_model(&folder.join(format!("model-{name}.safetensors"))).expect("written");

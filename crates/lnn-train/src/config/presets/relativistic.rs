@@ -12,7 +12,7 @@ use crate::optimiser::Schedule;
 /// plateau: a potential network beside it, and velocities that begin small.
 pub(super) fn adapt(config: ExperimentConfig) -> ExperimentConfig {
     let models = config.models.into_iter().map(|(name, model)| {
-        let steps = if name == LNN { LNN_STEPS } else { STEPS };
+        let (peak, steps) = if name == LNN { (2e-2, LNN_STEPS) } else { (1e-2, STEPS) };
         let kind = match model.kind {
             ModelKind::Lnn { .. } => ModelKind::Lnn {
                 residual_mass: 0.3,
@@ -24,7 +24,9 @@ pub(super) fn adapt(config: ExperimentConfig) -> ExperimentConfig {
             }
             other => other,
         };
-        let adapted = ModelConfig { kind, features: features(), training: recipe(steps), ..model };
+        let velocity_scale = if kind == ModelKind::HnnCanonical { MOMENTUM_SCALE } else { 1.0 };
+        let features = FeaturesConfig { velocity_scale, ..features() };
+        let adapted = ModelConfig { kind, features, training: recipe(peak, steps), ..model };
         (name, adapted)
     });
     ExperimentConfig {
@@ -36,11 +38,13 @@ pub(super) fn adapt(config: ExperimentConfig) -> ExperimentConfig {
 }
 
 /// Names of the models of preset `fast`.
-pub(super) const FAST: [&str; 4] = [LNN, "hnn", "delan", BASELINE];
+pub(super) const FAST: [&str; 5] = [LNN, "hnn", "hnn-canonical", "delan", BASELINE];
 
 /// The potential g q reaches hundreds where the kinetic part of most states is of order 1.
 const POTENTIAL_SCALE: f64 = 10.0;
-const LNN_STEPS: u64 = 30_000;
+/// Momenta γ³ q̇ of half the states are below this; those near the speed of light reach 10⁷.
+const MOMENTUM_SCALE: f64 = 3.0;
+const LNN_STEPS: u64 = 60_000;
 const STEPS: u64 = 20_000;
 
 /// q/10 and g/10 as in the published notebook; velocities are below 1 of themselves.
@@ -54,8 +58,8 @@ fn features() -> FeaturesConfig {
     }
 }
 
-fn recipe(steps: u64) -> TrainingConfig {
-    let schedule = Schedule::WarmupCosine { peak: 1e-2, warmup_steps: 0, total_steps: steps, final_fraction: 0.0 };
+fn recipe(peak: f64, steps: u64) -> TrainingConfig {
+    let schedule = Schedule::WarmupCosine { peak, warmup_steps: 0, total_steps: steps, final_fraction: 0.0 };
     TrainingConfig {
         loss: Loss::RelativePseudoHuber { scale: 0.1 },
         weight: LossWeight::Lorentz,

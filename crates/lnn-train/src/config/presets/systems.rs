@@ -28,7 +28,7 @@ pub(super) fn preset(system: SystemConfig, built: &dyn System, name: &str) -> Ex
     if name == "fast" {
         let chosen: &[&str] = match system.name.as_str() {
             "relativistic" => &relativistic::FAST,
-            "charge" => &[LNN, "delan", BASELINE],
+            "charge" => &[LNN, "delan", "hnn-canonical", BASELINE],
             _ => &[LNN, BASELINE],
         };
         models.retain(|name, _| chosen.contains(&name.as_str()));
@@ -64,7 +64,10 @@ fn every_kind(spread: &Spread) -> BTreeMap<String, ModelConfig> {
     };
     let of_kind = |name: &str, like: &ModelConfig, kind| (name.to_owned(), ModelConfig { kind, ..like.clone() });
     let (velocity_scale, output_scale) = (spread.velocity, spread.acceleration);
-    BTreeMap::from([
+    let canonical = spread.canonical_features().map(|features| {
+        ("hnn-canonical".to_owned(), ModelConfig { kind: ModelKind::HnnCanonical, features, ..lnn.clone() })
+    });
+    let mut models = BTreeMap::from([
         (LNN.to_owned(), lnn.clone()),
         of_kind(
             "delan",
@@ -74,7 +77,9 @@ fn every_kind(spread: &Spread) -> BTreeMap<String, ModelConfig> {
         of_kind("hnn", &lnn, ModelKind::Hnn),
         of_kind(BASELINE, &plain, ModelKind::Baseline { output_scale }),
         of_kind("baseline-first-order", &plain, ModelKind::BaselineFirstOrder { velocity_scale, output_scale }),
-    ])
+    ]);
+    models.extend(canonical);
+    models
 }
 
 /// Ten reference motions long, in the system's own time, with a thousand steps a motion.
@@ -93,6 +98,8 @@ fn evaluation(system: &dyn System) -> EvaluationConfig {
 /// How widely a system's training states spread: root mean squares about 0.
 struct Spread {
     coordinates: Vec<CoordinateFeatures>,
+    /// Of each momentum, for systems that offer them.
+    momenta: Option<Vec<f64>>,
     /// Of the conditionals together.
     conditional: f64,
     /// Of the velocities and accelerations together.
@@ -129,9 +136,19 @@ impl Spread {
             };
             CoordinateFeatures { angles, position_scale, velocity_scale: column(d + index) }
         };
+        let momenta = system.canonical().map(|canonical| {
+            let mut momenta = Vec::with_capacity(STATES * d);
+            let mut p = vec![0.0; d];
+            for state in rows() {
+                canonical.momentum_into(&state[..d], &state[d..2 * d], &state[2 * d..], &mut p);
+                momenta.extend_from_slice(&p);
+            }
+            (0..d).map(|index| root_mean_square(momenta.iter().skip(index).step_by(d).copied())).collect()
+        });
         let mean = energies.iter().sum::<f64>() / energies.len() as f64;
         Self {
             coordinates: system.coordinates().iter().enumerate().map(coordinate).collect(),
+            momenta,
             conditional: columns(2 * d, width),
             velocity: columns(d, 2 * d),
             acceleration: root_mean_square(accelerations.into_iter()),
@@ -145,6 +162,15 @@ impl Spread {
             conditional_scale: self.conditional,
             ..FeaturesConfig::default()
         }
+    }
+
+    /// Features of (q, p), where there are momenta.
+    fn canonical_features(&self) -> Option<FeaturesConfig> {
+        let mut features = self.features();
+        for (coordinate, &scale) in features.coordinates.iter_mut().zip(self.momenta.as_ref()?) {
+            coordinate.velocity_scale = scale;
+        }
+        Some(features)
     }
 }
 

@@ -52,7 +52,11 @@ fn an_unknown_choice_is_shown_with_the_nearest_name() {
     assert_eq!((error.line, error.column, error.width), (2, 15, 7));
     assert!(error.message.contains("did you mean `softplus`?"), "{}", error.message);
     let error = refused("(models: {\"lnn\": (kind: Lagrangian(residual_mass: 1.0))})");
-    assert!(error.message.contains("valid names: `Lnn`, `Delan`, `Hnn`, `Baseline`"), "{}", error.message);
+    assert!(
+        error.message.contains("valid names: `Lnn`, `Delan`, `Hnn`, `HnnCanonical`, `Baseline`"),
+        "{}",
+        error.message
+    );
     assert_eq!(error.column, 25);
 }
 
@@ -129,10 +133,11 @@ fn any_integrator() -> impl Strategy<Value = IntegratorConfig> {
 }
 
 fn any_model() -> impl Strategy<Value = ModelConfig> {
-    let kind = (0..5, number(), number(), prop::option::of(number())).prop_map(|(kind, a, b, c)| match kind {
+    let kind = (0..6, number(), number(), prop::option::of(number())).prop_map(|(kind, a, b, c)| match kind {
         0 => ModelKind::Lnn { residual_mass: a, pseudoinverse_tolerance: b, potential_scale: c },
         1 => ModelKind::Delan { diagonal: a, regularisation: b, potential_scale: c.unwrap_or(a) },
         2 => ModelKind::Hnn,
+        5 => ModelKind::HnnCanonical,
         3 => ModelKind::Baseline { output_scale: a },
         _ => ModelKind::BaselineFirstOrder { velocity_scale: a, output_scale: b },
     });

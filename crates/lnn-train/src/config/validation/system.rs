@@ -7,7 +7,7 @@ use lnn_physics::sampling::Distribution;
 use lnn_physics::systems::{SystemError, kind};
 
 use super::super::experiment::ExperimentConfig;
-use super::super::model::{AngleFeatures, CoordinateFeatures, FeaturesConfig};
+use super::super::model::{AngleFeatures, CoordinateFeatures, FeaturesConfig, ModelKind};
 use super::super::nearest::suggestion;
 use super::super::system::{Interval, SamplingConfig, SamplingCurriculum, SystemConfig};
 use super::Check;
@@ -118,6 +118,16 @@ impl Check {
             field,
             format_args!("Lorentz for training states up to |q_dot| = {fastest}"),
             "Uniform, or states with |q_dot| < 1, in which 1 + 1/√(1 − |q_dot|²) is a number",
+        );
+    }
+
+    /// The system must offer momenta.
+    pub(super) fn canonical(&mut self, field: &str, system: &dyn System) {
+        self.require(
+            system.canonical().is_some(),
+            field,
+            format_args!("HnnCanonical for system `{}`, which offers no momenta", system.name()),
+            &format!("one of {}", ModelKind::serving(system).join(", ")),
         );
     }
 
