@@ -95,7 +95,7 @@ pub enum StoreError {
     /// The folder holds a finished run of the same configuration.
     #[error(
         "{} already holds a finished run of this configuration, and nothing was changed; add --resume to \
-         judge its models and write its report again without training, --out DIR to run it again elsewhere, or remove the folder",
+         judge it and write its report again without training, --out DIR to run it again elsewhere, or remove the folder",
         folder.display()
     )]
     AlreadyFinished {

@@ -23,5 +23,5 @@ pub use checkpoint::{
 pub use error::{Damage, StoreError, TensorProblem};
 pub use metrics_log::{MetricsLog, read_metrics};
 pub use model_file::{LoadedModel, ModelHeader, Parameters, Provenance, load_model, save_model};
-pub use run_folder::{RunFolder, RunState};
+pub use run_folder::{FolderConfiguration, RunFolder, RunState};
 pub use tensor::{Element, Elements, Tensor};

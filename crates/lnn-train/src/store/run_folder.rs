@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::atomic::{PARTIAL, create_folder, write_atomically};
 use super::error::StoreError;
-use crate::config::{ExperimentConfig, differences};
+use crate::config::{ConfigError, Difference, ExperimentConfig, differences};
 
 const CONFIG: &str = "config.ron";
 const LOCK: &str = ".lock";
@@ -24,6 +24,39 @@ pub struct RunFolder {
     path: PathBuf,
     // The lock lasts as long as the file is open; the system releases it when the process ends, however.
     _lock: File,
+}
+
+/// A configuration that a folder can belong to: kept there as text, and compared with the one asked for.
+pub trait FolderConfiguration: Sized {
+    /// The text of `config.ron`.
+    ///
+    /// # Errors
+    /// [`ConfigError::Write`] if there is no such text.
+    fn to_text(&self) -> Result<String, ConfigError>;
+    /// The configuration in a text; `origin` names the text in errors.
+    ///
+    /// # Errors
+    /// [`ConfigError::Syntax`].
+    fn from_text(text: &str, origin: &str) -> Result<Self, ConfigError>;
+    /// Fields that influence results and differ.
+    ///
+    /// # Errors
+    /// If a configuration has no JSON form.
+    fn differences(&self, other: &Self) -> Result<Vec<Difference>, serde_json::Error>;
+}
+
+impl FolderConfiguration for ExperimentConfig {
+    fn to_text(&self) -> Result<String, ConfigError> {
+        self.to_ron()
+    }
+
+    fn from_text(text: &str, origin: &str) -> Result<Self, ConfigError> {
+        Self::from_ron(text, origin)
+    }
+
+    fn differences(&self, other: &Self) -> Result<Vec<Difference>, serde_json::Error> {
+        differences(self, other)
+    }
 }
 
 /// How far the run in a folder has come.
@@ -59,6 +92,18 @@ impl RunFolder {
     /// Every variant of [`StoreError`] that speaks of a folder, and [`StoreError::Write`]; nothing in an
     /// existing folder was changed then.
     pub fn open(path: &Path, config: &ExperimentConfig, resume: bool) -> Result<(Self, RunState), StoreError> {
+        Self::open_for(path, config, resume)
+    }
+
+    /// As [`open`](Self::open) for a configuration of any kind.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_for<C: FolderConfiguration>(
+        path: &Path,
+        config: &C,
+        resume: bool,
+    ) -> Result<(Self, RunState), StoreError> {
         if let Some(example) = foreign_entry(path)? {
             return Err(StoreError::NotARunFolder { folder: path.to_owned(), example });
         }
@@ -74,21 +119,21 @@ impl RunFolder {
         Ok((folder, state))
     }
 
-    fn claim(&self, config: &ExperimentConfig, resume: bool) -> Result<RunState, StoreError> {
+    fn claim<C: FolderConfiguration>(&self, config: &C, resume: bool) -> Result<RunState, StoreError> {
         let config_path = self.config_path();
         let text = match fs::read_to_string(&config_path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let text = config.to_ron().map_err(|error| encode_error(&config_path, &error))?;
+                let text = config.to_text().map_err(|error| encode_error(&config_path, &error))?;
                 write_atomically(&config_path, text.as_bytes())?;
                 return Ok(RunState::New);
             }
             Err(error) => return Err(StoreError::read(&config_path)(error)),
         };
-        let kept = ExperimentConfig::from_ron(&text, &config_path.display().to_string()).map_err(|source| {
+        let kept = C::from_text(&text, &config_path.display().to_string()).map_err(|source| {
             StoreError::FolderConfiguration { folder: self.path.clone(), source: Box::new(source) }
         })?;
-        let differences = differences(&kept, config).map_err(|error| encode_error(&config_path, &error))?;
+        let differences = kept.differences(config).map_err(|error| encode_error(&config_path, &error))?;
         if !differences.is_empty() {
             return Err(StoreError::OtherConfiguration { folder: self.path.clone(), differences });
         }
