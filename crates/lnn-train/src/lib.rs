@@ -2,13 +2,14 @@
 //!
 //! The modules follow the data: [`config`] says what to do, [`model`] holds the networks, [`fit`] trains
 //! them with [`loss`] and [`optimiser`], [`evaluate`] judges them, [`record`] is what was measured,
-//! [`rollout`] integrates many states of a learned motion, [`segment`] short stretches with the gradient through them,
+//! [`initialisation_search`] looks for first weights, [`rollout`] integrates many states of a learned motion, [`segment`] short stretches with the gradient through them,
 //! [`report`] shows it, [`store`] keeps it, and [`experiment`] runs it all.
 
 pub mod config;
 pub mod evaluate;
 pub mod experiment;
 pub mod fit;
+pub mod initialisation_search;
 pub mod loss;
 pub mod model;
 pub mod optimiser;

@@ -225,9 +225,7 @@ impl<T: Real> Strip<'_, T> {
             if let Some(row) = row.get_mut(column..column + G * lanes) {
                 // Into the padding too, where the weights are zero.
                 let row: &mut [T::SimdVec<S>] = bytemuck::cast_slice_mut(row);
-                for g in 0..G {
-                    row[g] = sums[m][g];
-                }
+                row.copy_from_slice(&sums[m]);
             } else {
                 // A copy: a view of the sums themselves would keep them in memory throughout the loop above.
                 let sums = sums[m];

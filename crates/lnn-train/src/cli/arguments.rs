@@ -24,7 +24,8 @@ pub(super) enum Verb {
 pub(super) struct ExperimentArguments {
     /// Experiment, named after its system: `dblpend` (the paper's double pendulum), `relativistic` (the paper's
     /// particle), `charge` (in a magnetic field), `pendulum` (chain of 1 to 6 links), `spring`, `spring-pendulum`,
-    /// `kepler`, `henon-heiles`, `sphere`.
+    /// `kepler`, `henon-heiles`, `sphere`. Or `initialisation`: the paper's search for the standard
+    /// deviation of each layer's first weights.
     pub(super) name: String,
 
     /// Recipe: `fast` (seconds of training) or `models` (every kind of model); for `dblpend` also `best` (about ten
@@ -120,6 +121,8 @@ Examples:
       One model on one thread; another recipe needs a folder of its own.
   cargo xtask experiment dblpend --preset paper --out /data/paper-run
       Ctrl-C writes a checkpoint; the same command with --resume goes on.
+  cargo xtask experiment initialisation
+      Search first weights for twelve shapes of network and fit a law to them; minutes.
   cargo xtask experiment dblpend --config runs/dblpend/fast-0/config.ron --out again
       Repeat a run, or run a copy of its recipe that you have edited.
 

@@ -32,6 +32,12 @@ pub(super) enum CommandError {
         /// The parameter.
         name: String,
     },
+    /// An option that only a training has a use for.
+    #[error("{option} is for experiments that train models; leave it out, `initialisation` only draws first weights")]
+    OptionOfTraining {
+        /// The option.
+        option: &'static str,
+    },
     /// The table of many seeds would replace another.
     #[error(
         "{} is there already, and nothing was changed; add --resume to bring it up to date, choose another \

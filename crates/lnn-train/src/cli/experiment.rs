@@ -10,8 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lnn_physics::systems::kind;
+use lnn_train::config::presets::experiments;
 use lnn_train::config::{ConfigError, ExperimentConfig, Validated, preset_with};
 use lnn_train::experiment::{Outcome, RunOptions, run as run_experiment};
+use lnn_train::initialisation_search;
 use lnn_train::record::Summary;
 use lnn_train::report::{seeds_table, terminal_table};
 use lnn_train::store::{RunFolder, RunState, write_atomically};
@@ -19,14 +21,17 @@ use lnn_train::store::{RunFolder, RunState, write_atomically};
 use super::arguments::{Backend, ExperimentArguments};
 use super::display::Display;
 use super::error::CommandError;
-use super::{INTERRUPTED, say};
+use super::{INTERRUPTED, initialisation, say};
 
 /// Where runs go unless `--out` says otherwise.
-const RUNS: &str = "runs";
+pub(super) const RUNS: &str = "runs";
 /// The parameter that `--links` gives.
 const LINKS: &str = "links";
 
 pub(super) fn run(arguments: &ExperimentArguments) -> Result<ExitCode, Box<dyn Error>> {
+    if arguments.name == initialisation_search::EXPERIMENT {
+        return initialisation::run(arguments, &*stop_on_signal()?);
+    }
     let config = configuration(arguments)?;
     // Every build computes on the processor; the choice is kept for builds with another backend.
     let (Backend::Auto | Backend::Cpu) = arguments.backend;
@@ -54,7 +59,7 @@ fn run_one(
     stop: &AtomicBool,
 ) -> Result<Option<Summary>, Box<dyn Error>> {
     let options = RunOptions {
-        command: repeat_command(arguments, &config, folder),
+        command: repeat_command(arguments, config.seed, folder),
         config,
         folder: folder.to_owned(),
         resume: arguments.resume,
@@ -146,6 +151,10 @@ fn finished_summary(folder: &Path, config: &ExperimentConfig) -> Result<Option<S
 /// The preset or file, with the command line's seed and models, judged.
 fn configuration(arguments: &ExperimentArguments) -> Result<Validated, Box<dyn Error>> {
     // The name is judged first, so that a misspelt experiment is not reported as something else.
+    if kind(&arguments.name).is_none() {
+        let names = experiments().chain([initialisation_search::EXPERIMENT]);
+        return Err(ConfigError::unknown_name("experiment", &arguments.name, names).into());
+    }
     let preset_config = preset_with(&arguments.name, &arguments.preset, &parameters(arguments)?)?;
     let (mut config, origin) = match &arguments.config {
         Some(path) => (ExperimentConfig::read(path)?.into_inner(), path.display().to_string()),
@@ -197,12 +206,12 @@ fn same_experiment(path: &Path, config: &ExperimentConfig, asked: &str) -> Resul
 /// A command that repeats the run in `folder`, in another folder beside it.
 ///
 /// A run from a file is repeated from the folder's own `config.ron`: the file may have been edited since.
-fn repeat_command(arguments: &ExperimentArguments, config: &ExperimentConfig, folder: &Path) -> String {
+pub(super) fn repeat_command(arguments: &ExperimentArguments, seed: u64, folder: &Path) -> String {
     let mut command = format!("cargo xtask experiment {}", arguments.name);
     if arguments.config.is_some() {
         command += &format!(" --config {}", quoted(&folder.join("config.ron")));
     } else {
-        command += &format!(" --preset {} --seed {}", arguments.preset, config.seed);
+        command += &format!(" --preset {} --seed {}", arguments.preset, seed);
         for (parameter, value) in &arguments.system {
             command += &format!(" --system {parameter}={value}");
         }

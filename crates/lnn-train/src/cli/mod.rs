@@ -4,6 +4,7 @@ mod arguments;
 mod display;
 mod error;
 mod experiment;
+mod initialisation;
 
 use std::error::Error;
 use std::io::{self, Write};

@@ -29,8 +29,13 @@ impl fmt::Display for Difference {
 /// # Errors
 /// If a configuration has no JSON form, which no value of this type lacks.
 pub fn differences(left: &ExperimentConfig, right: &ExperimentConfig) -> Result<Vec<Difference>, serde_json::Error> {
+    value_differences(&left.canonical(), &right.canonical())
+}
+
+/// Every field that differs between two configurations of any kind.
+pub(crate) fn value_differences<T: Serialize>(left: &T, right: &T) -> Result<Vec<Difference>, serde_json::Error> {
     let mut found = Vec::new();
-    compare("", &tree(&left.canonical())?, &tree(&right.canonical())?, &mut found);
+    compare("", &tree(left)?, &tree(right)?, &mut found);
     Ok(found)
 }
 

@@ -25,6 +25,7 @@ mod text;
 mod validation;
 
 pub(crate) use activation::ActivationText;
+pub(crate) use difference::value_differences;
 pub use difference::{Difference, differences};
 pub use error::{ConfigError, Problem, SyntaxError};
 pub use evaluation::{EvaluationConfig, IntegratorConfig};
@@ -36,5 +37,5 @@ pub use model::{
 pub use nearest::nearest;
 pub use presets::{preset, preset_with};
 pub use system::{Interval, SamplingConfig, SamplingCurriculum, SamplingTail, SystemConfig};
-pub(crate) use text::from_ron;
+pub(crate) use text::{from_ron, to_ron};
 pub use validation::Validated;

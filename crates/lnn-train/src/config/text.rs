@@ -58,7 +58,7 @@ pub(crate) fn from_ron<T: DeserializeOwned>(text: &str, origin: &str) -> Result<
 }
 
 /// Pretty RON text, the same on every platform.
-fn to_ron<T: Serialize>(value: &T) -> Result<String, ron::Error> {
+pub(crate) fn to_ron<T: Serialize>(value: &T) -> Result<String, ron::Error> {
     let pretty = PrettyConfig::new().new_line("\n").indentor("    ").compact_arrays(true);
     let mut text = ron::ser::to_string_pretty(value, pretty)?;
     text.push('\n');

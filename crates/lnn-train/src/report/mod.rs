@@ -19,6 +19,7 @@ mod figure;
 mod figures;
 #[cfg(test)]
 mod fixture;
+mod initialisation;
 mod input;
 mod kinds;
 mod measure;
@@ -34,6 +35,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+pub use initialisation::{InitialisationInput, initialisation_table, write_initialisation};
 pub use input::{Coordinate, PendulumGeometry, ReportInput, SystemDescription};
 pub use page::PageError;
 pub use raster::RasterError;
@@ -41,6 +43,7 @@ pub use seeds::seeds_table;
 pub use table::terminal_table;
 
 use crate::store::{StoreError, create_folder};
+use figure::Figure;
 use raster::Rasteriser;
 
 /// Writes one whole file; the report leaves it to the caller how that is made atomic.
@@ -111,16 +114,7 @@ pub fn write(directory: &Path, input: &ReportInput<'_>, save: &SaveFile<'_>) -> 
     let figures = figures::all(input);
     let page = page::html(input, &figures)?;
     let trajectories = if input.rollouts.truth.is_empty() { None } else { Some(trajectories::csv(input.rollouts)?) };
-    let rasteriser = Rasteriser::new();
-    let mut drawn = Vec::with_capacity(2 * figures.len());
-    for figure in &figures {
-        let name = figure.name;
-        let svg = draw::svg(figure, draw::WIDE)
-            .map_err(|error| ReportError::Figure { figure: name, reason: error.to_string() })?;
-        let png = rasteriser.png(&svg).map_err(|source| ReportError::Raster { figure: name, source })?;
-        drawn.push((format!("{name}.svg"), svg.into_bytes()));
-        drawn.push((format!("{name}.png"), png));
-    }
+    let drawn = draw_files(&figures)?;
 
     let put = |path: PathBuf, bytes: &[u8]| save(&path, bytes).map(|()| path);
     let folder = directory.join("figures");
@@ -130,6 +124,21 @@ pub fn write(directory: &Path, input: &ReportInput<'_>, save: &SaveFile<'_>) -> 
     // Last, so that a page on the disk has all its companions.
     let page = put(directory.join("report.html"), page.as_bytes())?;
     Ok(ReportFiles { page, figures, trajectories })
+}
+
+/// Draws each figure as SVG and as PNG, with the files' names.
+fn draw_files(figures: &[Figure]) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+    let rasteriser = Rasteriser::new();
+    let mut drawn = Vec::with_capacity(2 * figures.len());
+    for figure in figures {
+        let name = figure.name;
+        let svg = draw::svg(figure, draw::WIDE)
+            .map_err(|error| ReportError::Figure { figure: name, reason: error.to_string() })?;
+        let png = rasteriser.png(&svg).map_err(|source| ReportError::Raster { figure: name, source })?;
+        drawn.push((format!("{name}.svg"), svg.into_bytes()));
+        drawn.push((format!("{name}.png"), png));
+    }
+    Ok(drawn)
 }
 
 /// Refuses records that contradict each other, so that no figure has to.

@@ -31,6 +31,11 @@ const STYLES: [(Colour, &[u32]); 6] = [
     (Colour(0x56, 0xB4, 0xE9), &[9, 3, 2, 3, 2, 3]),
 ];
 
+/// The colour of series `index` of a figure that shows no models; past six they repeat.
+pub(crate) fn series(index: usize) -> Colour {
+    STYLES[index % STYLES.len()].0
+}
+
 /// The line pattern that belongs to a colour; empty is a solid line.
 pub(crate) fn dash(colour: Colour) -> &'static [u32] {
     if colour == REFERENCE {

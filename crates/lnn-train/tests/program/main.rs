@@ -3,6 +3,7 @@
 mod bad_input;
 mod command_line;
 mod damage;
+mod initialisation;
 mod interruption;
 mod learning;
 mod reproducibility;

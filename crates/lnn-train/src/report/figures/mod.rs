@@ -3,9 +3,12 @@
 mod coordinates;
 mod energy;
 mod energy_error;
+mod initialisation;
 mod loss;
 mod mass_matrix;
 mod velocity;
+
+pub(crate) use initialisation::figure as initialisation;
 
 use super::figure::{Figure, Key, LegendEntry};
 use super::input::ReportInput;
