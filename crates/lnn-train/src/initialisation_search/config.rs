@@ -17,6 +17,9 @@ pub const EXPERIMENT: &str = "initialisation";
 /// Presets that exist, the default first.
 pub const PRESETS: [&str; 2] = ["fast", "best"];
 
+/// Most weights of all networks of an ensemble, which are kept in four bytes each.
+const MOST_WEIGHTS: u64 = 1 << 29;
+
 /// Everything that a search's result depends on.
 ///
 /// The system is the paper's double pendulum, `m₁ = m₂ = l₁ = l₂ = 1`, g = 9.8, with its training distribution.
@@ -76,7 +79,7 @@ impl SearchConfig {
             "fast" => Ok(Self::default()),
             "best" => Ok(Self {
                 preset: name.to_owned(),
-                widths: vec![16, 32, 64, 128, 256],
+                widths: vec![16, 24, 32, 48, 64, 96, 128],
                 hidden_layers: vec![2, 3, 4, 5],
                 networks: 1024,
                 search: SearchSettings { scan: 96, descents: 3, evaluations: 300, ..SearchSettings::default() },
@@ -158,6 +161,12 @@ impl SearchConfig {
             let expected = format!("from {} to {}", range.start(), range.end());
             refuse(range.contains(&value), field, value.to_string(), &expected);
         }
+        let largest = |values: &[usize]| values.iter().max().map_or(0, |&value| value as u64);
+        let (width, layers) = (largest(&self.widths), largest(&self.hidden_layers));
+        let weights = width.saturating_mul(width).saturating_mul(layers).saturating_mul(self.networks as u64);
+        let expected =
+            format!("fewer: their weights, at most widths² · hidden_layers each, may be {MOST_WEIGHTS} in all");
+        refuse(weights <= MOST_WEIGHTS, "networks", self.networks.to_string(), &expected);
         let enough = self.bins <= self.networks;
         refuse(enough, "bins", self.bins.to_string(), "no more than `networks`, so that every sample fills them");
         for (field, value) in [("search.reach", search.reach), ("search.edge", search.edge)] {
@@ -239,6 +248,8 @@ mod tests {
             "search.tolerance",
         ];
         assert_eq!(fields, expected);
+        let large = SearchConfig { widths: vec![1024], networks: 4096, ..SearchConfig::default() };
+        assert_eq!(large.problems().len(), 1);
         let many_bins = SearchConfig { bins: 600, ..SearchConfig::default() };
         assert_eq!(many_bins.problems()[0].field, "bins");
         assert_ne!(many_bins.fingerprint().expect("plain"), SearchConfig::default().fingerprint().expect("plain"));

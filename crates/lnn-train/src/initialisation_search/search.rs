@@ -28,7 +28,7 @@ pub struct SearchSettings {
 }
 
 impl Default for SearchSettings {
-    /// Measured on the double pendulum: every descent from these ends in the same place.
+    /// For the double pendulum some 300 evaluations a network; all cells of preset `fast` converge.
     fn default() -> Self {
         Self { scan: 48, reach: 2.0, descents: 2, evaluations: 200, edge: 0.5, tolerance: 1e-3 }
     }
