@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use lnn_autodiff::MlpShape;
+
 use crate::model::Model;
 
 /// Above this many parameters the partial gradients' memory traffic outweighs finer groups: with four for a batch of
@@ -33,7 +35,7 @@ pub struct NetworkSize {
 impl NetworkSize {
     /// The size of a model whose numbers are of type `T`.
     pub fn of<T>(model: &Model) -> Self {
-        let width = model.shapes().flat_map(|shape| shape.dimensions()).copied().max().unwrap_or(1);
+        let width = model.shapes().flat_map(MlpShape::dimensions).copied().max().unwrap_or(1);
         Self { parameters: model.parameter_count(), width_bytes: width * size_of::<T>() }
     }
 
