@@ -18,7 +18,7 @@ use lnn::autodiff::{Activation, MlpShape};
 use lnn::physics::System;
 use lnn::train::config::{
     AngleFeatures, ExperimentConfig, FeaturesConfig, Initialisation, Interval, ModelConfig, ModelKind, Precision,
-    SamplingConfig, SystemConfig, TrainingConfig,
+    SamplingConfig, SystemConfig, TrainingConfig, TrainingData,
 };
 use lnn::train::experiment::{build_model, build_system, build_training};
 use lnn::train::loss::{Loss, LossWeight};
@@ -315,6 +315,7 @@ fn configuration(size: &Size, recipe: &Recipe) -> ExperimentConfig {
             schedule: Schedule::Constant { rate: recipe.learning_rate },
             clipping: ClippingConfig::Off,
             gradient_parts: None,
+            data: TrainingData::States,
         },
     };
     ExperimentConfig {

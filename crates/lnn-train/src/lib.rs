@@ -2,8 +2,9 @@
 //!
 //! The modules follow the data: [`config`] says what to do, [`model`] holds the networks, [`fit`] trains
 //! them with [`loss`] and [`optimiser`], [`evaluate`] judges them, [`record`] is what was measured,
-//! [`initialisation_search`] looks for first weights, [`rollout`] integrates many states of a learned motion, [`segment`] short stretches with the gradient through them,
-//! [`report`] shows it, [`store`] keeps it, and [`experiment`] runs it all.
+//! [`initialisation_search`] looks for first weights, [`rollout`] integrates many states of a learned motion, [`segment`]
+//! short stretches with the gradient through them, [`trajectory`] holds observed motions, [`report`] shows it, [`store`]
+//! keeps it, and [`experiment`] runs it all.
 
 pub mod config;
 pub mod evaluate;
@@ -19,5 +20,6 @@ pub mod rollout;
 pub mod segment;
 pub mod store;
 mod target;
+pub mod trajectory;
 
 pub use target::{DataError, NonFiniteTarget};

@@ -20,7 +20,8 @@ pub struct SegmentBlock<T> {
     most_steps: usize,
     rows: usize,
     steps: usize,
-    dt: T,
+    /// `[steps, rows]`.
+    dt: Vec<T>,
     /// The step whose stages the blocks hold.
     held: Option<usize>,
     /// A block a stage, so that the way back finds each stage as it was left.
@@ -53,7 +54,7 @@ impl<T: Real> SegmentBlock<T> {
             most_steps,
             rows: 0,
             steps: 0,
-            dt: T::ZERO,
+            dt: vec![T::ZERO; most_steps * capacity],
             held: None,
             stages: [(); 4].map(|()| model.block(capacity, training)),
             states: vec![T::ZERO; (most_steps + 1) * 2 * capacity * dof],
@@ -71,20 +72,25 @@ impl<T: Real> SegmentBlock<T> {
         2 * self.rows * self.dof
     }
 
-    /// Rolls a block of initial states forward by `steps` steps of length `dt`; the result is [`states`](Self::states).
+    /// Rolls a block of initial states forward by steps of lengths `dt` `[steps, rows]`, each row by its own; the result
+    /// is [`states`](Self::states).
     ///
     /// # Panics
-    /// If there are more rows or steps than the buffers hold, a length does not fit, or the networks are another
+    /// If there is no row, more rows or steps than the buffers hold, a length does not fit, or the networks are another
     /// model's.
-    pub fn forward(&mut self, networks: Networks<'_, T>, initial: States<'_, T>, dt: T, steps: usize) {
+    pub fn forward(&mut self, networks: Networks<'_, T>, initial: States<'_, T>, dt: &[T]) {
         let rows = initial.q.len() / self.dof;
-        let conditionals = rows * self.conditional_inputs;
+        assert!(rows > 0, "a block has at least one segment");
+        let (steps, conditionals) = (dt.len() / rows, rows * self.conditional_inputs);
+        assert_eq!(dt.len(), steps * rows, "dt: steps × rows");
         assert_eq!(initial.q.len(), rows * self.dof, "q: rows × d");
         assert_eq!(initial.q_dot.len(), rows * self.dof, "q_dot: rows × d");
         assert_eq!(initial.conditionals.len(), conditionals, "conditionals: rows × c");
         assert!(rows <= self.capacity, "{rows} segments do not fit into buffers for {}", self.capacity);
         assert!(steps <= self.most_steps, "{steps} steps do not fit into buffers for {}", self.most_steps);
-        (self.rows, self.steps, self.dt, self.held) = (rows, steps, dt, None);
+        (self.rows, self.steps, self.held) = (rows, steps, None);
+        self.dt.clear();
+        self.dt.extend_from_slice(dt);
         self.conditionals.clear();
         self.conditionals.extend_from_slice(initial.conditionals);
         let width = self.width();
@@ -93,25 +99,27 @@ impl<T: Real> SegmentBlock<T> {
         q_dot.copy_from_slice(initial.q_dot);
         for step in 0..steps {
             self.stage_rates(networks, step);
-            let (before, after) = self.states[step * width..(step + 2) * width].split_at_mut(width);
+            let Self { states, rates, dof, .. } = self;
+            let (before, after) = states[step * width..(step + 2) * width].split_at_mut(width);
             after.copy_from_slice(before);
-            for (rates, weight) in self.rates.iter().zip(WEIGHTS) {
-                add(after, dt * T::from_f64(weight), &rates[..width]);
+            for (rates, weight) in rates.iter().zip(WEIGHTS) {
+                add_steps(after, weight, &dt[step * rows..(step + 1) * rows], &rates[..width], *dof);
             }
         }
     }
 
     /// k₁ … k₄ of a step from its stored state.
     fn stage_rates(&mut self, networks: Networks<'_, T>, step: usize) {
-        let (width, dt) = (self.width(), self.dt);
+        let width = self.width();
         self.held = Some(step);
-        let Self { stages, states, conditionals, rates, stage, .. } = self;
+        let Self { dof, stages, states, conditionals, rates, stage, .. } = self;
+        let dt = &self.dt[step * self.rows..(step + 1) * self.rows];
         let state = &states[step * width..(step + 1) * width];
         for number in 0..4_usize {
             let stage = &mut stage[..width];
             stage.copy_from_slice(state);
             if let Some(before) = number.checked_sub(1) {
-                add(stage, dt * T::from_f64(NODES[number]), &rates[before][..width]);
+                add_steps(stage, NODES[number], dt, &rates[before][..width], *dof);
             }
             let (q, q_dot) = stage.split_at(width / 2);
             let (q_rate, q_dot_rate) = rates[number][..width].split_at_mut(width / 2);
@@ -150,42 +158,52 @@ impl<T: Real> SegmentBlock<T> {
             if self.held != Some(step) {
                 self.stage_rates(networks, step);
             }
-            self.step_back(networks, gradient);
-            add(&mut self.state_bar[..width], T::ONE, &states_bar[step * width..(step + 1) * width]);
+            self.step_back(networks, step, gradient);
+            add(&mut self.state_bar[..width], &states_bar[step * width..(step + 1) * width]);
         }
         &self.state_bar[..width]
     }
 
     /// From the cotangent of the state after a step to that before it.
-    fn step_back(&mut self, networks: Networks<'_, T>, gradient: &mut [T]) {
-        let (width, dt) = (self.width(), self.dt);
+    fn step_back(&mut self, networks: Networks<'_, T>, step: usize, gradient: &mut [T]) {
+        let width = self.width();
         self.held = None;
-        let Self { stages, rates, state_bar, rates_bar, stage_bar, .. } = self;
+        let Self { dof, stages, rates, state_bar, rates_bar, stage_bar, .. } = self;
+        let dt = &self.dt[step * self.rows..(step + 1) * self.rows];
         let (state_bar, rates_bar) = (&mut state_bar[..width], &mut rates_bar[..width]);
         let stage_bar = &mut stage_bar[..width];
         // The cotangent of the state after the step; k₄'s place is free on the way back.
         let after = &mut rates[3][..width];
         after.copy_from_slice(state_bar);
         for number in (0..4).rev() {
-            let weight = dt * T::from_f64(WEIGHTS[number]);
-            for (bar, &after) in rates_bar.iter_mut().zip(&*after) {
-                *bar = weight * after;
-            }
+            rates_bar.fill(T::ZERO);
+            add_steps(rates_bar, WEIGHTS[number], dt, after, *dof);
             if number < 3 {
-                add(rates_bar, dt * T::from_f64(NODES[number + 1]), stage_bar);
+                add_steps(rates_bar, NODES[number + 1], dt, stage_bar, *dof);
             }
             let (q, q_dot) = rates_bar.split_at(width / 2);
             let (q_bar, q_dot_bar) = stage_bar.split_at_mut(width / 2);
             let bar = RatesMut { q: q_bar, q_dot: q_dot_bar };
             stages[number].vjp(networks, Rates { q, q_dot }, Accumulate::Add, gradient, Some(bar));
-            add(state_bar, T::ONE, stage_bar);
+            add(state_bar, stage_bar);
         }
     }
 }
 
-/// `y += a x`.
-fn add<T: Real>(y: &mut [T], a: T, x: &[T]) {
+/// `y += x`.
+fn add<T: Real>(y: &mut [T], x: &[T]) {
     for (y, &x) in y.iter_mut().zip(x) {
-        *y += a * x;
+        *y += x;
+    }
+}
+
+/// `y += a dt x` for both halves `[rows, d]` of y and x, with each row's own `dt` `[rows]`.
+fn add_steps<T: Real>(y: &mut [T], a: f64, dt: &[T], x: &[T], dof: usize) {
+    let a = T::from_f64(a);
+    for ((y, x), &dt) in y.chunks_exact_mut(dof).zip(x.chunks_exact(dof)).zip(dt.iter().cycle()) {
+        let step = dt * a;
+        for (y, &x) in y.iter_mut().zip(x) {
+            *y += step * x;
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use lnn_autodiff::Real;
 use lnn_autodiff::jet::Accumulate;
 use lnn_train::config::presets::LNN;
-use lnn_train::config::{ExperimentConfig, ModelConfig, ModelKind, presets};
+use lnn_train::config::{ExperimentConfig, ModelConfig, ModelKind, TrainingData, presets};
 use lnn_train::experiment::{build_model, build_system, build_training};
 use lnn_train::fit::Training;
 use lnn_train::loss::Loss;
@@ -67,12 +67,21 @@ fn counter() -> &'static AtomicU64 {
 /// Enough for three refreshes of SOAP's bases.
 const STEPS: usize = 35;
 
-/// Every kind of model, and the Lagrangian network with a second network.
+/// Every kind of model, and the Lagrangian network with a second network and on observed motions.
 fn every_model() -> ExperimentConfig {
     let mut config = presets::models();
     let kind = ModelKind::Lnn { residual_mass: 1.0, pseudoinverse_tolerance: 1e-6, potential_scale: Some(3.0) };
     let with_potential = ModelConfig { kind, ..config.models[LNN].clone() };
     config.models.insert("lnn-potential".to_owned(), with_potential);
+    let mut of_motions = config.models[LNN].clone();
+    of_motions.training.train_on(TrainingData::trajectories());
+    config.models.insert("lnn-of-motions".to_owned(), of_motions);
+    for model in config.models.values_mut() {
+        // A few: they are simulated for each training.
+        if let TrainingData::Trajectories { count, .. } = &mut model.training.data {
+            *count = 30;
+        }
+    }
     config
 }
 
@@ -174,6 +183,7 @@ fn no_segment_after_the_first_allocates() {
         let (rows, steps) = (20, 3);
         let mut segments = SegmentBlock::new(&model, rows, steps, true);
         let (states, bar) = (vec![0.1; 2 * rows], vec![1.0; (steps + 1) * 4 * rows]);
+        let dt = vec![1e-2; steps * rows];
         let mut gradient = vec![0.0; parameters.len()];
         let counter = counter();
         COUNTER.set(Some(counter));
@@ -181,7 +191,7 @@ fn no_segment_after_the_first_allocates() {
             .map(|_| {
                 let before = counter.load(Ordering::Relaxed);
                 let initial = States { q: &states, q_dot: &states, conditionals: &[] };
-                segments.forward(networks, initial, 1e-2, steps);
+                segments.forward(networks, initial, &dt);
                 segments.vjp(networks, &bar, Accumulate::Add, &mut gradient);
                 counter.load(Ordering::Relaxed) - before
             })

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use lnn_train::config::TrainingData;
 
 /// Learn a Lagrangian from data and obey its Euler–Lagrange equation.
 #[derive(Debug, Parser)]
@@ -29,8 +30,8 @@ pub(super) struct ExperimentArguments {
     pub(super) name: String,
 
     /// Recipe: `fast` (seconds of training) or `models` (every kind of model); for `dblpend` also `best` (about ten
-    /// minutes), `paper` (the paper's own, 600 000 states; minutes to an hour), `notebook` (the authors' notebook,
-    /// 600 000 steps of 512 states; many hours).
+    /// minutes), `trajectories` (from observed motions, without accelerations; minutes), `paper` (the paper's own,
+    /// 600 000 states; minutes to an hour), `notebook` (the authors' notebook, 600 000 steps of 512 states; many hours).
     #[arg(long, default_value = "fast", value_name = "NAME", conflicts_with = "config")]
     pub(super) preset: String,
 
@@ -57,6 +58,11 @@ pub(super) struct ExperimentArguments {
     /// Models to train, separated by commas [default: all of the recipe].
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(super) models: Option<Vec<String>>,
+
+    /// What every model of the recipe learns from: `states`, fresh ones with accelerations, or `trajectories`, observed
+    /// motions without [default: the recipe's].
+    #[arg(long, value_enum, value_name = "DATA")]
+    pub(super) train_on: Option<TrainOn>,
 
     /// Folder of the run [default: runs/EXPERIMENT/PRESET-SEED]; with --seeds the folder that holds
     /// the runs.
@@ -95,6 +101,32 @@ fn parameter(text: &str) -> Result<(String, f64), String> {
     Ok((name.trim().to_owned(), value.trim().parse().map_err(|_| wrong())?))
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum TrainOn {
+    /// Fresh states with accelerations.
+    States,
+    /// Observed motions.
+    Trajectories,
+}
+
+impl TrainOn {
+    /// The data with every setting at its default.
+    pub(super) fn data(self) -> TrainingData {
+        match self {
+            Self::States => TrainingData::States,
+            Self::Trajectories => TrainingData::trajectories(),
+        }
+    }
+
+    /// The option's value on the command line.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::States => "states",
+            Self::Trajectories => "trajectories",
+        }
+    }
+}
+
 /// `0-9` as a range.
 fn seed_range(text: &str) -> Result<RangeInclusive<u64>, String> {
     let wrong = || format!("`{text}` is no range of seeds; expected FIRST-LAST with FIRST <= LAST, such as 0-9");
@@ -119,6 +151,8 @@ Examples:
       Ten seeds, compared in one table; finished ones are not run again.
   cargo xtask experiment dblpend --models lnn --threads 1 --out runs/lnn-alone
       One model on one thread; another recipe needs a folder of its own.
+  cargo xtask experiment dblpend --preset trajectories
+      Learn from observed motions, without any acceleration.
   cargo xtask experiment dblpend --preset paper --out /data/paper-run
       Ctrl-C writes a checkpoint; the same command with --resume goes on.
   cargo xtask experiment initialisation

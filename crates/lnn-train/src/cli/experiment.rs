@@ -166,6 +166,11 @@ fn configuration(arguments: &ExperimentArguments) -> Result<Validated, Box<dyn E
     if let Some(seed) = arguments.seed {
         config.seed = seed;
     }
+    if let Some(train_on) = arguments.train_on {
+        for model in config.models.values_mut() {
+            model.training.train_on(train_on.data());
+        }
+    }
     if let Some(names) = &arguments.models {
         let mut chosen = BTreeMap::new();
         for name in names {
@@ -220,6 +225,9 @@ pub(super) fn repeat_command(arguments: &ExperimentArguments, seed: u64, folder:
         }
         if let Some(models) = &arguments.models {
             command += &format!(" --models {}", models.join(","));
+        }
+        if let Some(train_on) = arguments.train_on {
+            command += &format!(" --train-on {}", train_on.name());
         }
     }
     command + &format!(" --out {}", quoted(&beside(folder)))

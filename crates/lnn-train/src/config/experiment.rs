@@ -24,7 +24,7 @@ pub struct ExperimentConfig {
     /// Ranges of the training and held-out states; absent, the system's own
     /// [`training_distribution`](lnn_physics::System::training_distribution).
     pub sampling: Option<SamplingConfig>,
-    /// A part of each training batch with wider velocities; held-out states have none.
+    /// A part of each training batch of fresh states with wider velocities; held-out states have none.
     pub sampling_tail: Option<SamplingTail>,
     /// Velocities that begin slow; held-out states do not.
     pub sampling_curriculum: Option<SamplingCurriculum>,

@@ -13,6 +13,7 @@
 //! ```
 
 mod activation;
+mod data;
 mod difference;
 mod error;
 mod evaluation;
@@ -25,6 +26,7 @@ mod text;
 mod validation;
 
 pub(crate) use activation::ActivationText;
+pub use data::TrainingData;
 pub(crate) use difference::value_differences;
 pub use difference::{Difference, differences};
 pub use error::{ConfigError, Problem, SyntaxError};

@@ -5,6 +5,7 @@ use lnn_physics::System;
 use serde::{Deserialize, Serialize};
 
 use super::activation::ActivationText;
+use super::data::TrainingData;
 use crate::loss::{Loss, LossWeight};
 use crate::model::triangle;
 use crate::optimiser::{ClippingConfig, OptimiserConfig, Schedule};
@@ -278,9 +279,9 @@ pub enum Precision {
 pub struct TrainingConfig {
     /// Optimiser steps; a schedule with an end must end here.
     pub steps: u64,
-    /// States a step.
+    /// States or segments a step.
     pub batch: usize,
-    /// Loss on the acceleration.
+    /// Loss on the acceleration, or on the mean rates of change of segments.
     pub loss: Loss,
     /// How much each state of a batch counts.
     pub weight: LossWeight,
@@ -296,4 +297,6 @@ pub struct TrainingConfig {
     /// 16, and 4 for networks of more than 100 000 parameters, whose partial gradients fill the caches. Another
     /// number changes the last bits of a run, the number of threads never does.
     pub gradient_parts: Option<usize>,
+    /// What to learn from.
+    pub data: TrainingData,
 }

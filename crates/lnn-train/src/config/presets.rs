@@ -4,15 +4,17 @@ mod relativistic;
 mod systems;
 
 use std::collections::BTreeMap;
+use std::f64::consts::TAU;
 
 use lnn_autodiff::Activation;
 use lnn_physics::systems::{SYSTEMS, kind};
 
+use super::data::TrainingData;
 use super::error::ConfigError;
 use super::evaluation::EvaluationConfig;
 use super::experiment::ExperimentConfig;
 use super::model::{AngleFeatures, FeaturesConfig, Initialisation, ModelConfig, ModelKind, Precision, TrainingConfig};
-use super::system::{Interval, SamplingTail, SystemConfig};
+use super::system::{Interval, SamplingConfig, SamplingTail, SystemConfig};
 use crate::loss::{Loss, LossWeight};
 use crate::optimiser::{AdamSettings, ClippingConfig, Schedule, SoapSettings};
 
@@ -24,7 +26,7 @@ pub fn experiments() -> impl Iterator<Item = &'static str> + Clone {
 /// Presets of an experiment, the default first; none for an unknown one.
 pub fn presets(experiment: &str) -> &'static [&'static str] {
     match experiment {
-        DOUBLE_PENDULUM => &["fast", "best", "models", "paper", "notebook"],
+        DOUBLE_PENDULUM => &["fast", "best", "models", "trajectories", "paper", "notebook"],
         _ if kind(experiment).is_some() => &["fast", "models"],
         _ => &[],
     }
@@ -38,6 +40,9 @@ pub const LNN: &str = "lnn";
 
 /// Name of the plain network in every preset.
 pub const BASELINE: &str = "baseline";
+
+/// Name of the plain network of the whole vector field that is trained through the integrator.
+pub const NEURAL_ODE: &str = "neural-ode";
 
 /// Default time between checkpoints: rare enough to cost nothing, often enough to lose little.
 pub(super) const CHECKPOINT_EVERY_SECONDS: f64 = 15.0;
@@ -77,6 +82,7 @@ pub fn preset_with(
         "fast" => fast(),
         "best" => best(),
         "models" => models(),
+        "trajectories" => trajectories(),
         "paper" => paper(),
         _ => notebook(),
     };
@@ -113,15 +119,20 @@ pub fn best() -> ExperimentConfig {
     }
 }
 
-/// Every kind of model in the time of preset `fast`, side by side.
+/// Every kind of model with the recipe of preset `fast`, side by side; `neural-ode` is the network of the whole vector
+/// field, trained on observed motions instead of accelerations.
 ///
 /// One Hamiltonian network is given (q, q̇) for canonical coordinates, which they are not: the paper's point; the other
-/// the true momenta, a few tens in size. The deep Lagrangian network is given the form of the kinetic energy, which is the right one here.
+/// the true momenta, a few tens in size. The deep Lagrangian network is given the form of the kinetic energy, which is
+/// the right one here.
 pub fn models() -> ExperimentConfig {
     let fast = fast();
     let (lnn, baseline) = (fast.models[LNN].clone(), fast.models[BASELINE].clone());
     let of_kind = |kind: ModelKind, like: &ModelConfig| ModelConfig { kind, ..like.clone() };
     let mut models = fast.models.clone();
+    let first_order = of_kind(ModelKind::BaselineFirstOrder { velocity_scale: 5.0, output_scale: 10.0 }, &baseline);
+    let mut neural_ode = first_order.clone();
+    neural_ode.training.train_on(TrainingData::trajectories());
     models.extend([
         (
             "delan".to_owned(),
@@ -132,12 +143,35 @@ pub fn models() -> ExperimentConfig {
             let features = FeaturesConfig { velocity_scale: 10.0, ..FeaturesConfig::default() };
             ModelConfig { features, ..of_kind(ModelKind::HnnCanonical, &lnn) }
         }),
-        (
-            "baseline-first-order".to_owned(),
-            of_kind(ModelKind::BaselineFirstOrder { velocity_scale: 5.0, output_scale: 10.0 }, &baseline),
-        ),
+        ("baseline-first-order".to_owned(), first_order),
+        (NEURAL_ODE.to_owned(), neural_ode),
     ]);
     ExperimentConfig { preset: "models".to_owned(), models, ..fast }
+}
+
+/// From observed motions alone, 20 states a second and no acceleration.
+///
+/// The motions start slower than the states of the other presets: their energies are still above those of all
+/// rollouts, and faster ones have a mass matrix that an untrained network meets too far from definite.
+pub fn trajectories() -> ExperimentConfig {
+    const STEPS: u64 = 10_000;
+    let fast = fast();
+    let recipe = |peak: f64, model: &ModelConfig| {
+        let mut training = fast_recipe(peak);
+        training.train_on(TrainingData::trajectories());
+        (training.steps, training.batch) = (STEPS, 256);
+        training.schedule = Schedule::WarmupCosine { peak, warmup_steps: 0, total_steps: STEPS, final_fraction: 0.0 };
+        ModelConfig { training, ..model.clone() }
+    };
+    let neural_ode = models().models[NEURAL_ODE].clone();
+    let models = [(LNN, recipe(3e-2, &fast.models[LNN])), (NEURAL_ODE, recipe(1e-2, &neural_ode))];
+    let velocity = Interval { low: -5.0, high: 5.0 };
+    ExperimentConfig {
+        preset: "trajectories".to_owned(),
+        sampling: Some(SamplingConfig { position: Interval { low: 0.0, high: TAU }, velocity }),
+        models: models.map(|(name, model)| (name.to_owned(), model)).into(),
+        ..fast
+    }
 }
 
 /// The paper's text: 4 × 500 softplus, batches of 32, 600 000 states in all, Adam from 1e-3 decaying.
@@ -154,6 +188,7 @@ pub fn paper() -> ExperimentConfig {
         schedule: Schedule::WarmupCosine { peak: 1e-3, warmup_steps: 0, total_steps: STEPS, final_fraction: 0.0 },
         clipping: ClippingConfig::Off,
         gradient_parts: None,
+        data: TrainingData::States,
     };
     experiment(
         "paper",
@@ -182,6 +217,7 @@ pub fn notebook() -> ExperimentConfig {
         },
         clipping: ClippingConfig::Off,
         gradient_parts: None,
+        data: TrainingData::States,
     };
     experiment(
         "notebook",
@@ -223,6 +259,7 @@ fn soap_recipe(steps: u64, schedule: Schedule) -> TrainingConfig {
         schedule,
         clipping: ClippingConfig::default(),
         gradient_parts: None,
+        data: TrainingData::States,
     }
 }
 

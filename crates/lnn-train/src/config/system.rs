@@ -110,11 +110,12 @@ pub struct SamplingConfig {
     pub velocity: Interval,
 }
 
-/// A part of every training batch whose velocities reach further than the rest.
+/// A part of every training batch of fresh states whose velocities reach further than the rest.
 ///
 /// A rollout may swing faster than any training state: the paper's double pendulum, started at rest near
 /// the top, reaches 15 rad/s while training stops at 10. There a learned Lagrangian extrapolates. A
-/// small share of wider states removes that at little cost to the accuracy inside.
+/// small share of wider states removes that at little cost to the accuracy inside. A model that is trained on observed
+/// motions sees what they reach, and has no tail.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SamplingTail {

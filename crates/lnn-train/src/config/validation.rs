@@ -187,6 +187,8 @@ impl Check {
                 built.as_ref().map(|(_, system)| &**system),
                 (dof, conditionals),
             );
+            let data = format!("models.{name}.training.data");
+            self.part(&data, model.training.data.validate(dof));
         }
         self.evaluation(evaluation, dof);
         self.count("log_every", *log_every);
@@ -288,8 +290,18 @@ impl Check {
     }
 
     fn training(&mut self, path: &str, training: &TrainingConfig) {
-        let TrainingConfig { steps, batch, loss, weight: _, l2_penalty, optimiser, schedule, clipping, gradient_parts } =
-            training;
+        let TrainingConfig {
+            steps,
+            batch,
+            loss,
+            weight: _,
+            l2_penalty,
+            optimiser,
+            schedule,
+            clipping,
+            gradient_parts,
+            data: _,
+        } = training;
         self.count(format!("{path}.steps"), *steps);
         self.require(
             (1..=LARGEST_BATCH).contains(batch),

@@ -7,10 +7,12 @@ use lnn_physics::System;
 use lnn_physics::sampling::{Distribution, InvalidDistribution, StateSampler};
 
 use super::ExperimentError;
+use super::observe::segments;
 use crate::config::{
     ExperimentConfig, ModelConfig, ModelKind, SamplingConfig, SamplingCurriculum, SamplingTail, SystemConfig,
+    TrainingConfig,
 };
-use crate::fit::{Curriculum, Tail, Training, TrainingPlan};
+use crate::fit::{Curriculum, Data, FreshStates, ObservedMotions, Tail, Training, TrainingPlan};
 use crate::model::{Model, ModelError};
 use crate::optimiser::{ParameterBlock, RunningNormClip};
 
@@ -21,6 +23,8 @@ pub(super) enum Purpose {
     Training = 0,
     HeldOut = 1,
     Rollout = 2,
+    Trajectories = 3,
+    Noise = 4,
 }
 
 /// The sampler of one purpose.
@@ -94,6 +98,29 @@ fn curriculum(config: &ExperimentConfig, steps: u64) -> Result<Option<Curriculum
     curriculum.transpose()
 }
 
+/// What `model`, `name` of `config`, learns from.
+fn data<T: Real>(
+    config: &ExperimentConfig,
+    name: &str,
+    model: &Model,
+    system: Arc<dyn System>,
+) -> Result<Data, ExperimentError> {
+    let TrainingConfig { data, batch, steps, weight, .. } = &config.models[name].training;
+    let ranges = training_distribution(config, &*system)?;
+    let refused = |source| ExperimentError::Trajectories { name: name.to_owned(), source };
+    let canonical = if model.is_canonical() { system.canonical() } else { None };
+    Ok(match segments::<T>(config.seed, data, &*system, canonical, &ranges).map_err(refused)? {
+        Some(segments) => Data::Motions(ObservedMotions { segments, warm_start_steps: data.warm_start_steps(*steps) }),
+        None => Data::States(FreshStates {
+            tail: tail(config, &ranges, *batch, system.degrees_of_freedom())?,
+            curriculum: curriculum(config, *steps)?,
+            weight: *weight,
+            system,
+            ranges,
+        }),
+    })
+}
+
 /// The model that `config` describes for a system with `dof` degrees of freedom and no conditional inputs.
 ///
 /// # Errors
@@ -148,10 +175,8 @@ pub fn build_training<T: Real>(
 ) -> Result<Training<T>, ExperimentError> {
     let model_config = &config.models[name];
     let recipe = &model_config.training;
-    let dof = system.degrees_of_freedom();
     let model = build_model_for(model_config, &*system)
         .map_err(|source| ExperimentError::Model { name: name.to_owned(), source })?;
-    let ranges = training_distribution(config, &*system)?;
     if model.is_canonical() && system.canonical().is_none() {
         let valid = ModelKind::serving(&*system);
         return Err(ExperimentError::NoMomenta { name: name.to_owned(), system: system.name(), valid });
@@ -161,17 +186,13 @@ pub fn build_training<T: Real>(
         parameters: model_config.initialisation.draw(&model, config.seed),
         optimiser: recipe.optimiser.build(&parameter_blocks(&model)).map_err(refused)?,
         clip: RunningNormClip::new(recipe.clipping).map_err(refused)?,
-        tail: tail(config, &ranges, recipe.batch, dof)?,
-        curriculum: curriculum(config, recipe.steps)?,
-        ranges,
+        data: data::<T>(config, name, &model, system)?,
         sampler: sampler(config.seed, Purpose::Training),
         loss: recipe.loss,
-        weight: recipe.weight,
         l2_penalty: recipe.l2_penalty,
         batch: recipe.batch,
         gradient_parts: recipe.gradient_parts,
         schedule: recipe.schedule,
         model,
-        system,
     }))
 }

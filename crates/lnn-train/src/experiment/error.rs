@@ -8,6 +8,7 @@ use crate::optimiser::OptimiserError;
 use crate::report::ReportError;
 use crate::store::StoreError;
 use crate::target::DataError;
+use crate::trajectory::TrajectoryError;
 
 /// What can end an experiment early.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +53,14 @@ pub enum ExperimentError {
         name: String,
         /// What is wrong.
         source: OptimiserError,
+    },
+    /// Motions that a model cannot be trained on.
+    #[error("model `{name}` cannot be trained on trajectories: {source}")]
+    Trajectories {
+        /// Model name.
+        name: String,
+        /// What is wrong.
+        source: TrajectoryError,
     },
     /// The system's parameters.
     #[error("the system cannot be built: {0}")]

@@ -3,6 +3,7 @@
 mod build;
 mod description;
 mod error;
+mod observe;
 mod run;
 
 pub use build::{

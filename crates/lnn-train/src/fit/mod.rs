@@ -1,4 +1,4 @@
-//! Fitting a model to a system's accelerations.
+//! Fitting a model to a system's accelerations, or to observed motions.
 //!
 //! [`Training`] is the state and one step of it, free of allocation and of files; [`fit`] drives it with
 //! log lines and checkpoints.
@@ -6,11 +6,13 @@
 mod curriculum;
 mod partition;
 mod reduce;
+mod segment_worker;
 mod session;
 mod training;
+mod trapezium;
 mod worker;
 
 pub use curriculum::Curriculum;
 pub use partition::{NetworkSize, Partition};
 pub use session::{FitError, FitPlan, FitResult, FitState, LOGGED_STATES, Progress, fit, restore};
-pub use training::{StepError, StepReport, Tail, Training, TrainingPlan};
+pub use training::{Data, FreshStates, ObservedMotions, StepError, StepReport, Tail, Training, TrainingPlan};

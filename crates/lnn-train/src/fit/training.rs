@@ -1,5 +1,6 @@
 //! Training of one model: its state, and the step that advances it.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lnn_autodiff::Real;
@@ -11,33 +12,27 @@ use rayon::prelude::*;
 use super::curriculum::Curriculum;
 use super::partition::{NetworkSize, Partition};
 use super::reduce::{Reduction, all_finite, reduce};
+use super::segment_worker::{SegmentContext, SegmentWorker};
 use super::worker::{BlockContext, Worker};
 use crate::loss::{BatchLoss, Loss, LossWeight};
 use crate::model::Model;
 use crate::optimiser::{ClipOutcome, Optimiser, OptimiserError, RunningNormClip, Schedule, check_finite};
 use crate::target::DataError;
+use crate::trajectory::Segments;
 
 /// What to train on what, by which recipe.
 pub struct TrainingPlan<T: Real> {
     /// The model.
     pub model: Model,
-    /// Where targets come from.
-    pub system: Arc<dyn System>,
-    /// Distributions of the training states (q, q̇, c), `[2d + c]`.
-    pub ranges: Vec<Distribution>,
-    /// Rows of each batch that come from wider ranges.
-    pub tail: Option<Tail>,
-    /// Velocities that begin slow.
-    pub curriculum: Option<Curriculum>,
-    /// Source of the training states: stream k is step k.
+    /// What to learn from.
+    pub data: Data,
+    /// Source of what is drawn from the data: stream k is step k.
     pub sampler: StateSampler,
-    /// Loss on accelerations.
+    /// Loss on accelerations, or on the mean rates of segments.
     pub loss: Loss,
-    /// How much each state of a batch counts.
-    pub weight: LossWeight,
     /// Coefficient c of the penalty c‖θ‖².
     pub l2_penalty: f64,
-    /// States a step.
+    /// States or segments a step.
     pub batch: usize,
     /// Partial gradients, see [`Partition::with_parts`]; `None` for [`Partition::new`].
     pub gradient_parts: Option<usize>,
@@ -49,6 +44,57 @@ pub struct TrainingPlan<T: Real> {
     pub schedule: Schedule,
     /// Initial parameters.
     pub parameters: Vec<T>,
+}
+
+/// What a training learns from.
+#[derive(Clone, Debug)]
+pub enum Data {
+    /// Fresh states at every step, with the system's accelerations.
+    States(FreshStates),
+    /// Segments of observed motions, along which the model is rolled out; no acceleration is needed.
+    Motions(ObservedMotions),
+}
+
+/// Observed motions and how a training begins with them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObservedMotions {
+    /// What batches are drawn from.
+    pub segments: Segments,
+    /// First steps in which the model's rates at the observed states are summed up by the trapezium rule. Rolled out, an
+    /// untrained model, above all one whose mass matrix is not definite yet, may run away within one segment.
+    pub warm_start_steps: u64,
+}
+
+/// States that are drawn anew at every step.
+#[derive(Clone, Debug)]
+pub struct FreshStates {
+    /// Where targets come from.
+    pub system: Arc<dyn System>,
+    /// Distributions of the training states (q, q̇, c), `[2d + c]`.
+    pub ranges: Vec<Distribution>,
+    /// Rows of each batch that come from wider ranges.
+    pub tail: Option<Tail>,
+    /// Velocities that begin slow.
+    pub curriculum: Option<Curriculum>,
+    /// How much each state of a batch counts.
+    pub weight: LossWeight,
+}
+
+impl FreshStates {
+    /// # Panics
+    /// If `model` needs what the system does not offer, or another number of distributions.
+    fn require_fit(&self, model: &Model) {
+        let Self { system, ranges, tail, .. } = self;
+        assert!(
+            !model.is_canonical() || system.canonical().is_some(),
+            "system `{}` offers no momenta for a model in canonical coordinates",
+            system.name()
+        );
+        let features = model.features();
+        let width = 2 * features.degrees_of_freedom() + features.conditionals();
+        let tail = tail.as_ref().map_or(width, |tail| tail.ranges.len());
+        assert_eq!((ranges.len(), tail), (width, width), "a distribution for each of q, q̇ and conditionals");
+    }
 }
 
 /// The first rows of every batch, drawn from wider ranges than the others.
@@ -64,19 +110,66 @@ pub struct Tail {
 
 impl<T: Real> TrainingPlan<T> {
     /// What the blocks of a step share.
-    fn context(&self, step: u64) -> BlockContext<'_, T> {
-        BlockContext {
-            model: &self.model,
-            system: &*self.system,
-            sampler: self.sampler,
-            ranges: &self.ranges,
-            tail: self.tail.as_ref().filter(|tail| step >= tail.from_step),
-            curriculum: self.curriculum.as_ref(),
-            loss: self.loss,
-            weight: self.weight,
-            batch: self.batch,
-            step,
-            networks: self.model.bind(&self.parameters),
+    fn context(&self, step: u64) -> StepContext<'_, T> {
+        let (sampler, loss, batch) = (self.sampler, self.loss, self.batch);
+        let networks = self.model.bind(&self.parameters);
+        match &self.data {
+            Data::States(FreshStates { system, ranges, tail, curriculum, weight }) => {
+                StepContext::States(BlockContext {
+                    system: &**system,
+                    sampler,
+                    ranges,
+                    tail: tail.as_ref().filter(|tail| step >= tail.from_step),
+                    curriculum: curriculum.as_ref(),
+                    loss,
+                    weight: *weight,
+                    batch,
+                    step,
+                    networks,
+                })
+            }
+            Data::Motions(data) => StepContext::Segments(SegmentContext { data, sampler, loss, batch, step, networks }),
+        }
+    }
+
+    /// One thread's buffers for the plan's data.
+    fn worker(&self, block_rows: usize) -> BlockWorker<T> {
+        match &self.data {
+            Data::States(_) => BlockWorker::States(Box::new(Worker::new(&self.model, block_rows))),
+            Data::Motions(data) => {
+                BlockWorker::Segments(Box::new(SegmentWorker::new(&self.model, data, self.loss, block_rows)))
+            }
+        }
+    }
+}
+
+/// What the blocks of a step share, by the kind of data.
+enum StepContext<'a, T> {
+    States(BlockContext<'a, T>),
+    Segments(SegmentContext<'a, T>),
+}
+
+/// A worker for one kind of data.
+enum BlockWorker<T> {
+    States(Box<Worker<T>>),
+    Segments(Box<SegmentWorker<T>>),
+}
+
+impl<T: Real> BlockWorker<T> {
+    /// Loss of the rows `block` of a step's batch, and its gradient.
+    fn run(
+        &mut self,
+        context: &StepContext<'_, T>,
+        block: Range<usize>,
+        accumulate: Accumulate,
+        gradient: &mut [T],
+    ) -> Result<BatchLoss, DataError> {
+        match (self, context) {
+            (Self::States(worker), StepContext::States(context)) => worker.run(context, block, accumulate, gradient),
+            (Self::Segments(worker), StepContext::Segments(context)) => {
+                Ok(worker.run(context, block, accumulate, gradient))
+            }
+            _ => unreachable!("worker and context are made from the same plan, whose data never change"),
         }
     }
 }
@@ -86,7 +179,7 @@ pub struct Training<T: Real> {
     plan: TrainingPlan<T>,
     step: u64,
     partition: Partition,
-    workers: Vec<Mutex<Worker<T>>>,
+    workers: Vec<Mutex<BlockWorker<T>>>,
     groups: Vec<Group<T>>,
     gradient: Vec<T>,
     /// The parameters before the update, in case it overflows.
@@ -129,22 +222,15 @@ impl<T: Real> Training<T> {
     pub fn new(plan: TrainingPlan<T>) -> Self {
         let parameters = plan.model.parameter_count();
         assert_eq!(plan.parameters.len(), parameters, "initial parameters");
-        let system = &plan.system;
-        assert!(
-            !plan.model.is_canonical() || system.canonical().is_some(),
-            "system `{}` offers no momenta for a model in canonical coordinates",
-            system.name()
-        );
-        let features = plan.model.features();
-        let width = 2 * features.degrees_of_freedom() + features.conditionals();
-        let tail = plan.tail.as_ref().map_or(width, |tail| tail.ranges.len());
-        assert_eq!((plan.ranges.len(), tail), (width, width), "a distribution for each of q, q̇ and conditionals");
+        if let Data::States(states) = &plan.data {
+            states.require_fit(&plan.model);
+        }
         let size = NetworkSize::of::<T>(&plan.model);
         let partition = match plan.gradient_parts {
             None => Partition::new(plan.batch, size),
             Some(parts) => Partition::with_parts(plan.batch, size, parts),
         };
-        let worker = |_| Mutex::new(Worker::new(&plan.model, partition.block_rows()));
+        let worker = |_| Mutex::new(plan.worker(partition.block_rows()));
         let group = |_| Group { gradient: vec![T::ZERO; parameters], loss: Ok(BatchLoss::default()) };
         let training = Self {
             step: 0,
@@ -162,12 +248,16 @@ impl<T: Real> Training<T> {
     /// Runs one block on every thread and forgets the result. The matrix product keeps a buffer a thread and
     /// makes it at the first call: without this a step would allocate when a thread gets its first block.
     fn warm_up(&self) {
-        let (workers, context, rows) = (&self.workers, self.plan.context(0), self.partition.block_rows());
+        let (workers, rows, parameters) = (&self.workers, self.partition.block_rows(), self.gradient.len());
+        // The first step, and one after any warm start.
+        let contexts = [self.plan.context(0), self.plan.context(u64::MAX)];
         rayon::broadcast(|thread| {
             let mut worker = workers[thread.index()].lock().unwrap_or_else(PoisonError::into_inner);
-            let mut gradient = vec![T::ZERO; context.model.parameter_count()];
-            // The first step meets the same data and returns their error.
-            let _ = worker.run(&context, 0..rows, Accumulate::Replace, &mut gradient);
+            let mut gradient = vec![T::ZERO; parameters];
+            for context in &contexts {
+                // The first step meets the same data and returns their error.
+                let _ = worker.run(context, 0..rows, Accumulate::Replace, &mut gradient);
+            }
         });
     }
 
@@ -275,7 +365,8 @@ impl<T: Real> Training<T> {
         let arrays =
             Reduction { gradient: &mut self.gradient, previous: &mut self.previous, parameters: &self.plan.parameters };
         // Weights are divided by their sum, here and not in every sample: without them nothing is done.
-        let scale = if self.plan.weight == LossWeight::Uniform { 1.0 } else { loss.weight.recip() };
+        let weighted = matches!(&self.plan.data, Data::States(states) if states.weight != LossWeight::Uniform);
+        let scale = if weighted { loss.weight.recip() } else { 1.0 };
         loss.value *= scale;
         let norms = reduce(arrays, &self.groups, scale, penalty);
         loss.value += penalty * norms.parameters;
@@ -292,7 +383,7 @@ impl<T> AsRef<[T]> for Group<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::presets;
+    use crate::config::{ModelKind, TrainingData, presets};
     use crate::experiment::{build_system, build_training};
     use crate::optimiser::{NamedState, StateTensor};
 
@@ -319,6 +410,56 @@ mod tests {
         }
         fn load_state(&mut self, _state: &[(String, StateTensor<'_, f32>)]) -> Result<(), OptimiserError> {
             Ok(())
+        }
+    }
+
+    /// A small Lagrangian network on a few motions, of which the first half of 200 steps is a warm start.
+    fn on_motions(kind: ModelKind) -> Training<f32> {
+        let mut config = presets::trajectories();
+        let model = config.models.get_mut(presets::LNN).expect("in the preset");
+        (model.kind, model.hidden, model.training.batch, model.training.steps) = (kind, vec![16, 16], 40, 200);
+        let (count, t_end, dt, segment, substeps) = (40, 0.5, 0.05, 3, 2);
+        model.training.data =
+            TrainingData::Trajectories { count, t_end, dt, segment, substeps, noise: 0.0, warm_start: 0.5 };
+        model.training.schedule = Schedule::Constant { rate: 3e-2 };
+        let system = build_system(&config.system).expect("usable");
+        build_training::<f32>(&config, presets::LNN, system).expect("usable")
+    }
+
+    fn advance(training: &mut Training<f32>, steps: usize) -> Vec<StepReport> {
+        (0..steps).map(|_| training.step().expect("an ordinary step")).collect()
+    }
+
+    #[test]
+    fn segments_are_learned_by_every_kind_of_model_for_any_number_of_threads_and_across_a_resumption() {
+        for model in presets::models().models.values() {
+            let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            let whole = pool(1).install(|| {
+                let mut training = on_motions(model.kind);
+                let reports = advance(&mut training, 200);
+                let losses: Vec<f64> = reports.iter().map(|report| report.loss).collect();
+                let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+                assert!(reports.iter().all(|report| !report.skipped), "{losses:?}");
+                let (first, last) = (mean(&losses[..10]), mean(&losses[190..]));
+                // Of a Hamiltonian in the coordinates as they are there is little to learn.
+                assert!(last < 0.9 * first || model.kind == ModelKind::Hnn, "{:?}: {losses:?}", model.kind);
+                training.parameters().to_vec()
+            });
+            // Stopped within the warm start, and after it; each time a fresh training goes on with another pool.
+            for stop in [70, 130] {
+                let resumed = pool(2).install(|| {
+                    let mut before = on_motions(model.kind);
+                    advance(&mut before, stop);
+                    let mut training = on_motions(model.kind);
+                    let (optimiser, clip) = training.state_mut();
+                    optimiser.load_state(&before.plan().optimiser.state()).expect("the same optimiser");
+                    clip.load_state(&before.plan().clip.state::<f32>()).expect("the same clipping");
+                    training.restore(before.step_count(), before.parameters());
+                    advance(&mut training, 200 - stop);
+                    training.parameters().to_vec()
+                });
+                assert_eq!(whole, resumed, "{:?} from {stop}", model.kind);
+            }
         }
     }
 

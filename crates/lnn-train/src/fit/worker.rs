@@ -16,7 +16,6 @@ use super::training::Tail;
 
 /// What every block of a step shares.
 pub(super) struct BlockContext<'a, T> {
-    pub(super) model: &'a Model,
     pub(super) system: &'a dyn System,
     pub(super) sampler: StateSampler,
     pub(super) ranges: &'a [Distribution],

@@ -23,6 +23,17 @@ pub enum ClippingConfig {
         #[serde(default = "averaging")]
         averaging: f64,
     },
+    /// Where [`RunningNorm`](Self::RunningNorm) shortens a gradient to its limit, shorten it to limit² / norm: the
+    /// further it is off, the less it counts. For gradients whose rare extremes point nowhere useful, as those of
+    /// segments that meet a nearly singular mass matrix.
+    Redescending {
+        /// Limit over running mean, at least 1.
+        #[serde(default = "factor")]
+        factor: f64,
+        /// Weight of the past in the running mean, in [0, 1).
+        #[serde(default = "averaging")]
+        averaging: f64,
+    },
 }
 
 fn factor() -> f64 {
@@ -44,7 +55,7 @@ impl ClippingConfig {
     #[must_use]
     pub fn validate(&self) -> Vec<SettingProblem> {
         let mut problems = Vec::new();
-        if let Self::RunningNorm { factor, averaging } = *self {
+        if let Self::RunningNorm { factor, averaging } | Self::Redescending { factor, averaging } = *self {
             check_setting(
                 &mut problems,
                 factor >= 1.0 && factor.is_finite(),
@@ -140,8 +151,11 @@ impl RunningNormClip {
             return ClipOutcome::Skipped;
         }
         let norm = squared_norm.sqrt();
-        let ClippingConfig::RunningNorm { factor, averaging } = self.config else {
-            return ClipOutcome::Applied { norm };
+        let (factor, averaging) = match self.config {
+            ClippingConfig::Off => return ClipOutcome::Applied { norm },
+            ClippingConfig::RunningNorm { factor, averaging } | ClippingConfig::Redescending { factor, averaging } => {
+                (factor, averaging)
+            }
         };
         if norm == 0.0 {
             return ClipOutcome::Applied { norm };
@@ -157,11 +171,15 @@ impl RunningNormClip {
             return ClipOutcome::Applied { norm };
         }
         self.clipped += 1;
-        let scale = T::from_f64(limit / norm);
+        let length = match self.config {
+            ClippingConfig::Redescending { .. } => limit * (limit / norm),
+            ClippingConfig::RunningNorm { .. } | ClippingConfig::Off => limit,
+        };
+        let scale = T::from_f64(length / norm);
         for entry in gradient {
             *entry *= scale;
         }
-        ClipOutcome::Clipped { norm, limit }
+        ClipOutcome::Clipped { norm, limit: length }
     }
 
     /// Gradients clipped so far.
@@ -254,6 +272,25 @@ mod tests {
         };
         assert!((limit - 3.0 * 19.95 / 1.99).abs() < 200.0 * f64::EPSILON * limit, "{limit}");
         assert_eq!((clip.clipped(), clip.skipped()), (2, 0));
+    }
+
+    #[test]
+    fn a_redescending_gradient_is_the_shorter_the_longer_it_was() {
+        let config = ClippingConfig::Redescending { factor: 3.0, averaging: 0.99 };
+        let mut clip = RunningNormClip::new(config).unwrap();
+        clip.apply(&mut [3.0, 4.0]);
+        let mut large = [0.0, 150.0];
+        let ClipOutcome::Clipped { norm, limit } = clip.apply(&mut large) else { panic!("not clipped") };
+        assert_eq!(norm, 150.0);
+        // The limit 15 is a tenth of the norm, and a tenth of the limit is left.
+        assert!((limit - 1.5).abs() < 1.5 * 400.0 * f64::EPSILON, "{limit}");
+        assert!((large[1] - limit).abs() <= 2.0 * f64::EPSILON * limit);
+        // Within the limit nothing changes, and the mean grows as that of the other kind does.
+        let mut small = [20.0];
+        assert_eq!(clip.apply(&mut small), ClipOutcome::Applied { norm: 20.0 });
+        assert_eq!(small, [20.0]);
+        let negligible = RunningNormClip::apply(&mut clip, &mut [1e12]);
+        assert!(matches!(negligible, ClipOutcome::Clipped { limit, .. } if limit < 1e-8), "{negligible:?}");
     }
 
     #[test]

@@ -15,10 +15,39 @@ use crate::case::{Case, KINDS, case};
 
 const DT: f64 = 0.05;
 
+/// Steps of one length.
+fn even_segments(case: &Case, steps: usize) -> SegmentBlock<f64> {
+    segments_by(case, &vec![DT; steps * case.rows])
+}
+
+/// Each row and step with a length of its own, up to `DT`.
 fn segments(case: &Case, steps: usize) -> SegmentBlock<f64> {
-    let mut segments = SegmentBlock::new(&case.model, case.rows + 1, steps + 1, true);
-    segments.forward(case.model.bind(&case.parameters), case.states(), DT, steps);
+    let dt: Vec<f64> = (0..steps * case.rows).map(|place| DT * (1.0 - 0.5 * (place as f64).sin().abs())).collect();
+    segments_by(case, &dt)
+}
+
+fn segments_by(case: &Case, dt: &[f64]) -> SegmentBlock<f64> {
+    let mut segments = SegmentBlock::new(&case.model, case.rows + 1, dt.len() / case.rows + 1, true);
+    segments.forward(case.model.bind(&case.parameters), case.states(), dt);
     segments
+}
+
+#[test]
+fn each_row_goes_by_its_own_steps() {
+    for kind in KINDS {
+        let case = Case::new(kind, AngleFeatures::SinCos, Activation::Tanh, [2, 1, 3], &[9, 7], 5);
+        let (width, rows, steps) = (2 * case.d * case.rows, case.rows, 4);
+        let lengths = [DT, 0.5 * DT, 2.0 * DT];
+        let dt: Vec<f64> = (0..steps * rows).map(|place| lengths[place % rows]).collect();
+        let found = segments_by(&case, &dt);
+        for (row, &length) in lengths.iter().enumerate() {
+            // All rows by this row's steps.
+            let even = segments_by(&case, &vec![length; steps * rows]);
+            for place in (0..(steps + 1) * width).filter(|place| place % (rows * case.d) / case.d == row) {
+                assert_eq!(found.states()[place], even.states()[place], "{kind:?} row {row}");
+            }
+        }
+    }
 }
 
 /// A cotangent for every state.
@@ -37,7 +66,7 @@ fn steps_are_those_of_the_integrator() {
     for kind in KINDS {
         let case = Case::new(kind, AngleFeatures::SinCos, Activation::Tanh, [2, 1, 3], &[9, 7], 5);
         let (d, rows, steps) = (case.d, case.rows, 6);
-        let found = segments(&case, steps);
+        let found = even_segments(&case, steps);
         let mut block = case.model.block::<f64>(rows, false);
         let join = |q: &[f64], q_dot: &[f64]| -> Vec<f64> {
             q.chunks_exact(d).zip(q_dot.chunks_exact(d)).flat_map(|(q, q_dot)| [q, q_dot].concat()).collect()

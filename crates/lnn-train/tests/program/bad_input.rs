@@ -78,6 +78,26 @@ fn unknown_names_come_back_with_the_nearest_valid_one() {
 }
 
 #[test]
+fn motions_that_cannot_be_observed_or_hold_no_segment_are_refused_by_their_fields() {
+    for (given, field, words) in [
+        ("segment: 1", "segment", "2 or above: the start of a segment and a later observation"),
+        ("t_end: 0.1, segment: 4", "t_end", "at least (segment − 1) × dt, so that a motion holds a whole segment"),
+        ("dt: -0.05", "dt", "a finite number above 0"),
+        ("substeps: 0", "substeps", "1 or above"),
+        ("count: 0", "count", "1 or above"),
+        ("noise: -1.0", "noise", "0 or above"),
+        ("warm_start: 1.0", "warm_start", "at least 0 and below 1"),
+        ("count: 4000000000", "count", "at most 1e9 numbers"),
+    ] {
+        let message = refused(&spoilt("data: States", &format!("data: Trajectories({given})")), BAD);
+        let field = format!("models.baseline.training.data.{field} is ");
+        assert!(message.contains(&field) && message.contains(words), "{given}\n{message}");
+    }
+    let message = refused(&spoilt("data: States", "data: Trajectory()"), BAD);
+    assert!(message.contains("did you mean `Trajectories`?"), "{message}");
+}
+
+#[test]
 fn malformed_ron_is_shown_with_file_line_column_and_what_was_expected() {
     for (text, place, expected) in [
         ("(\n    seed: 1,\n    log_every: 5;\n)", "bad.ron, line 3, column 17", "expected `,` or the closing `)`"),

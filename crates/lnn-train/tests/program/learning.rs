@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use lnn_autodiff::Activation;
 use lnn_train::config::{
     AngleFeatures, ExperimentConfig, FeaturesConfig, Initialisation, IntegratorConfig, ModelConfig, Precision,
-    TrainingConfig, preset,
+    TrainingConfig, TrainingData, preset,
 };
 use lnn_train::experiment::{Outcome, RunOptions, run};
 use lnn_train::loss::{Loss, LossWeight};
@@ -130,6 +130,7 @@ fn every_loss_optimiser_schedule_and_integrator_runs_to_its_report() {
                 schedule,
                 clipping: if k % 3 == 0 { ClippingConfig::Off } else { ClippingConfig::default() },
                 gradient_parts: (k % 4 == 3).then_some(k),
+                data: if k % 5 == 4 { few_motions() } else { TrainingData::States },
             },
         };
         config.models.insert(format!("recipe-{k}"), model);
@@ -166,6 +167,12 @@ fn every_loss_optimiser_schedule_and_integrator_runs_to_its_report() {
     }
 }
 
+/// Motions that are simulated in a moment.
+fn few_motions() -> TrainingData {
+    let (count, t_end, dt, segment, substeps) = (60, 0.5, 0.05, 3, 1);
+    TrainingData::Trajectories { count, t_end, dt, segment, substeps, noise: 0.0, warm_start: 0.5 }
+}
+
 /// Every kind of model of the preset `models` learns: in 800 steps of a small network the loss falls by a third. The
 /// Hamiltonian network is given the coordinates as they are, in which its loss falls too, if not to anything useful.
 #[test]
@@ -177,7 +184,8 @@ fn every_kind_of_model_learns() {
         const STEPS: u64 = 800;
         model.hidden = vec![16, 16];
         let schedule = Schedule::WarmupCosine { peak: 1e-2, warmup_steps: 0, total_steps: STEPS, final_fraction: 0.0 };
-        model.training = TrainingConfig { steps: STEPS, schedule, ..recipe.clone() };
+        let data = if model.training.data == TrainingData::States { TrainingData::States } else { few_motions() };
+        model.training = TrainingConfig { steps: STEPS, schedule, data, ..recipe.clone() };
     }
     config.evaluation.rollouts = 2;
     let folder = tempfile::tempdir().expect("temporary folder");

@@ -28,6 +28,23 @@ fn the_number_of_threads_changes_no_bit() {
 }
 
 #[test]
+fn a_run_on_observed_motions_repeats_for_any_number_of_threads_and_from_its_own_configuration() {
+    let workplace = Workplace::new(&config(60));
+    let line = "experiment dblpend --config small.ron --train-on trajectories --quiet";
+    workplace.succeed(&format!("{line} --out first --threads 1"));
+    workplace.succeed(&format!("{line} --out second --threads 2"));
+    workplace.succeed("experiment dblpend --config first/config.ron --out third --quiet");
+    for other in ["second", "third"] {
+        assert_same_results(&workplace.path("first"), &workplace.path(other));
+    }
+    let kept = fs::read_to_string(workplace.path("first/config.ron")).expect("written");
+    assert_eq!(kept.matches("data: Trajectories(").count(), 2, "{kept}");
+    workplace.succeed("experiment dblpend --config first/config.ron --train-on states --out fourth --quiet");
+    let kept = fs::read_to_string(workplace.path("fourth/config.ron")).expect("written");
+    assert_eq!(kept.matches("data: States").count(), 2, "{kept}");
+}
+
+#[test]
 fn another_seed_gives_other_results() {
     let workplace = Workplace::new(&config(40));
     workplace.succeed("experiment dblpend --config small.ron --out a");

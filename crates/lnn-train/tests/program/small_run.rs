@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 use lnn_train::config::presets::{BASELINE, LNN};
 use lnn_train::config::{
     EvaluationConfig, ExperimentConfig, IntegratorConfig, ModelConfig, ModelKind, SamplingConfig, TrainingConfig,
+    TrainingData,
 };
 use lnn_train::loss::{Loss, LossWeight};
 use lnn_train::optimiser::{ClippingConfig, Schedule, SoapSettings};
@@ -31,6 +32,7 @@ pub(crate) fn recipe(steps: u64) -> TrainingConfig {
         },
         clipping: ClippingConfig::default(),
         gradient_parts: None,
+        data: TrainingData::States,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::config::presets;
 use crate::config::{
     AngleFeatures, CoordinateFeatures, EvaluationConfig, FeaturesConfig, Initialisation, IntegratorConfig, Interval,
     ModelConfig, ModelKind, Precision, SamplingConfig, SamplingCurriculum, SamplingTail, SystemConfig, TrainingConfig,
+    TrainingData,
 };
 use crate::loss::LossWeight;
 use crate::optimiser::ClippingConfig;
@@ -150,6 +151,7 @@ fn any_model() -> impl Strategy<Value = ModelConfig> {
         })
     });
     let angles = prop::sample::select(vec![AngleFeatures::SinCos, AngleFeatures::Wrap, AngleFeatures::Identity]);
+    let any_data = prop::option::of((any::<[usize; 3]>(), [number(), number(), number(), number()]));
     let recipe = prop::sample::select(vec![
         presets::fast().models["lnn"].training.clone(),
         presets::notebook().models["baseline"].training.clone(),
@@ -161,7 +163,7 @@ fn any_model() -> impl Strategy<Value = ModelConfig> {
         initialisation,
         (angles, number(), number()),
         any::<bool>(),
-        (recipe, any::<u64>(), any::<usize>(), number(), prop::option::of([number(), number()])),
+        (recipe, any::<u64>(), any::<usize>(), number(), prop::option::of([number(), number()]), any_data),
     )
         .prop_map(|(kind, hidden, activation, initialisation, features, double, recipe)| ModelConfig {
             kind,
@@ -188,6 +190,15 @@ fn any_model() -> impl Strategy<Value = ModelConfig> {
                 batch: recipe.2,
                 l2_penalty: recipe.3,
                 weight: if double { LossWeight::Lorentz } else { LossWeight::Uniform },
+                data: recipe.5.map_or(TrainingData::States, |(sizes, numbers)| TrainingData::Trajectories {
+                    count: sizes[0],
+                    segment: sizes[1],
+                    substeps: sizes[2],
+                    t_end: numbers[0],
+                    dt: numbers[1],
+                    noise: numbers[2],
+                    warm_start: numbers[3],
+                }),
                 clipping: recipe.4.map_or(ClippingConfig::Off, |[factor, averaging]| ClippingConfig::RunningNorm {
                     factor,
                     averaging,
