@@ -35,7 +35,8 @@ pub(super) struct SegmentContext<'a, T> {
 /// learned mass matrix is nearly singular, rates grow as the inverse of its smallest eigenvalue, their slopes as the
 /// square of that, and each step along the segment multiplies them again: a single such segment would outweigh the whole
 /// batch and point nowhere useful. The slope exp(−ℓ/c) leaves such segments out, and errors that are small against the
-/// motion as they are. A quotient ℓ/(1 + ℓ/c) falls too slowly: with it training was lost within a thousand steps.
+/// motion as they are. A quotient ℓ/(1 + ℓ/c) falls too slowly: with it a training
+/// without warm start was lost within a thousand steps.
 pub(super) struct SegmentWorker<T> {
     rollout: SegmentBlock<T>,
     trapezium: TrapeziumBlock<T>,
