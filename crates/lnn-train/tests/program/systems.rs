@@ -45,7 +45,7 @@ fn run_all(config: ExperimentConfig, folder: &Path) {
             accelerates,
             "{place}"
         );
-        let first_order = ["hnn", "hnn-canonical", "baseline-first-order"].contains(&name.as_str());
+        let first_order = ["hnn", "hnn-canonical", "baseline-first-order", "neural-ode"].contains(&name.as_str());
         assert_eq!(model.vector_field_l1.is_some_and(f64::is_finite), first_order, "{place}");
         let weighted = [model.weighted_acceleration_l1, model.weighted_vector_field_l1];
         let expected = [accelerates, first_order].map(|expected| expected && system.name() == "relativistic");
