@@ -81,7 +81,11 @@ pub enum ModelKind {
     Hnn,
     /// H = net(features of (q, p)): a Hamiltonian network in the canonical coordinates of its system, which must offer
     /// them; trained on (dq/dt, dp/dt).
-    HnnCanonical,
+    HnnCanonical {
+        /// Adds s · net₂(features without momenta), as for `Lnn`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        potential_scale: Option<f64>,
+    },
     /// q̈ = s · net(features): a plain second-order network.
     Baseline {
         /// Scale s of the network's output, in the units of q̈.
@@ -106,7 +110,7 @@ impl ModelKind {
         conditionals: usize,
     ) -> Vec<usize> {
         let outputs = match self {
-            Self::Lnn { .. } | Self::Hnn | Self::HnnCanonical => 1,
+            Self::Lnn { .. } | Self::Hnn | Self::HnnCanonical { .. } => 1,
             Self::Delan { .. } => triangle(dof),
             Self::Baseline { .. } => dof,
             Self::BaselineFirstOrder { .. } => 2 * dof,
@@ -126,7 +130,12 @@ impl ModelKind {
         dof: usize,
         conditionals: usize,
     ) -> Option<Vec<usize>> {
-        let has_one = matches!(self, Self::Lnn { potential_scale: Some(_), .. } | Self::Delan { .. });
+        let has_one = matches!(
+            self,
+            Self::Lnn { potential_scale: Some(_), .. }
+                | Self::HnnCanonical { potential_scale: Some(_) }
+                | Self::Delan { .. }
+        );
         has_one.then(|| [&[features.configuration_inputs(dof, conditionals)], hidden, &[1]].concat())
     }
 

@@ -141,7 +141,7 @@ pub fn models() -> ExperimentConfig {
         ("hnn".to_owned(), of_kind(ModelKind::Hnn, &lnn)),
         ("hnn-canonical".to_owned(), {
             let features = FeaturesConfig { velocity_scale: 10.0, ..FeaturesConfig::default() };
-            ModelConfig { features, ..of_kind(ModelKind::HnnCanonical, &lnn) }
+            ModelConfig { features, ..of_kind(ModelKind::HnnCanonical { potential_scale: None }, &lnn) }
         }),
         ("baseline-first-order".to_owned(), first_order),
         (NEURAL_ODE.to_owned(), neural_ode),

@@ -224,7 +224,10 @@ impl Check {
                 self.positive(format!("{path}.kind.potential_scale"), potential_scale);
             }
             ModelKind::Hnn => {}
-            ModelKind::HnnCanonical => {
+            ModelKind::HnnCanonical { potential_scale } => {
+                if let Some(scale) = potential_scale {
+                    self.positive(format!("{path}.kind.potential_scale"), scale);
+                }
                 if let Some(system) = system {
                     self.canonical(&format!("{path}.kind"), system);
                 }

@@ -320,7 +320,8 @@ mod tests {
             let model = build_model(&recipe, 2).expect("usable");
             held_out.judge(&model, &recipe.initialisation.draw(&model, 2), 150)
         };
-        let (as_given, momenta) = (judge(&held_out, ModelKind::Hnn), judge(&held_out, ModelKind::HnnCanonical));
+        let (as_given, momenta) =
+            (judge(&held_out, ModelKind::Hnn), judge(&held_out, ModelKind::HnnCanonical { potential_scale: None }));
         assert_eq!(as_given.vector_field_l1, momenta.vector_field_l1);
         assert!(as_given.vector_field_l1.is_some_and(|error| error > as_given.acceleration_l1));
         assert!(momenta.acceleration_l1.is_nan() && as_given.acceleration_l1.is_finite());

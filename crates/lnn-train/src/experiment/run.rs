@@ -159,7 +159,7 @@ fn run_in_pool(
         // All models of the run, so that they can be compared.
         held_out = held_out.with_weight(weight).map_err(DataError::from)?;
     }
-    if config.models.values().any(|model| model.kind == ModelKind::HnnCanonical)
+    if config.models.values().any(|model| matches!(model.kind, ModelKind::HnnCanonical { .. }))
         && let Some(canonical) = system.canonical()
     {
         held_out = held_out.with_momenta(canonical).map_err(DataError::from)?;

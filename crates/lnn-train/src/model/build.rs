@@ -42,8 +42,12 @@ impl Model {
                 Self::DeepLagrangian(DeepLagrangianNetwork::new(shape, potential, &map, settings)?)
             }
             ModelKind::Hnn => Self::Hamiltonian(HamiltonianNetwork::new(shape, map)?),
-            ModelKind::HnnCanonical => {
-                Self::Hamiltonian(HamiltonianNetwork::new(shape, map)?.in_canonical_coordinates())
+            ModelKind::HnnCanonical { potential_scale } => {
+                let model = HamiltonianNetwork::new(shape, map)?.in_canonical_coordinates();
+                Self::Hamiltonian(match potential_scale.zip(potential) {
+                    Some((scale, potential)) => model.with_potential(potential, scale)?,
+                    None => model,
+                })
             }
             ModelKind::Baseline { output_scale } => Self::Plain(PlainNetwork::acceleration(shape, map, output_scale)?),
             ModelKind::BaselineFirstOrder { velocity_scale, output_scale } => {

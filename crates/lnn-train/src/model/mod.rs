@@ -144,7 +144,8 @@ impl Model {
         match self {
             Self::Lagrangian(model) => model.potential().map(PotentialNetwork::shape),
             Self::DeepLagrangian(model) => Some(model.potential().shape()),
-            Self::Hamiltonian(_) | Self::Plain(_) => None,
+            Self::Hamiltonian(model) => model.potential().map(PotentialNetwork::shape),
+            Self::Plain(_) => None,
         }
     }
     /// Shapes of all networks, in the order of their parameters.

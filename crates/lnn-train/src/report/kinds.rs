@@ -45,8 +45,11 @@ fn describe(kind: ModelKind) -> (&'static str, &'static str) {
             "A Hamiltonian neural network obeys Hamilton’s equations as if the velocities were the momenta, which they \
              seldom are: it needs canonical coordinates, and here it is given others.",
         ),
-        ModelKind::HnnCanonical => (
-            "H = net(q, p); dq/dt = ∂H/∂p, dp/dt = −∂H/∂q",
+        ModelKind::HnnCanonical { potential_scale } => (
+            match potential_scale {
+                None => "H = net(q, p); dq/dt = ∂H/∂p, dp/dt = −∂H/∂q",
+                Some(_) => "H = net(q, p) + s net₂(q); dq/dt = ∂H/∂p, dp/dt = −∂H/∂q",
+            },
             "A Hamiltonian neural network in canonical coordinates, which somebody who knows the system’s momenta p has to \
              give it; here its velocities are found from its momenta by the true system’s formula.",
         ),

@@ -312,7 +312,7 @@ fn table_note(input: &ReportInput<'_>) -> String {
         note.push_str(&format!(", over {} rollouts of {} {}", rollouts.truth.len(), amount(*last), system.time_unit));
     }
     note.push('.');
-    if input.kinds.values().any(|kind| *kind == ModelKind::HnnCanonical) {
+    if input.kinds.values().any(|kind| matches!(kind, ModelKind::HnnCanonical { .. })) {
         note.push_str(
             " A model in canonical coordinates has no accelerations to be judged by: its error is that of both rates, \
              dq/dt and dp/dt.",

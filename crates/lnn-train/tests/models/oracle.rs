@@ -3,7 +3,7 @@
 use lnn_autodiff::features::{Feature, FeatureMap};
 use lnn_autodiff::pseudoinverse::{SymmetricFactors, Tolerance};
 use lnn_autodiff::{MlpShape, Scalar, Tape};
-use lnn_train::model::{DeepLagrangianSettings, Model, PlainOutput};
+use lnn_train::model::{DeepLagrangianSettings, HamiltonianNetwork, Model, PlainOutput};
 
 use crate::case::Case;
 use crate::reference::{Second, activation, second};
@@ -89,6 +89,16 @@ fn lagrangian<S: Scalar>(model: &Model, parameters: &[S], state: &State<S>) -> O
     }
 }
 
+/// H over any scalar.
+fn energy<S: Scalar>(model: &HamiltonianNetwork, parameters: &[S], state: &State<S>) -> S {
+    let (first, second) = parameters.split_at(model.shape().parameter_count());
+    let mut value = network(model.shape(), first, features(model.features(), state))[0];
+    if let Some(potential) = model.potential() {
+        value += network(potential.shape(), second, features(potential.features(), state))[0] * potential.scale();
+    }
+    value
+}
+
 /// A function of the parameters and the state.
 type Value<'a> = dyn Fn(&[Second<f64>], &State<Second<f64>>) -> Second<f64> + 'a;
 
@@ -152,9 +162,7 @@ pub(crate) fn row(case: &Case, row: usize) -> Row {
             Row { rates, energy: None, v: vec![], condition: 1.0 }
         }
         Model::Hamiltonian(hamiltonian) => {
-            let value = |parameters: &[Second<f64>], state: &State<Second<f64>>| {
-                network(hamiltonian.shape(), parameters, features(hamiltonian.features(), state))[0]
-            };
+            let value = |parameters: &[Second<f64>], state: &State<Second<f64>>| energy(hamiltonian, parameters, state);
             let derivative = |u: [&[f64]; 2]| at(u, [&zero, &zero], &value).value.tangent;
             let velocity = (0..d).map(|i| derivative([&zero, &unit(i)])).collect();
             let force = (0..d).map(|i| -derivative([&unit(i), &zero])).collect();
@@ -238,7 +246,7 @@ pub(crate) fn gradients(case: &Case) -> Gradients {
                 let backwards: Vec<_> = lambda[1].iter().map(|&x| lift(-x)).collect();
                 let u: [&[_]; 2] = [&backwards, &constants(lambda[0])];
                 let y = along(case, number, [u, [&zero, &zero]], &zero, lift, &parameters, [q, q_dot], |p, state| {
-                    network(hamiltonian.shape(), p, features(hamiltonian.features(), state))[0]
+                    energy(hamiltonian, p, state)
                 });
                 total += y.value.tangent;
             }

@@ -22,9 +22,10 @@ pub(super) fn adapt(config: ExperimentConfig) -> ExperimentConfig {
             ModelKind::Delan { diagonal, regularisation, .. } => {
                 ModelKind::Delan { diagonal, regularisation, potential_scale: POTENTIAL_SCALE }
             }
+            ModelKind::HnnCanonical { .. } => ModelKind::HnnCanonical { potential_scale: Some(POTENTIAL_SCALE) },
             other => other,
         };
-        let velocity_scale = if kind == ModelKind::HnnCanonical { MOMENTUM_SCALE } else { 1.0 };
+        let velocity_scale = if matches!(kind, ModelKind::HnnCanonical { .. }) { MOMENTUM_SCALE } else { 1.0 };
         let features = FeaturesConfig { velocity_scale, ..features() };
         let adapted = ModelConfig { kind, features, training: recipe(peak, steps), ..model };
         (name, adapted)

@@ -65,7 +65,10 @@ fn every_kind(spread: &Spread) -> BTreeMap<String, ModelConfig> {
     let of_kind = |name: &str, like: &ModelConfig, kind| (name.to_owned(), ModelConfig { kind, ..like.clone() });
     let (velocity_scale, output_scale) = (spread.velocity, spread.acceleration);
     let canonical = spread.canonical_features().map(|features| {
-        ("hnn-canonical".to_owned(), ModelConfig { kind: ModelKind::HnnCanonical, features, ..lnn.clone() })
+        (
+            "hnn-canonical".to_owned(),
+            ModelConfig { kind: ModelKind::HnnCanonical { potential_scale: None }, features, ..lnn.clone() },
+        )
     });
     let mut models = BTreeMap::from([
         (LNN.to_owned(), lnn.clone()),

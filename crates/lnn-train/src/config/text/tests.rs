@@ -138,7 +138,7 @@ fn any_model() -> impl Strategy<Value = ModelConfig> {
         0 => ModelKind::Lnn { residual_mass: a, pseudoinverse_tolerance: b, potential_scale: c },
         1 => ModelKind::Delan { diagonal: a, regularisation: b, potential_scale: c.unwrap_or(a) },
         2 => ModelKind::Hnn,
-        5 => ModelKind::HnnCanonical,
+        5 => ModelKind::HnnCanonical { potential_scale: c },
         3 => ModelKind::Baseline { output_scale: a },
         _ => ModelKind::BaselineFirstOrder { velocity_scale: a, output_scale: b },
     });

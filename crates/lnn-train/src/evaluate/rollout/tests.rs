@@ -161,7 +161,7 @@ fn where_velocities_are_the_momenta_both_hamiltonian_networks_are_one() {
         let (plan, model, parameters, system) = of_preset(&system, kind, 1.0);
         plan.model(&model, &parameters, &*system, &ON).expect("finite")
     };
-    assert_eq!(run(ModelKind::Hnn), run(ModelKind::HnnCanonical));
+    assert_eq!(run(ModelKind::Hnn), run(ModelKind::HnnCanonical { potential_scale: None }));
 }
 
 /// With p = m q̇ and m = 4, a power of two, H(q, p) over momenta scaled by 4 is the same function of the velocities, and
@@ -169,7 +169,7 @@ fn where_velocities_are_the_momenta_both_hamiltonian_networks_are_one() {
 #[test]
 fn a_model_in_canonical_coordinates_starts_and_is_shown_in_velocities() {
     let system = SystemConfig::new("spring").with("m", 4.0);
-    let (plan, model, parameters, system) = of_preset(&system, ModelKind::HnnCanonical, 4.0);
+    let (plan, model, parameters, system) = of_preset(&system, ModelKind::HnnCanonical { potential_scale: None }, 4.0);
     let shown = plan.model(&model, &parameters, &*system, &ON).expect("finite");
     let truth = plan.truth(&*system, &ON).expect("a spring");
     for (shown, truth) in shown.iter().zip(&truth) {
