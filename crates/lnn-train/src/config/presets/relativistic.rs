@@ -12,7 +12,7 @@ use crate::optimiser::Schedule;
 /// plateau: a potential network beside it, and velocities that begin small.
 pub(super) fn adapt(config: ExperimentConfig) -> ExperimentConfig {
     let models = config.models.into_iter().map(|(name, model)| {
-        let (peak, steps) = if name == LNN { (2e-2, LNN_STEPS) } else { (1e-2, STEPS) };
+        let (peak, steps) = if name == LNN { (3e-2, LNN_STEPS) } else { (1e-2, STEPS) };
         let kind = match model.kind {
             ModelKind::Lnn { .. } => ModelKind::Lnn {
                 residual_mass: 0.3,
