@@ -4,7 +4,7 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Lin
 
 use super::number::{duration, grouped, significant};
 use super::palette::model_styles;
-use crate::record::{Rollouts, Summary};
+use crate::record::{ModelSummary, PublishedFigures, Rollouts, Summary};
 
 /// Writes one line a model beside the paper's figures, at most 100 columns wide for model names of up
 /// to nine characters, with the machine below; `colour` switches terminal colours on.
@@ -84,10 +84,39 @@ pub fn terminal_table(summary: &Summary, colour: bool) -> String {
     }
     format!(
         "{}\nLower is better. Energy: error at the last frame; worst frame: the largest of all \
-         rollouts.\n{}\n",
+         rollouts.\n{}{}\n",
         table.trim_fmt(),
+        further(summary),
         machine(summary)
     )
+}
+
+/// What only some models or runs have, a line each: errors of both rates, and errors weighted as in training.
+fn further(summary: &Summary) -> String {
+    type Quantity = (&'static str, fn(&ModelSummary) -> Option<f64>, fn(&PublishedFigures) -> Option<f64>);
+    let quantities: [Quantity; 3] = [
+        ("Acceleration L1, weighted", |model| model.weighted_acceleration_l1, |paper| paper.weighted_acceleration_l1),
+        ("Both rates L1", |model| model.vector_field_l1, |_| None),
+        ("Both rates L1, weighted", |model| model.weighted_vector_field_l1, |_| None),
+    ];
+    let mut lines = String::new();
+    for (name, figure, published) in quantities {
+        let models = model_styles(summary, &Rollouts::default());
+        let entries: Vec<String> = models
+            .iter()
+            .filter_map(|style| {
+                let value = significant(figure(summary.models.get(&style.name)?)?, 3);
+                let paper = summary.paper.get(&style.name).and_then(published);
+                let paper =
+                    paper.map_or_else(String::new, |paper| format!(" (paper {})", trim(&significant(paper, 3))));
+                Some(format!("{} {value}{paper}", style.label))
+            })
+            .collect();
+        if !entries.is_empty() {
+            lines += &format!("{name}: {}\n", entries.join(" · "));
+        }
+    }
+    lines
 }
 
 /// The run and the machine in one line.
@@ -162,6 +191,20 @@ mod tests {
         assert!(row.contains("n/a") && row.contains('–'), "{row}");
         summary.models.clear();
         assert!(terminal_table(&summary, false).contains("model"));
+    }
+
+    #[test]
+    fn weighted_errors_and_those_of_both_rates_are_said_where_there_are_any() {
+        let mut summary = fixture::summary();
+        let plain = terminal_table(&summary, false);
+        assert!(!plain.contains("weighted") && !plain.contains("Both rates"), "{plain}");
+        summary.models.get_mut("lnn").expect("the fixture has it").weighted_acceleration_l1 = Some(1.25e-4);
+        summary.paper.get_mut("lnn").expect("the fixture has it").weighted_acceleration_l1 = Some(0.5);
+        summary.models.get_mut("baseline").expect("the fixture has it").vector_field_l1 = Some(2.0);
+        let text = terminal_table(&summary, false);
+        for line in ["Acceleration L1, weighted: LNN 0.000125 (paper 0.5)", "Both rates L1: Baseline 2.00"] {
+            assert!(text.lines().any(|found| found == line), "{line}:\n{text}");
+        }
     }
 
     #[test]
