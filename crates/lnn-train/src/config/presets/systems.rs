@@ -21,6 +21,11 @@ const FRAMES: f64 = 200.0;
 /// Runge–Kutta steps between two frames.
 const STEPS_A_FRAME: f64 = 50.0;
 
+/// Residual mass in units of the inverse square of the velocities' scale: that of the double pendulum's preset, m = 1 for
+/// q̇/5. Where velocities are small a mass of 1 is drowned by the network's curvature, and the training meets singular
+/// mass matrices: with it the spring's error is 50 000 times as large.
+const VELOCITY_CURVATURE: f64 = 25.0;
+
 /// The preset `name` of a system with all its parameters, and as built from them.
 pub(super) fn preset(system: SystemConfig, built: &dyn System, name: &str) -> ExperimentConfig {
     let spread = Spread::of(built);
@@ -54,7 +59,9 @@ pub(super) fn preset(system: SystemConfig, built: &dyn System, name: &str) -> Ex
 
 /// Every kind of model, with inputs and outputs in units of their spread.
 fn every_kind(spread: &Spread) -> BTreeMap<String, ModelConfig> {
-    let lnn = ModelConfig { features: spread.features(), training: fast_recipe(3e-2), ..ModelConfig::default() };
+    let residual_mass = two_digits((VELOCITY_CURVATURE.sqrt() / spread.fastest()).powi(2));
+    let kind = ModelKind::Lnn { residual_mass, pseudoinverse_tolerance: 1e-6, potential_scale: None };
+    let lnn = ModelConfig { kind, features: spread.features(), training: fast_recipe(3e-2), ..ModelConfig::default() };
     let plain = ModelConfig {
         hidden: vec![128; 3],
         features: spread.features(),
@@ -131,13 +138,15 @@ impl Spread {
         let column = |index: usize| root_mean_square(rows().map(|state| state[index]));
         let columns =
             |from: usize, to: usize| root_mean_square(rows().flat_map(|state| state[from..to].iter().copied()));
+        // One scale for all, since the residual mass is one.
+        let fastest = (d..2 * d).map(column).fold(0.0, f64::max);
         let coordinate = |(index, coordinate): (usize, &lnn_physics::Coordinate)| {
             let (angles, position_scale) = if coordinate.is_angle {
                 (AngleFeatures::SinCos, 1.0)
             } else {
                 (AngleFeatures::Identity, column(index))
             };
-            CoordinateFeatures { angles, position_scale, velocity_scale: column(d + index) }
+            CoordinateFeatures { angles, position_scale, velocity_scale: fastest }
         };
         let momenta = system.canonical().map(|canonical| {
             let mut momenta = Vec::with_capacity(STATES * d);
@@ -157,6 +166,11 @@ impl Spread {
             acceleration: root_mean_square(accelerations.into_iter()),
             energy: root_mean_square(energies.into_iter().map(|energy| energy - mean)),
         }
+    }
+
+    /// The scale of the velocities.
+    fn fastest(&self) -> f64 {
+        self.coordinates.iter().map(|coordinate| coordinate.velocity_scale).fold(0.0, f64::max)
     }
 
     fn features(&self) -> FeaturesConfig {
@@ -188,7 +202,11 @@ fn root_mean_square(values: impl Iterator<Item = f64>) -> f64 {
     if !(root.is_normal() && root > 1e-12) {
         return 1.0;
     }
-    format!("{root:.1e}").parse().unwrap_or(root)
+    two_digits(root)
+}
+
+fn two_digits(value: f64) -> f64 {
+    format!("{value:.1e}").parse().unwrap_or(value)
 }
 
 #[cfg(test)]
@@ -205,6 +223,12 @@ mod tests {
         assert_eq!((spread.coordinates[1].angles, spread.coordinates[1].position_scale), (AngleFeatures::SinCos, 1.0));
         // φ̇ uniform on ±5√2: 5√2/√3 = 4.08.
         assert!((spread.coordinates[1].velocity_scale - 4.08).abs() < 0.2, "{:?}", spread.coordinates);
+        assert_eq!(spread.coordinates[0].velocity_scale, spread.coordinates[1].velocity_scale);
+        let ModelKind::Lnn { residual_mass, .. } = every_kind(&spread)[LNN].kind else {
+            panic!("a Lagrangian network")
+        };
+        // Two digits of each.
+        assert!((residual_mass * spread.fastest().powi(2) / VELOCITY_CURVATURE - 1.0).abs() < 0.1, "{residual_mass}");
         assert_eq!(spread.conditional, 1.0);
         assert_eq!(root_mean_square([3.0, 4.0, 0.0, 0.0].into_iter()), 2.5);
         assert_eq!(root_mean_square([0.0; 3].into_iter()), 1.0);
