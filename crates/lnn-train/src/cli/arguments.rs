@@ -25,8 +25,8 @@ pub(super) enum Verb {
 pub(super) struct ExperimentArguments {
     /// Experiment, named after its system: `dblpend` (the paper's double pendulum), `relativistic` (the paper's
     /// particle), `charge` (in a magnetic field), `pendulum` (chain of 1 to 6 links), `spring`, `spring-pendulum`,
-    /// `kepler`, `henon-heiles`, `sphere`. Or `initialisation`: the paper's search for the standard
-    /// deviation of each layer's first weights.
+    /// `kepler`, `henon-heiles`, `sphere`. Or `activations`: the double pendulum's Lagrangian network with each of seven
+    /// activations. Or `initialisation`: the paper's search for the standard deviation of each layer's first weights.
     pub(super) name: String,
 
     /// Recipe: `fast` (seconds of training) or `models` (every kind of model); for `dblpend` also `best` (about ten

@@ -151,7 +151,7 @@ fn finished_summary(folder: &Path, config: &ExperimentConfig) -> Result<Option<S
 /// The preset or file, with the command line's seed and models, judged.
 fn configuration(arguments: &ExperimentArguments) -> Result<Validated, Box<dyn Error>> {
     // The name is judged first, so that a misspelt experiment is not reported as something else.
-    if kind(&arguments.name).is_none() {
+    if experiments().all(|known| known != arguments.name) {
         let names = experiments().chain([initialisation_search::EXPERIMENT]);
         return Err(ConfigError::unknown_name("experiment", &arguments.name, names).into());
     }
@@ -187,7 +187,8 @@ fn configuration(arguments: &ExperimentArguments) -> Result<Validated, Box<dyn E
 /// The parameters of the system that the command line gives.
 fn parameters(arguments: &ExperimentArguments) -> Result<BTreeMap<String, f64>, CommandError> {
     let links = arguments.links.map(|links| (LINKS.to_owned(), f64::from(links)));
-    if links.is_some() && kind(&arguments.name).is_some_and(|kind| kind.parameters.iter().all(|p| p.name != LINKS)) {
+    let has_links = kind(&arguments.name).is_some_and(|kind| kind.parameters.iter().any(|p| p.name == LINKS));
+    if links.is_some() && !has_links {
         return Err(CommandError::NoLinks { experiment: arguments.name.clone() });
     }
     let mut parameters = BTreeMap::new();

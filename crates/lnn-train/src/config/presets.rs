@@ -1,5 +1,6 @@
 //! The ready-made configurations: those of the double pendulum here, those of every other system in `systems`.
 
+mod activations;
 mod relativistic;
 mod systems;
 
@@ -18,15 +19,16 @@ use super::system::{Interval, SamplingConfig, SamplingTail, SystemConfig};
 use crate::loss::{Loss, LossWeight};
 use crate::optimiser::{AdamSettings, ClippingConfig, Schedule, SoapSettings};
 
-/// Experiments that exist: one for each system, under its name.
+/// Experiments that exist: one for each system, under its name, then those that are named after a question.
 pub fn experiments() -> impl Iterator<Item = &'static str> + Clone {
-    SYSTEMS.iter().map(|kind| kind.name)
+    SYSTEMS.iter().map(|kind| kind.name).chain([ACTIVATIONS])
 }
 
 /// Presets of an experiment, the default first; none for an unknown one.
 pub fn presets(experiment: &str) -> &'static [&'static str] {
     match experiment {
         DOUBLE_PENDULUM => &["fast", "best", "models", "trajectories", "paper", "notebook"],
+        ACTIVATIONS => &["fast", "best"],
         _ if kind(experiment).is_some() => &["fast", "models"],
         _ => &[],
     }
@@ -34,6 +36,9 @@ pub fn presets(experiment: &str) -> &'static [&'static str] {
 
 /// The experiment and system of the paper's first figures.
 const DOUBLE_PENDULUM: &str = "dblpend";
+
+/// The experiment that trains the double pendulum's Lagrangian network with one activation after the other.
+pub const ACTIVATIONS: &str = "activations";
 
 /// Name of the Lagrangian network in every preset.
 pub const LNN: &str = "lnn";
@@ -64,17 +69,21 @@ pub fn preset_with(
     name: &str,
     parameters: &BTreeMap<String, f64>,
 ) -> Result<ExperimentConfig, ConfigError> {
-    if kind(experiment).is_none() {
+    if !experiments().any(|known| known == experiment) {
         return Err(ConfigError::unknown_name("experiment", experiment, experiments()));
     }
     let valid = presets(experiment);
     if !valid.contains(&name) {
         return Err(ConfigError::unknown_name("preset", name, valid.iter().copied()));
     }
-    let system = SystemConfig { name: experiment.to_owned(), parameters: parameters.clone() };
+    let system_name = if experiment == ACTIVATIONS { DOUBLE_PENDULUM } else { experiment };
+    let system = SystemConfig { name: system_name.to_owned(), parameters: parameters.clone() };
     let (system, built) = system
         .judged()
         .map_err(|problems| ConfigError::Invalid { origin: format!("preset `{name}` of `{experiment}`"), problems })?;
+    if experiment == ACTIVATIONS {
+        return Ok(ExperimentConfig { system, ..activations::preset(name) });
+    }
     if experiment != DOUBLE_PENDULUM {
         return Ok(systems::preset(system, &*built, name));
     }
@@ -325,7 +334,7 @@ mod tests {
             for name in presets(experiment) {
                 let config = preset(experiment, name).expect("listed");
                 assert_eq!((config.experiment.as_str(), config.preset.as_str()), (experiment, *name));
-                assert_eq!(config.system.name, experiment);
+                assert_eq!(config.system.name, if experiment == ACTIVATIONS { DOUBLE_PENDULUM } else { experiment });
                 let validated = config.clone().validate();
                 assert_eq!(validated.as_ref().err(), None, "{experiment} {name}");
                 assert_eq!(validated.expect("as above").into_inner(), config, "nothing is left to be written down");

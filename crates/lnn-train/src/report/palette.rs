@@ -1,7 +1,7 @@
 //! One name, colour and line pattern a model, the same in every figure and in the animation.
 //!
-//! The colours are those of Okabe and Ito (2008), which stay apart for colour-blind readers; the line
-//! patterns keep the models apart in grey print.
+//! The first six colours are those of Okabe and Ito (2008), the others dark ones of Tol's muted scheme (2021) and a
+//! brown; both stay apart for colour-blind readers. The line patterns keep the models apart in grey print.
 
 use crate::record::{Rollouts, Summary};
 
@@ -22,16 +22,20 @@ pub(crate) const TRUTH: Colour = Colour(0, 0, 0);
 pub(crate) const REFERENCE: Colour = Colour(0x66, 0x66, 0x66);
 
 /// Colours and line patterns (dash, gap, … in pixels of a figure) in the order of the models.
-const STYLES: [(Colour, &[u32]); 6] = [
+const STYLES: [(Colour, &[u32]); 10] = [
     (Colour(0x00, 0x72, 0xB2), &[]),
     (Colour(0xD5, 0x5E, 0x00), &[7, 4]),
     (Colour(0x00, 0x9E, 0x73), &[2, 3]),
     (Colour(0xCC, 0x79, 0xA7), &[9, 3, 2, 3]),
     (Colour(0xE6, 0x9F, 0x00), &[4, 2]),
     (Colour(0x56, 0xB4, 0xE9), &[9, 3, 2, 3, 2, 3]),
+    (Colour(0x33, 0x22, 0x88), &[12, 2]),
+    (Colour(0x88, 0x22, 0x55), &[1, 2]),
+    (Colour(0x99, 0x99, 0x33), &[5, 2, 1, 2]),
+    (Colour(0x7A, 0x4A, 0x1E), &[3, 6]),
 ];
 
-/// The colour of series `index` of a figure that shows no models; past six they repeat.
+/// The colour of series `index` of a figure that shows no models; past ten they repeat.
 pub(crate) fn series(index: usize) -> Colour {
     STYLES[index % STYLES.len()].0
 }
@@ -57,7 +61,7 @@ pub(crate) struct ModelStyle {
 
 /// The models of a run in the report's order: `lnn`, `baseline`, then the others by name.
 ///
-/// `lnn` and `baseline` keep their colours in runs without the other; past six models colours repeat.
+/// `lnn` and `baseline` keep their colours in runs without the other; past ten models colours repeat.
 pub(crate) fn model_styles(summary: &Summary, rollouts: &Rollouts) -> Vec<ModelStyle> {
     let mut names: Vec<&String> = summary.models.keys().chain(rollouts.models.keys()).collect();
     names.sort_by_key(|name| (rank(name), name.as_str()));
@@ -94,6 +98,11 @@ fn label(name: &str) -> String {
         "hnn-canonical" => "HNN (q, p)",
         "baseline-first-order" => "1st order",
         "delan" => "DeLaN",
+        "neural-ode" => "Neural ODE",
+        "relu2" => "ReLU²",
+        "relu3" => "ReLU³",
+        "gelu" => "GELU",
+        "silu" => "SiLU",
         other => other,
     }
     .to_owned()
@@ -117,13 +126,26 @@ mod tests {
     }
 
     #[test]
-    fn no_two_of_six_models_look_alike() {
+    fn no_two_of_ten_models_look_alike() {
         for (index, (colour, pattern)) in STYLES.iter().enumerate() {
             assert_eq!(dash(*colour), *pattern);
+            assert!(*colour != TRUTH && *colour != REFERENCE);
             for (other, other_pattern) in &STYLES[..index] {
                 assert_ne!(colour, other);
                 assert_ne!(pattern, other_pattern);
             }
+        }
+        let (mut summary, rollouts) = (fixture::summary(), Rollouts::default());
+        let model = summary.models["lnn"].clone();
+        for others in 0..=8 {
+            if others > 0 {
+                summary.models.insert(format!("other-{others}"), model.clone());
+            }
+            let mut colours: Vec<String> =
+                model_styles(&summary, &rollouts).iter().map(|style| style.colour.hex()).collect();
+            colours.sort_unstable();
+            colours.dedup();
+            assert_eq!(colours.len(), 2 + others);
         }
     }
 }
