@@ -5,6 +5,7 @@
 
 mod curriculum;
 mod partition;
+mod plan;
 mod reduce;
 mod segment_worker;
 mod session;
@@ -14,5 +15,6 @@ mod worker;
 
 pub use curriculum::Curriculum;
 pub use partition::{NetworkSize, Partition};
+pub use plan::{Data, FreshStates, ObservedMotions, Tail, TrainingPlan};
 pub use session::{FitError, FitPlan, FitResult, FitState, LOGGED_STATES, Progress, fit, restore};
-pub use training::{Data, FreshStates, ObservedMotions, StepError, StepReport, Tail, Training, TrainingPlan};
+pub use training::{StepError, StepReport, Training};

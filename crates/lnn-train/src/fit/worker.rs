@@ -12,7 +12,7 @@ use crate::model::{BlockModel, Model, Networks, Rates, RatesMut, States};
 use crate::target::{DataError, acceleration_into, momentum_into};
 
 use super::curriculum::Curriculum;
-use super::training::Tail;
+use super::plan::Tail;
 
 /// What every block of a step shares.
 pub(super) struct BlockContext<'a, T> {
