@@ -2,7 +2,7 @@
 //!
 //! The modules follow the data: [`config`] says what to do, [`model`] holds the networks, [`fit`] trains
 //! them with [`loss`] and [`optimiser`], [`evaluate`] judges them, [`record`] is what was measured,
-//! [`initialisation_search`] looks for first weights, [`rollout`] integrates many states of a learned motion, [`segment`]
+//! [`initialisation_search`] looks for first weights, [`properties`] measures which model can learn what, [`rollout`] integrates many states of a learned motion, [`segment`]
 //! short stretches with the gradient through them, [`trajectory`] holds observed motions, [`report`] shows it, [`store`]
 //! keeps it, and [`experiment`] runs it all.
 
@@ -14,6 +14,7 @@ pub mod initialisation_search;
 pub mod loss;
 pub mod model;
 pub mod optimiser;
+pub mod properties;
 pub mod record;
 pub mod report;
 pub mod rollout;

@@ -26,7 +26,8 @@ pub(super) struct ExperimentArguments {
     /// Experiment, named after its system: `dblpend` (the paper's double pendulum), `relativistic` (the paper's
     /// particle), `charge` (in a magnetic field), `pendulum` (chain of 1 to 6 links), `spring`, `spring-pendulum`,
     /// `kepler`, `henon-heiles`, `sphere`. Or `activations`: the double pendulum's Lagrangian network with each of seven
-    /// activations. Or `initialisation`: the paper's search for the standard deviation of each layer's first weights.
+    /// activations. Or `initialisation`: the paper's search for the standard deviation of each layer's first weights. Or
+    /// `properties`: the paper's table of which model can learn what, measured on three systems.
     pub(super) name: String,
 
     /// Recipe: `fast` (seconds of training) or `models` (every kind of model); for `dblpend` also `best` (about ten
@@ -68,6 +69,11 @@ pub(super) struct ExperimentArguments {
     /// the runs.
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+
+    /// With `properties`: also put the table into this document, between its lines `<!-- properties: begin -->` and
+    /// `<!-- properties: end -->`.
+    #[arg(long, value_name = "FILE")]
+    pub(super) write_docs: Option<PathBuf>,
 
     /// Go on with the unfinished run in the folder, or judge a finished one again.
     #[arg(long)]
@@ -157,6 +163,8 @@ Examples:
       Ctrl-C writes a checkpoint; the same command with --resume goes on.
   cargo xtask experiment initialisation
       Search first weights for twelve shapes of network and fit a law to them; minutes.
+  cargo xtask experiment properties --write-docs docs/results.md
+      Measure the paper's table of which model can learn what, and put it into a document; minutes.
   cargo xtask experiment dblpend --config runs/dblpend/fast-0/config.ron --out again
       Repeat a run, or run a copy of its recipe that you have edited.
 

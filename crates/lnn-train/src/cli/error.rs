@@ -38,6 +38,25 @@ pub(super) enum CommandError {
         /// The option.
         option: &'static str,
     },
+    /// An option that makes no sense for a table over several systems.
+    #[error(
+        "{option} is for experiments with one system; leave it out, or edit a `config.ron` and give it with --config"
+    )]
+    OptionOfOneSystem {
+        /// The option.
+        option: &'static str,
+    },
+    /// `--write-docs` for an experiment that writes no document.
+    #[error("--write-docs is for the experiment `properties`; leave it out")]
+    NoDocument,
+    /// A file that the command names cannot be read.
+    #[error("cannot read {}: {source}; check the path and its permissions", path.display())]
+    FileRead {
+        /// The file.
+        path: PathBuf,
+        /// What the system reported.
+        source: io::Error,
+    },
     /// The table of many seeds would replace another.
     #[error(
         "{} is there already, and nothing was changed; add --resume to bring it up to date, choose another \

@@ -14,6 +14,7 @@ use lnn_train::config::presets::experiments;
 use lnn_train::config::{ConfigError, ExperimentConfig, Validated, preset_with};
 use lnn_train::experiment::{Outcome, RunOptions, run as run_experiment};
 use lnn_train::initialisation_search;
+use lnn_train::properties;
 use lnn_train::record::Summary;
 use lnn_train::report::{seeds_table, terminal_table};
 use lnn_train::store::{RunFolder, RunState, write_atomically};
@@ -21,7 +22,7 @@ use lnn_train::store::{RunFolder, RunState, write_atomically};
 use super::arguments::{Backend, ExperimentArguments};
 use super::display::Display;
 use super::error::CommandError;
-use super::{INTERRUPTED, initialisation, say};
+use super::{INTERRUPTED, initialisation, properties as cli_properties, say};
 
 /// Where runs go unless `--out` says otherwise.
 pub(super) const RUNS: &str = "runs";
@@ -29,8 +30,14 @@ pub(super) const RUNS: &str = "runs";
 const LINKS: &str = "links";
 
 pub(super) fn run(arguments: &ExperimentArguments) -> Result<ExitCode, Box<dyn Error>> {
+    if arguments.write_docs.is_some() && arguments.name != properties::EXPERIMENT {
+        return Err(CommandError::NoDocument.into());
+    }
     if arguments.name == initialisation_search::EXPERIMENT {
         return initialisation::run(arguments, &*stop_on_signal()?);
+    }
+    if arguments.name == properties::EXPERIMENT {
+        return cli_properties::run(arguments, &*stop_on_signal()?);
     }
     let config = configuration(arguments)?;
     // Every build computes on the processor; the choice is kept for builds with another backend.
@@ -152,7 +159,7 @@ fn finished_summary(folder: &Path, config: &ExperimentConfig) -> Result<Option<S
 fn configuration(arguments: &ExperimentArguments) -> Result<Validated, Box<dyn Error>> {
     // The name is judged first, so that a misspelt experiment is not reported as something else.
     if experiments().all(|known| known != arguments.name) {
-        let names = experiments().chain([initialisation_search::EXPERIMENT]);
+        let names = experiments().chain([initialisation_search::EXPERIMENT, properties::EXPERIMENT]);
         return Err(ConfigError::unknown_name("experiment", &arguments.name, names).into());
     }
     let preset_config = preset_with(&arguments.name, &arguments.preset, &parameters(arguments)?)?;

@@ -5,6 +5,7 @@ mod display;
 mod error;
 mod experiment;
 mod initialisation;
+mod properties;
 
 use std::error::Error;
 use std::io::{self, Write};

@@ -19,7 +19,7 @@ use crate::optimiser::{ParameterBlock, RunningNormClip};
 /// Purposes that states are sampled for; each is a domain of the sampler, so that no purpose sees
 /// another's states.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     Training = 0,
     HeldOut = 1,
     Rollout = 2,
@@ -28,7 +28,7 @@ pub(super) enum Purpose {
 }
 
 /// The sampler of one purpose.
-pub(super) fn sampler(seed: u64, purpose: Purpose) -> StateSampler {
+pub(crate) fn sampler(seed: u64, purpose: Purpose) -> StateSampler {
     StateSampler::new(seed, purpose as u64)
 }
 

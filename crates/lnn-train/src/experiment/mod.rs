@@ -6,6 +6,7 @@ mod error;
 mod observe;
 mod run;
 
+pub(crate) use build::{Purpose, sampler};
 pub use build::{
     build_model, build_model_for, build_system, build_training, parameter_blocks, rollout_distribution,
     training_distribution,

@@ -26,6 +26,7 @@ mod measure;
 mod number;
 mod page;
 mod palette;
+mod properties;
 mod raster;
 mod seeds;
 mod table;
@@ -37,7 +38,9 @@ use thiserror::Error;
 
 pub use initialisation::{InitialisationInput, initialisation_table, write_initialisation};
 pub use input::{Coordinate, PendulumGeometry, ReportInput, SystemDescription};
+pub(crate) use number::{duration, significant};
 pub use page::PageError;
+pub use properties::write_properties;
 pub use raster::RasterError;
 pub use seeds::seeds_table;
 pub use table::terminal_table;
