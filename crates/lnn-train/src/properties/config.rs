@@ -66,7 +66,7 @@ impl PropertiesConfig {
     /// [`ConfigError::UnknownName`] if there is no such preset; it names the nearest one.
     pub fn preset(name: &str) -> Result<Self, ConfigError> {
         if !PRESETS.contains(&name) {
-            return Err(ConfigError::unknown_name("preset", name, PRESETS.into_iter()));
+            return Err(ConfigError::unknown_name("preset", name, PRESETS));
         }
         let mut runs = BTreeMap::new();
         for (run, models) in RUNS {
