@@ -81,6 +81,10 @@ pub struct ModelSummary {
     pub energy_error_max_frame_percent: Distribution,
     /// Largest |q̇ⱼ − q̇*ⱼ| over all frames and components of each rollout, in the system's units.
     pub velocity_error_max: Distribution,
+    /// Geometric mean over time of the relative error of each rollout in Cartesian positions and velocities; absent
+    /// without a protocol that asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub geometric_mean_relative_error: Option<Distribution>,
     /// Steps without an update, because the loss, the gradient or the updated weights were not finite.
     pub skipped_steps: u64,
 }
@@ -115,6 +119,9 @@ pub struct PublishedFigures {
     /// Acceleration L1 as the mean by the weights of the training.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weighted_acceleration_l1: Option<f64>,
+    /// Mean over rollouts of the geometric mean over time of the relative error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub geometric_mean_relative_error: Option<f64>,
     /// Mean energy error in percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub energy_error_percent: Option<f64>,

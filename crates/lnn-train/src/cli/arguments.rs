@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lnn_train::config::TrainingData;
+use lnn_train::config::{Protocol, TrainingData};
 
 /// Learn a Lagrangian from data and obey its Euler–Lagrange equation.
 #[derive(Debug, Parser)]
@@ -47,6 +47,11 @@ pub(super) struct ExperimentArguments {
     /// Links of the chain in `pendulum`, 1 to 6; the same as `--system links=N`.
     #[arg(long, value_name = "N", conflicts_with = "config")]
     pub(super) links: Option<u32>,
+
+    /// Published protocol in place of a preset: `chnn`, for `pendulum`, as constrained Hamiltonian neural networks were
+    /// trained and judged (arXiv:2010.13581), with 2 links unless --links says otherwise.
+    #[arg(long, value_enum, value_name = "NAME", conflicts_with_all = ["preset", "config", "train_on"])]
+    pub(super) protocol: Option<ProtocolName>,
 
     /// Seed of weights, training states and held-out states [default: the recipe's, 0 in presets].
     #[arg(long, value_name = "N")]
@@ -98,6 +103,27 @@ pub(super) enum Backend {
     Auto,
     /// The processor.
     Cpu,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum ProtocolName {
+    /// Chain pendulums of constrained Hamiltonian neural networks.
+    Chnn,
+}
+
+impl ExperimentArguments {
+    /// The protocol asked for.
+    pub(super) fn protocol(&self) -> Option<Protocol> {
+        self.protocol.map(|ProtocolName::Chnn| Protocol::Chnn)
+    }
+
+    /// Name of the preset: that of the protocol where one is given.
+    pub(super) fn preset(&self) -> &str {
+        match self.protocol() {
+            Some(protocol) => protocol.name(),
+            None => &self.preset,
+        }
+    }
 }
 
 /// `m1=2` as a name and a number.
@@ -152,6 +178,8 @@ Examples:
   cargo xtask experiment pendulum --links 3 --preset models
       Another system, and every kind of model on a chain of three links.
   cargo xtask experiment spring --system k=40,m=0.5
+  cargo xtask experiment pendulum --links 2 --protocol chnn
+      Learn a chain from 800 chunks of five observations, judged as arXiv:2010.13581 does.
   cargo xtask experiment dblpend --preset best --seed 3
   cargo xtask experiment dblpend --seeds 0-9 --resume
       Ten seeds, compared in one table; finished ones are not run again.

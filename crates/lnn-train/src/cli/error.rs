@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use lnn_train::config::Protocol;
+
 /// A command that cannot be carried out as it was typed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CommandError {
@@ -23,6 +25,17 @@ pub(super) enum CommandError {
     /// `--links` for a system that is no chain.
     #[error("the system of `{experiment}` has no links; leave --links out, or run `experiment pendulum`")]
     NoLinks {
+        /// The experiment on the command line.
+        experiment: String,
+    },
+    /// A protocol of another system.
+    #[error(
+        "the protocol `{}` is for `{}`, not for `{experiment}`; run `experiment {} --protocol {}`, or leave --protocol out",
+        protocol.name(), protocol.system(), protocol.system(), protocol.name()
+    )]
+    OtherProtocol {
+        /// The protocol.
+        protocol: Protocol,
         /// The experiment on the command line.
         experiment: String,
     },

@@ -162,10 +162,13 @@ fn configuration(arguments: &ExperimentArguments) -> Result<Validated, Box<dyn E
         let names = experiments().chain([initialisation_search::EXPERIMENT, properties::EXPERIMENT]);
         return Err(ConfigError::unknown_name("experiment", &arguments.name, names).into());
     }
-    let preset_config = preset_with(&arguments.name, &arguments.preset, &parameters(arguments)?)?;
+    if let Some(protocol) = arguments.protocol().filter(|protocol| protocol.system() != arguments.name) {
+        return Err(CommandError::OtherProtocol { protocol, experiment: arguments.name.clone() }.into());
+    }
+    let preset_config = preset_with(&arguments.name, arguments.preset(), &parameters(arguments)?)?;
     let (mut config, origin) = match &arguments.config {
         Some(path) => (ExperimentConfig::read(path)?.into_inner(), path.display().to_string()),
-        None => (preset_config, format!("preset `{}`", arguments.preset)),
+        None => (preset_config, format!("preset `{}`", arguments.preset())),
     };
     if let Some(path) = &arguments.config {
         same_experiment(path, &config, &arguments.name)?;
@@ -224,7 +227,10 @@ pub(super) fn repeat_command(arguments: &ExperimentArguments, seed: u64, folder:
     if arguments.config.is_some() {
         command += &format!(" --config {}", quoted(&folder.join("config.ron")));
     } else {
-        command += &format!(" --preset {} --seed {}", arguments.preset, seed);
+        command += &match arguments.protocol() {
+            Some(protocol) => format!(" --protocol {} --seed {seed}", protocol.name()),
+            None => format!(" --preset {} --seed {seed}", arguments.preset),
+        };
         for (parameter, value) in &arguments.system {
             command += &format!(" --system {parameter}={value}");
         }

@@ -36,6 +36,10 @@ pub enum TrainingData {
         /// all observations.
         #[serde(default)]
         noise: f64,
+        /// Observations of the one random chunk that is kept of each motion, at least `segment`; absent, motions are
+        /// whole. See [`chunks`](crate::trajectory::chunks).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        chunk: Option<usize>,
         /// Share of the training's steps, at its beginning, in which the model's rates at the observed states are summed
         /// up by the trapezium rule instead of rolled out, which is cheaper and cannot run away. Below 1. With 0.1 instead
         /// of 0.5, three of eight trainings of a Lagrangian network were lost at the change.
@@ -73,7 +77,7 @@ impl TrainingData {
     #[must_use]
     pub fn trajectories() -> Self {
         let (count, t_end, dt, segment, substeps) = (count(), t_end(), dt(), segment(), substeps());
-        Self::Trajectories { count, t_end, dt, segment, substeps, noise: 0.0, warm_start: warm_start() }
+        Self::Trajectories { count, t_end, dt, segment, substeps, noise: 0.0, chunk: None, warm_start: warm_start() }
     }
 
     /// Times of the observations of a motion, from 0; none for fresh states.
@@ -96,7 +100,7 @@ impl TrainingData {
     #[must_use]
     pub fn validate(&self, dof: usize) -> Vec<SettingProblem> {
         let mut problems = Vec::new();
-        let Self::Trajectories { count, t_end, dt, segment, substeps, noise, warm_start } = *self else {
+        let Self::Trajectories { count, t_end, dt, segment, substeps, noise, chunk, warm_start } = *self else {
             return problems;
         };
         let mut check = |holds, field, given: &dyn std::fmt::Display, expected| {
@@ -111,11 +115,24 @@ impl TrainingData {
         let steps = segment.saturating_sub(1).saturating_mul(substeps);
         check(steps <= MOST_STEPS, "substeps", &substeps, "at most 10 000 / (segment − 1)");
         check(noise.is_finite() && noise >= 0.0, "noise", &noise, "a finite number, 0 or above");
+        if let Some(chunk) = chunk {
+            check(
+                chunk >= segment.max(2),
+                "chunk",
+                &chunk,
+                "at least `segment`, so that a chunk holds a whole segment",
+            );
+        }
         check((0.0..1.0).contains(&warm_start), "warm_start", &warm_start, "at least 0 and below 1");
         if above_zero(t_end) && above_zero(dt) {
             let rows = rows(t_end, dt);
-            let fits = rows >= segment.max(2) as f64;
-            check(fits, "t_end", &t_end, "at least (segment − 1) × dt, so that a motion holds a whole segment");
+            let fits = rows >= chunk.unwrap_or(0).max(segment).max(2) as f64;
+            check(
+                fits,
+                "t_end",
+                &t_end,
+                "at least (segment − 1) × dt, or (chunk − 1) × dt, so that a motion holds a whole one",
+            );
             let numbers = rows * count as f64 * 2.0 * dof as f64;
             check(numbers <= MOST_NUMBERS, "count", &count, "such that all states together have at most 1e9 numbers");
         }
@@ -158,6 +175,7 @@ mod tests {
                 segment: 2,
                 substeps: 1,
                 noise: 0.0,
+                chunk: None,
                 warm_start: 0.0,
             };
             let times = data.times();

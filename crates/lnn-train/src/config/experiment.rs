@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::evaluation::EvaluationConfig;
 use super::model::ModelConfig;
 use super::presets;
+use super::protocol::{CHNN_LINKS, Protocol};
 use super::system::{SamplingConfig, SamplingCurriculum, SamplingTail, SystemConfig};
 
 /// Everything that a run's result depends on.
@@ -21,6 +22,10 @@ pub struct ExperimentConfig {
     pub seed: u64,
     /// The physical system.
     pub system: SystemConfig,
+    /// Published protocol that observed motions, held-out states and rollouts start by, in place of any ranges; absent,
+    /// none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<Protocol>,
     /// Ranges of the training and held-out states; absent, the system's own
     /// [`training_distribution`](lnn_physics::System::training_distribution).
     pub sampling: Option<SamplingConfig>,
@@ -48,7 +53,7 @@ impl Default for ExperimentConfig {
 
 impl ExperimentConfig {
     /// Name of the run's folder: `<preset>-<seed>`, with those of the system's parameters between them that are not
-    /// the defaults: `fast-links3-0`.
+    /// the defaults: `fast-links3-0`. A protocol's system is named by its links alone, where they are not 2.
     pub fn run_name(&self) -> String {
         format!("{}-{}", self.run_stem(), self.seed)
     }
@@ -56,6 +61,11 @@ impl ExperimentConfig {
     /// The run's name without its seed: `fast-links3`.
     pub fn run_stem(&self) -> String {
         let mut name = self.preset.clone();
+        if self.protocol == Some(Protocol::Chnn) {
+            // All else follows from the number of links.
+            let links = self.system.parameters.get("links").copied().unwrap_or(1.0);
+            return if links == CHNN_LINKS as f64 { name } else { format!("{name}-links{links}") };
+        }
         for (parameter, value) in self.system.particular() {
             name += &format!("-{parameter}{value}");
         }

@@ -21,6 +21,7 @@ mod experiment;
 mod model;
 mod nearest;
 pub mod presets;
+mod protocol;
 mod system;
 mod text;
 mod validation;
@@ -38,6 +39,7 @@ pub use model::{
 };
 pub use nearest::nearest;
 pub use presets::{preset, preset_with};
+pub use protocol::{CHNN_CHUNK, CHNN_DT, CHNN_LINKS, CHNN_ROWS, Protocol, chnn_chain};
 pub use system::{Interval, SamplingConfig, SamplingCurriculum, SamplingTail, SystemConfig};
 pub(crate) use text::{from_ron, to_ron};
 pub use validation::Validated;

@@ -1,6 +1,7 @@
 //! The ready-made configurations: those of the double pendulum here, those of every other system in `systems`.
 
 mod activations;
+mod chain;
 mod relativistic;
 mod systems;
 
@@ -15,6 +16,7 @@ use super::error::ConfigError;
 use super::evaluation::EvaluationConfig;
 use super::experiment::ExperimentConfig;
 use super::model::{AngleFeatures, FeaturesConfig, Initialisation, ModelConfig, ModelKind, Precision, TrainingConfig};
+use super::protocol::Protocol;
 use super::system::{Interval, SamplingConfig, SamplingTail, SystemConfig};
 use crate::loss::{Loss, LossWeight};
 use crate::optimiser::{AdamSettings, ClippingConfig, Schedule, SoapSettings};
@@ -29,6 +31,7 @@ pub fn presets(experiment: &str) -> &'static [&'static str] {
     match experiment {
         DOUBLE_PENDULUM => &["fast", "best", "models", "trajectories", "paper", "notebook"],
         ACTIVATIONS => &["fast", "best"],
+        "pendulum" => &["fast", "models", "chnn"],
         _ if kind(experiment).is_some() => &["fast", "models"],
         _ => &[],
     }
@@ -75,6 +78,9 @@ pub fn preset_with(
     let valid = presets(experiment);
     if !valid.contains(&name) {
         return Err(ConfigError::unknown_name("preset", name, valid.iter().copied()));
+    }
+    if name == Protocol::Chnn.name() {
+        return chain::preset(parameters);
     }
     let system_name = if experiment == ACTIVATIONS { DOUBLE_PENDULUM } else { experiment };
     let system = SystemConfig { name: system_name.to_owned(), parameters: parameters.clone() };
@@ -242,6 +248,7 @@ fn experiment(preset: &str, log_every: u64, lnn: ModelConfig, baseline: ModelCon
         preset: preset.to_owned(),
         seed: 0,
         system: SystemConfig::default(),
+        protocol: None,
         sampling: None,
         sampling_tail: None,
         sampling_curriculum: None,

@@ -143,6 +143,7 @@ impl Check {
             preset,
             seed: _,
             system,
+            protocol,
             sampling,
             sampling_tail,
             sampling_curriculum,
@@ -164,6 +165,9 @@ impl Check {
             Some((_, system)) => (system.degrees_of_freedom(), system.conditionals().len()),
             None => (1, 0),
         };
+        if let Some(protocol) = protocol {
+            self.protocol(*protocol, config);
+        }
         if let Some(sampling) = sampling {
             self.sampling("sampling", sampling);
         }

@@ -82,11 +82,25 @@ impl HeldOut {
         sampler: StateSampler,
         count: usize,
     ) -> Result<Self, NonFiniteTarget> {
-        let (d, c) = (system.degrees_of_freedom(), system.conditionals().len());
-        let width = 2 * d + c;
+        let width = 2 * system.degrees_of_freedom() + system.conditionals().len();
         assert_eq!(ranges.len(), width, "one distribution for each of q, q̇ and the conditionals");
         let mut states = vec![0.0; count * width];
         sampler.fill(0, ranges, &mut states);
+        Self::of_states(system, &states)
+    }
+
+    /// The given states (q, q̇, conditionals) `[count, 2d + c]`, with the system's accelerations.
+    ///
+    /// # Errors
+    /// An acceleration that is not finite.
+    ///
+    /// # Panics
+    /// If `states` does not hold whole states.
+    pub fn of_states(system: &dyn System, states: &[f64]) -> Result<Self, NonFiniteTarget> {
+        let (d, c) = (system.degrees_of_freedom(), system.conditionals().len());
+        let width = 2 * d + c;
+        assert!(states.len().is_multiple_of(width), "{} numbers of states of {width} components", states.len());
+        let count = states.len() / width;
         let (mut q, mut q_dot) = (Vec::with_capacity(count * d), Vec::with_capacity(count * d));
         let mut conditionals = Vec::with_capacity(count * c);
         let mut target = vec![0.0; count * d];

@@ -86,6 +86,24 @@ impl RolloutPlan {
         assert!(width >= 2 * dof, "{width} distributions, fewer than the 2 × {dof} of (q, q̇)");
         let mut states = vec![0.0; config.rollouts * width];
         sampler.fill(0, ranges, &mut states);
+        Self::from_states(dof, width, &states, config)
+    }
+
+    /// The rollouts from `states` `[rollouts, width]`, each (q, q̇, conditionals).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    ///
+    /// # Panics
+    /// If there are not as many states as rollouts, or they are narrower than 2d.
+    pub fn from_states(
+        dof: usize,
+        width: usize,
+        states: &[f64],
+        config: &EvaluationConfig,
+    ) -> Result<Self, RolloutError> {
+        assert!(width >= 2 * dof, "{width} numbers a state, fewer than the 2 × {dof} of (q, q̇)");
+        assert_eq!(states.len(), config.rollouts * width, "states: rollouts × (2d + c)");
         let rows = || states.chunks_exact(width);
         Ok(Self {
             dof,
@@ -332,7 +350,7 @@ pub fn largest_kinetic_energy(plan: &RolloutPlan, system: &dyn System, truth: &[
     truth.iter().enumerate().map(kinetic).fold(0.0, f64::max)
 }
 
-fn distribution(mut values: Vec<f64>, failed: usize) -> Distribution {
+pub(super) fn distribution(mut values: Vec<f64>, failed: usize) -> Distribution {
     values.sort_unstable_by(f64::total_cmp);
     let n = values.len();
     let quantile = |share: f64| match n {

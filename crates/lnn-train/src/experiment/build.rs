@@ -8,9 +8,10 @@ use lnn_physics::sampling::{Distribution, InvalidDistribution, StateSampler};
 
 use super::ExperimentError;
 use super::observe::segments;
+use super::starts::training_starts;
 use crate::config::{
     ExperimentConfig, ModelConfig, ModelKind, SamplingConfig, SamplingCurriculum, SamplingTail, SystemConfig,
-    TrainingConfig,
+    TrainingConfig, TrainingData,
 };
 use crate::fit::{Curriculum, Data, FreshStates, ObservedMotions, Tail, Training, TrainingPlan};
 use crate::model::{Model, ModelError};
@@ -25,6 +26,8 @@ pub(crate) enum Purpose {
     Rollout = 2,
     Trajectories = 3,
     Noise = 4,
+    Chunks = 5,
+    RolloutChunks = 6,
 }
 
 /// The sampler of one purpose.
@@ -106,18 +109,24 @@ fn data<T: Real>(
     system: Arc<dyn System>,
 ) -> Result<Data, ExperimentError> {
     let TrainingConfig { data, batch, steps, weight, .. } = &config.models[name].training;
-    let ranges = training_distribution(config, &*system)?;
     let refused = |source| ExperimentError::Trajectories { name: name.to_owned(), source };
     let canonical = if model.is_canonical() { system.canonical() } else { None };
-    Ok(match segments::<T>(config.seed, data, &*system, canonical, &ranges).map_err(refused)? {
+    let starts = match *data {
+        TrainingData::States => Vec::new(),
+        TrainingData::Trajectories { count, .. } => training_starts(config, &*system, Purpose::Trajectories, count)?,
+    };
+    Ok(match segments::<T>(config.seed, data, &*system, canonical, &starts).map_err(refused)? {
         Some(segments) => Data::Motions(ObservedMotions { segments, warm_start_steps: data.warm_start_steps(*steps) }),
-        None => Data::States(FreshStates {
-            tail: tail(config, &ranges, *batch, system.degrees_of_freedom())?,
-            curriculum: curriculum(config, *steps)?,
-            weight: *weight,
-            system,
-            ranges,
-        }),
+        None => {
+            let ranges = training_distribution(config, &*system)?;
+            Data::States(FreshStates {
+                tail: tail(config, &ranges, *batch, system.degrees_of_freedom())?,
+                curriculum: curriculum(config, *steps)?,
+                weight: *weight,
+                system,
+                ranges,
+            })
+        }
     })
 }
 

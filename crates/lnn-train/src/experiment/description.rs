@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use lnn_physics::System;
 use lnn_physics::systems::kind;
 
-use crate::config::SystemConfig;
-use crate::config::presets::{BASELINE, LNN};
+use crate::config::presets::{BASELINE, LNN, NEURAL_ODE};
+use crate::config::{CHNN_LINKS, ExperimentConfig, Protocol, SystemConfig};
 use crate::evaluate::{RolloutPlan, largest_kinetic_energy};
 use crate::record::{EnergyReference, PublishedFigures, Trajectory};
 use crate::report::SystemDescription;
@@ -44,9 +44,10 @@ pub(super) fn energy_reference(system: &dyn System, plan: &RolloutPlan, truth: &
     EnergyReference { value: largest_kinetic_energy(plan, system, truth), unit, meaning }
 }
 
-/// What the paper (arXiv:2003.04630, section 5) states for the models that a run trains.
+/// What the paper (arXiv:2003.04630, section 5) states for the models that a run trains; under a protocol, what its
+/// authors state for their own models of the same kinds.
 pub(super) fn published<'a>(
-    experiment: &str,
+    config: &ExperimentConfig,
     models: impl Iterator<Item = &'a String>,
 ) -> BTreeMap<String, PublishedFigures> {
     let pendulum = |acceleration_l1, energy_error_percent| PublishedFigures {
@@ -54,7 +55,20 @@ pub(super) fn published<'a>(
         energy_error_percent: Some(energy_error_percent),
         ..PublishedFigures::default()
     };
-    let figures = |model: &str| match (experiment, model) {
+    let relative =
+        |error| PublishedFigures { geometric_mean_relative_error: Some(error), ..PublishedFigures::default() };
+    // For chains of two links, all in angles (arXiv:2010.13581).
+    let two_links = config.system.parameters.get("links") == Some(&(CHNN_LINKS as f64));
+    if config.protocol == Some(Protocol::Chnn) && two_links {
+        let figures = |model: &str| match model {
+            NEURAL_ODE => Some(relative(6.5e-2)),
+            "hnn-canonical" => Some(relative(1.9e-3)),
+            "delan" => Some(relative(1.25e-3)),
+            _ => None,
+        };
+        return models.filter_map(|model| Some((model.clone(), figures(model)?))).collect();
+    }
+    let figures = |model: &str| match (config.experiment.as_str(), model) {
         ("dblpend", LNN) => Some(pendulum(0.073, 0.4)),
         ("dblpend", BASELINE) => Some(pendulum(0.074, 8.0)),
         // The last loss in the notebook published with the paper.

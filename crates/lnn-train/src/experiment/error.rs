@@ -62,6 +62,14 @@ pub enum ExperimentError {
         /// What is wrong.
         source: TrajectoryError,
     },
+    /// States of a published protocol that cannot be made.
+    #[error("the states of protocol `{}` cannot be made: {source}", protocol.name())]
+    Protocol {
+        /// The protocol.
+        protocol: crate::config::Protocol,
+        /// What is wrong.
+        source: TrajectoryError,
+    },
     /// The system's parameters.
     #[error("the system cannot be built: {0}")]
     System(#[from] lnn_physics::systems::SystemError),

@@ -5,6 +5,7 @@ mod description;
 mod error;
 mod observe;
 mod run;
+mod starts;
 
 pub(crate) use build::{Purpose, sampler};
 pub use build::{

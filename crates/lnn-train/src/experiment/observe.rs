@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use lnn_autodiff::Real;
-use lnn_physics::sampling::Distribution;
 use lnn_physics::{Canonical, System};
 
 use super::build::{Purpose, sampler};
 use crate::config::TrainingData;
-use crate::trajectory::{Segments, Trajectories, TrajectoryError, simulate};
+use crate::trajectory::{Segments, Trajectories, TrajectoryError, chunks, simulate_from};
 
-/// The segments that `data` describes, of motions that start from states drawn from `distribution` `[2d + c]`; their
-/// numbers are finite in `T`. With a `canonical` form the states are (q, p), p of the observed velocities. `None` where
+/// The segments that `data` describes, of motions that start from the states `starts` `[count, 2d + c]`; their numbers are finite in `T`. With a `canonical` form the states are (q, p), p of the observed velocities. `None` where
 /// the data are fresh states.
 ///
 /// # Errors
@@ -21,15 +19,18 @@ pub(super) fn segments<T: Real>(
     data: &TrainingData,
     system: &dyn System,
     canonical: Option<&dyn Canonical>,
-    distribution: &[Distribution],
+    starts: &[f64],
 ) -> Result<Option<Segments>, TrajectoryError> {
-    let TrainingData::Trajectories { count, segment, substeps, noise, .. } = *data else {
+    let TrainingData::Trajectories { segment, substeps, noise, chunk, .. } = *data else {
         return Ok(None);
     };
-    let mut observed = simulate(system, distribution, sampler(seed, Purpose::Trajectories), count, &data.times())?;
+    let mut observed = simulate_from(system, starts, &data.times())?;
     if noise > 0.0 {
         let deviations: Vec<f64> = observed.deviations().into_iter().map(|deviation| noise * deviation).collect();
         observed = observed.with_noise(&deviations, sampler(seed, Purpose::Noise))?;
+    }
+    if let Some(points) = chunk {
+        observed = chunks(&observed, points, sampler(seed, Purpose::Chunks))?;
     }
     if let Some(canonical) = canonical {
         observed = in_momenta(&observed, canonical, system)?;

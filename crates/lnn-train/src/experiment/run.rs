@@ -10,10 +10,11 @@ use lnn_autodiff::Real;
 use lnn_physics::System;
 
 use super::ExperimentError;
-use super::build::{Purpose, build_system, build_training, rollout_distribution, sampler, training_distribution};
+use super::build::{Purpose, build_system, build_training};
 use super::description::{describe, device, energy_reference, published};
-use crate::config::{ExperimentConfig, ModelKind, Precision, Validated};
-use crate::evaluate::{HeldOut, RolloutError, RolloutPlan, energy_errors, velocity_errors};
+use super::starts::{rod_lengths, rollout_starts, training_starts};
+use crate::config::{ExperimentConfig, ModelKind, Precision, Protocol, Validated};
+use crate::evaluate::{HeldOut, RolloutError, RolloutPlan, energy_errors, relative_errors, velocity_errors};
 use crate::fit::{FitPlan, FitResult, Progress, fit, restore};
 use crate::loss::LossWeight;
 use crate::model::Model;
@@ -150,10 +151,9 @@ fn run_in_pool(
     let system = build_system(&config.system)?;
     let dof = system.degrees_of_freedom();
     // Before the folder is claimed: data that no model can learn leave nothing behind.
-    let held_out_ranges = training_distribution(config, &*system)?;
-    let held_out_sampler = sampler(config.seed, Purpose::HeldOut);
-    let mut held_out = HeldOut::new(&*system, &held_out_ranges, held_out_sampler, config.evaluation.held_out)
-        .map_err(DataError::from)?;
+    let held_out_states = training_starts(config, &*system, Purpose::HeldOut, config.evaluation.held_out)?;
+    let mut held_out = HeldOut::of_states(&*system, &held_out_states).map_err(DataError::from)?;
+    drop(held_out_states);
     let mut weights = config.models.values().map(|model| model.training.weight);
     if let Some(weight) = weights.find(|&weight| weight != LossWeight::Uniform) {
         // All models of the run, so that they can be compared.
@@ -181,8 +181,9 @@ fn run_in_pool(
         return Ok(Outcome::Interrupted);
     };
 
-    let starts = rollout_distribution(config, &*system)?;
-    let plan = RolloutPlan::new(dof, &starts, sampler(config.seed, Purpose::Rollout), &config.evaluation)?;
+    let width = 2 * dof + system.conditionals().len();
+    let plan = RolloutPlan::from_states(dof, width, &rollout_starts(config, &*system)?, &config.evaluation)?;
+    let rods = config.protocol.map(|Protocol::Chnn| rod_lengths(&config.system)).transpose()?;
     // From here on a stop loses nothing: the checkpoints are complete, and a resumed run judges all models again.
     let Some(truth) = unless_stopped(plan.truth(&*system, stop))? else {
         return Ok(Outcome::Interrupted);
@@ -203,7 +204,7 @@ fn run_in_pool(
         let Some(trajectories) = unless_stopped(rolled_out)? else {
             return Ok(Outcome::Interrupted);
         };
-        let Some(judged) = judge(trained, &context, &reference, &rollouts, &trajectories) else {
+        let Some(judged) = judge(trained, &context, &reference, &rollouts, &trajectories, rods.as_deref()) else {
             return Ok(Outcome::Interrupted);
         };
         models.insert(trained.name.clone(), judged);
@@ -223,7 +224,7 @@ fn run_in_pool(
         threads,
         energy_reference: reference,
         wall_seconds: earlier_seconds + start.elapsed().as_secs_f64(),
-        paper: published(&config.experiment, models.keys()),
+        paper: published(config, models.keys()),
         models,
     };
     if state == RunState::Finished && trained.iter().all(|trained| !trained.stepped) {
@@ -395,6 +396,7 @@ fn judge(
     reference: &EnergyReference,
     rollouts: &Rollouts,
     trajectories: &[crate::record::Trajectory],
+    rods: Option<&[f64]>,
 ) -> Option<ModelSummary> {
     let held_out = &context.held_out;
     let judged = held_out.judge_unless(context.stop, &trained.model, &trained.parameters, held_out.len())?;
@@ -413,6 +415,8 @@ fn judge(
         energy_error_percent: last,
         energy_error_max_frame_percent: largest,
         velocity_error_max: velocity_errors(&rollouts.truth, trajectories, rollouts.dof),
+        geometric_mean_relative_error: rods
+            .map(|rods| relative_errors(&rollouts.times, rods, &rollouts.truth, trajectories)),
         skipped_steps: trained.result.skipped_steps,
     })
 }

@@ -258,8 +258,16 @@ mod tests {
         let model = config.models.get_mut(presets::LNN).expect("in the preset");
         (model.kind, model.hidden, model.training.batch, model.training.steps) = (kind, vec![16, 16], 40, 200);
         let (count, t_end, dt, segment, substeps) = (40, 0.5, 0.05, 3, 2);
-        model.training.data =
-            TrainingData::Trajectories { count, t_end, dt, segment, substeps, noise: 0.0, warm_start: 0.5 };
+        model.training.data = TrainingData::Trajectories {
+            count,
+            t_end,
+            dt,
+            segment,
+            substeps,
+            noise: 0.0,
+            chunk: None,
+            warm_start: 0.5,
+        };
         model.training.schedule = Schedule::Constant { rate: 3e-2 };
         let system = build_system(&config.system).expect("usable");
         build_training::<f32>(&config, presets::LNN, system).expect("usable")

@@ -160,14 +160,20 @@ fn tiles(input: &ReportInput<'_>) -> Vec<Tile> {
     let result = &summary.models[&model.name];
     let paper = summary.paper.get(&model.name);
     let stated = |value: Option<f64>| value.map(|_| published(value));
-    let acceleration = match result.weighted_acceleration_l1 {
-        Some(weighted) => Tile {
+    let acceleration = match (result.geometric_mean_relative_error, result.weighted_acceleration_l1) {
+        (Some(relative), _) => Tile {
+            value: significant(relative.mean, 3),
+            unit: String::new(),
+            label: format!("{} relative error, geometric mean over time", model.label),
+            paper: stated(paper.and_then(|paper| paper.geometric_mean_relative_error)),
+        },
+        (None, Some(weighted)) => Tile {
             value: significant(weighted, 3),
             unit: input.system.acceleration_unit.clone(),
             label: format!("{} weighted acceleration L1", model.label),
             paper: stated(paper.and_then(|paper| paper.weighted_acceleration_l1)),
         },
-        None => Tile {
+        (None, None) => Tile {
             value: significant(result.acceleration_l1, 3),
             unit: input.system.acceleration_unit.clone(),
             label: format!("{} acceleration L1", model.label),
@@ -268,6 +274,14 @@ fn rows(input: &ReportInput<'_>) -> Vec<Row> {
             none,
         ),
         ("— 90th percentile", &velocity_unit, |model| Some(significant(model.velocity_error_max.p90, 3)), none),
+        (
+            "Relative error of positions and velocities, geometric mean over time: mean over rollouts",
+            "",
+            |model| Some(significant(model.geometric_mean_relative_error?.mean, 3)),
+            |paper| published(paper.geometric_mean_relative_error),
+        ),
+        ("— median", "", |model| Some(significant(model.geometric_mean_relative_error?.median, 3)), none),
+        ("— largest", "", |model| Some(significant(model.geometric_mean_relative_error?.max, 3)), none),
         ("Rollouts that failed", "", |model| Some(model.energy_error_percent.failed.to_string()), none),
         ("Trained parameters", "", |model| Some(grouped(model.parameters as u64)), none),
         ("Optimiser steps", "", |model| Some(grouped(model.steps)), none),

@@ -82,8 +82,9 @@ pub fn terminal_table(summary: &Summary, colour: bool) -> String {
         // The empty junction between two columns is already one space.
         column.set_padding((0, 0));
     }
+    let relative = relative_errors(summary);
     format!(
-        "{}\nLower is better. Energy: error at the last frame; worst frame: the largest of all \
+        "{}\n{relative}Lower is better. Energy: error at the last frame; worst frame: the largest of all \
          rollouts.\n{}{}\n",
         table.trim_fmt(),
         further(summary),
@@ -117,6 +118,23 @@ fn further(summary: &Summary) -> String {
         }
     }
     lines
+}
+
+/// One line a model on the relative error of its rollouts, where the run's protocol asks for it.
+fn relative_errors(summary: &Summary) -> String {
+    let mut text = String::new();
+    for model in model_styles(summary, &Rollouts::default()) {
+        let error = summary.models.get(&model.name).and_then(|result| result.geometric_mean_relative_error);
+        let Some(error) = error else { continue };
+        if text.is_empty() {
+            text.push_str("Relative error of positions and velocities, geometric mean over time:\n");
+        }
+        let paper = summary.paper.get(&model.name).and_then(|paper| paper.geometric_mean_relative_error);
+        let paper = paper.map_or_else(String::new, |value| format!(" (published {})", trim(&significant(value, 3))));
+        let [mean, median, max] = [error.mean, error.median, error.max].map(|value| significant(value, 3));
+        text.push_str(&format!("  {:<14} mean {mean}{paper}, median {median}, max {max}\n", model.label));
+    }
+    text
 }
 
 /// The run and the machine in one line.

@@ -142,6 +142,17 @@ pub enum TrajectoryError {
         /// Value given.
         given: f64,
     },
+    /// Positions that no short steps lead to the rods.
+    #[error(
+        "the random states of the chain are still {error:e} m² from the rods after {steps} Newton steps; choose another \
+         seed, or lengths of similar size"
+    )]
+    Projection {
+        /// Root mean square of the constraints.
+        error: f64,
+        /// Steps taken.
+        steps: usize,
+    },
     /// Times or settings that no integration takes.
     #[error("the motions cannot be simulated: {0}")]
     Input(#[from] InvalidInput),

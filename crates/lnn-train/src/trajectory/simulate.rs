@@ -30,17 +30,30 @@ pub fn simulate(
     count: usize,
     times: &[f64],
 ) -> Result<Trajectories, TrajectoryError> {
-    let (dof, conditionals) = (system.degrees_of_freedom(), system.conditionals().len());
-    let width = 2 * dof + conditionals;
+    let width = 2 * system.degrees_of_freedom() + system.conditionals().len();
     assert_eq!(distribution.len(), width, "distributions of (q, q̇, conditionals)");
     let mut draws = vec![0.0; count * width];
     sampler.fill(0, distribution, &mut draws);
+    simulate_from(system, &draws, times)
+}
+
+/// The true motions from initial states and conditionals `[count, 2d + c]`, observed at `times`, as [`simulate`].
+///
+/// # Errors
+/// As [`simulate`].
+///
+/// # Panics
+/// If `starts` does not hold whole states.
+pub fn simulate_from(system: &dyn System, starts: &[f64], times: &[f64]) -> Result<Trajectories, TrajectoryError> {
+    let (dof, conditionals) = (system.degrees_of_freedom(), system.conditionals().len());
+    let width = 2 * dof + conditionals;
+    assert!(starts.len().is_multiple_of(width), "{} numbers of states of {width} components", starts.len());
     let method = Method::DormandPrince(DormandPrinceOptions {
         relative_tolerance: TOLERANCE,
         absolute_tolerance: TOLERANCE,
         ..DormandPrinceOptions::default()
     });
-    let motions: Vec<_> = draws
+    let motions: Vec<_> = starts
         .par_chunks(width)
         .map(|draw| {
             let (initial, conditionals) = draw.split_at(2 * dof);
@@ -53,7 +66,7 @@ pub fn simulate(
         .collect();
     let mut trajectories = Trajectories::new(dof, conditionals)?;
     // In order, so that the first failure is the one named.
-    for (trajectory, (motion, draw)) in motions.into_iter().zip(draws.chunks_exact(width)).enumerate() {
+    for (trajectory, (motion, draw)) in motions.into_iter().zip(starts.chunks_exact(width)).enumerate() {
         let motion = motion.map_err(|IntegrationFailure { error, partial }| match error {
             IntegrationError::Input(input) => TrajectoryError::Input(input),
             error => {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use lnn_physics::systems::SYSTEMS;
-use lnn_train::config::{ExperimentConfig, IntegratorConfig, preset, preset_with};
+use lnn_train::config::{ExperimentConfig, IntegratorConfig, TrainingData, preset, preset_with};
 use lnn_train::optimiser::Schedule;
 use lnn_train::store::load_model;
 
@@ -110,4 +110,43 @@ fn ranges_that_are_the_systems_own_change_nothing() {
     let changed = training_distribution(&particle, &*system).expect("usable");
     let own = system.training_distribution();
     assert!(changed.len() == 3 && changed[0] != own[0] && changed[1] != own[1] && changed[2] == own[2]);
+}
+
+/// A tiny run of the protocol for chains, from chunks to the published figures beside its own.
+#[test]
+fn a_chain_is_judged_by_the_protocol_of_constrained_networks() {
+    let mut config = preset_with("pendulum", "chnn", &[("links".to_owned(), 2.0)].into()).expect("a chain");
+    assert_eq!(config.run_name(), "chnn-0");
+    assert_eq!(config.models.keys().collect::<Vec<_>>(), ["delan", "hnn-canonical", "lnn", "neural-ode"]);
+    for model in config.models.values_mut() {
+        model.hidden = vec![8];
+        (model.training.batch, model.training.steps) = (24, 6);
+        model.training.schedule = Schedule::Constant { rate: 1e-4 };
+        let TrainingData::Trajectories { count, chunk, .. } = &mut model.training.data else { panic!("motions") };
+        assert_eq!((*count, *chunk), (800, Some(5)));
+        *count = 30;
+    }
+    (config.evaluation.held_out, config.evaluation.rollouts) = (60, 7);
+    config.evaluation.integrator = IntegratorConfig::Rk4 { dt: 0.01 };
+    let workplace = Workplace::new(&config);
+    let first = finish(config.clone(), &workplace.path("first"));
+    for (name, model) in &first.models {
+        let error = model.geometric_mean_relative_error.expect("judged by the protocol");
+        // Untrained, and neither lost nor exact.
+        assert_eq!(error.failed, 0, "{name}");
+        assert!(error.median > 1e-3 && error.mean <= error.max && error.mean.is_finite(), "{name}: {error:?}");
+    }
+    let published = |name: &str| first.paper.get(name).and_then(|paper| paper.geometric_mean_relative_error);
+    assert_eq!(
+        ["lnn", "delan", "hnn-canonical", "neural-ode"].map(published),
+        [None, Some(1.25e-3), Some(1.9e-3), Some(6.5e-2)]
+    );
+    // The configuration in the folder is all that the states depend on.
+    let kept = ExperimentConfig::read(&workplace.path("first/config.ron")).expect("written");
+    let again = finish(kept.into_inner(), &workplace.path("again"));
+    assert_eq!(first.models["lnn"].geometric_mean_relative_error, again.models["lnn"].geometric_mean_relative_error);
+    let other = finish(ExperimentConfig { seed: 1, ..config }, &workplace.path("other"));
+    assert_ne!(first.models["lnn"].geometric_mean_relative_error, other.models["lnn"].geometric_mean_relative_error);
+    let page = fs::read_to_string(workplace.path("first/report.html")).expect("written");
+    assert!(page.contains("geometric mean over time"), "the figure is in the report");
 }

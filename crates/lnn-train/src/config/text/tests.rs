@@ -7,8 +7,8 @@ use super::*;
 use crate::config::presets;
 use crate::config::{
     AngleFeatures, CoordinateFeatures, EvaluationConfig, FeaturesConfig, Initialisation, IntegratorConfig, Interval,
-    ModelConfig, ModelKind, Precision, SamplingConfig, SamplingCurriculum, SamplingTail, SystemConfig, TrainingConfig,
-    TrainingData,
+    ModelConfig, ModelKind, Precision, Protocol, SamplingConfig, SamplingCurriculum, SamplingTail, SystemConfig,
+    TrainingConfig, TrainingData,
 };
 use crate::loss::LossWeight;
 use crate::optimiser::ClippingConfig;
@@ -197,6 +197,7 @@ fn any_model() -> impl Strategy<Value = ModelConfig> {
                     t_end: numbers[0],
                     dt: numbers[1],
                     noise: numbers[2],
+                    chunk: sizes[1].is_multiple_of(2).then_some(sizes[0]),
                     warm_start: numbers[3],
                 }),
                 clipping: recipe.4.map_or(ClippingConfig::Off, |[factor, averaging]| ClippingConfig::RunningNorm {
@@ -246,6 +247,7 @@ fn any_config() -> impl Strategy<Value = ExperimentConfig> {
                 preset,
                 seed: counts[0],
                 system,
+                protocol: counts[0].is_multiple_of(2).then_some(Protocol::Chnn),
                 sampling,
                 sampling_tail: tail,
                 sampling_curriculum: tail.map(|tail| SamplingCurriculum { from: tail.share, to: seconds, until: 0.5 }),

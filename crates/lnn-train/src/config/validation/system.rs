@@ -6,9 +6,11 @@ use lnn_physics::System;
 use lnn_physics::sampling::Distribution;
 use lnn_physics::systems::{SystemError, kind};
 
+use super::super::data::TrainingData;
 use super::super::experiment::ExperimentConfig;
 use super::super::model::{AngleFeatures, CoordinateFeatures, FeaturesConfig, ModelKind};
 use super::super::nearest::suggestion;
+use super::super::protocol::Protocol;
 use super::super::system::{Interval, SamplingConfig, SamplingCurriculum, SystemConfig};
 use super::Check;
 
@@ -62,6 +64,34 @@ impl Check {
                 let expected = format!("parameters of a system that can be sampled: {error}");
                 self.require(false, "system.parameters", format_args!("{:?}", system.parameters), &expected);
             }
+        }
+    }
+
+    /// A protocol is for one system and for observed motions, and takes no ranges beside it.
+    pub(super) fn protocol(&mut self, protocol: Protocol, config: &ExperimentConfig) {
+        let name = &config.system.name;
+        self.require(
+            name == protocol.system(),
+            "protocol",
+            format_args!("{protocol:?} for system `{name}`"),
+            &format!("none, or system `{}`, which it was published for", protocol.system()),
+        );
+        let ranges = [
+            ("sampling", config.sampling.is_some()),
+            ("sampling_tail", config.sampling_tail.is_some()),
+            ("sampling_curriculum", config.sampling_curriculum.is_some()),
+            ("evaluation.initial_states", config.evaluation.initial_states.is_some()),
+        ];
+        for (field, given) in ranges {
+            self.require(!given, field, "given beside a protocol", "none, since the protocol says where motions start");
+        }
+        for (name, model) in &config.models {
+            self.require(
+                model.training.data != TrainingData::States,
+                format!("models.{name}.training.data"),
+                "States under a protocol",
+                "Trajectories, since a protocol is about observed motions",
+            );
         }
     }
 

@@ -4,6 +4,7 @@ use super::super::model::{AngleFeatures, CoordinateFeatures};
 use super::super::system::{Interval, SamplingConfig, SamplingCurriculum};
 use super::*;
 use crate::config::presets::{self, BASELINE, LNN};
+use crate::config::{Protocol, TrainingData};
 use crate::optimiser::{ClippingConfig, Schedule, SoapSettings};
 use lnn_autodiff::Activation;
 
@@ -274,5 +275,32 @@ fn all_problems_come_at_once_and_each_says_what_was_given() {
             "models.lnn.training.batch is 0; expected a whole number from 1 to 4194304",
             "evaluation.t_end is -3; expected a finite number above 0",
         ]
+    );
+}
+
+#[test]
+fn a_protocol_is_for_its_system_and_for_observed_motions() {
+    let of_chain = |spoil: fn(&mut ExperimentConfig)| {
+        let mut config = presets::preset("pendulum", "chnn").expect("listed");
+        spoil(&mut config);
+        let problems = config.validate().err().unwrap_or_default();
+        problems.into_iter().map(|problem| problem.field).collect::<Vec<_>>()
+    };
+    assert_eq!(of_chain(|_| ()), [""; 0]);
+    assert_eq!(of_chain(|c| lnn(c).training.data = TrainingData::States), ["models.lnn.training.data"]);
+    assert_eq!(of_chain(|c| c.sampling = Some(SamplingConfig::default())), ["sampling"]);
+    assert_eq!(
+        of_chain(|c| c.evaluation.initial_states = Some(SamplingConfig::default())),
+        ["evaluation.initial_states"]
+    );
+    let segment = |c: &mut ExperimentConfig| {
+        if let TrainingData::Trajectories { segment, .. } = &mut lnn(c).training.data {
+            *segment = 6;
+        }
+    };
+    assert_eq!(of_chain(segment), ["models.lnn.training.data.chunk"]);
+    assert_eq!(
+        fields(|c| c.protocol = Some(Protocol::Chnn)),
+        ["protocol", "models.baseline.training.data", "models.lnn.training.data"]
     );
 }
