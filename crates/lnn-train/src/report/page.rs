@@ -162,9 +162,9 @@ fn tiles(input: &ReportInput<'_>) -> Vec<Tile> {
     let stated = |value: Option<f64>| value.map(|_| published(value));
     let acceleration = match (result.geometric_mean_relative_error, result.weighted_acceleration_l1) {
         (Some(relative), _) => Tile {
-            value: significant(relative.mean, 3),
+            value: significant(relative.geometric_mean, 3),
             unit: String::new(),
-            label: format!("{} relative error, geometric mean over time", model.label),
+            label: format!("{} relative error, geometric mean", model.label),
             paper: stated(paper.and_then(|paper| paper.geometric_mean_relative_error)),
         },
         (None, Some(weighted)) => Tile {
@@ -275,13 +275,19 @@ fn rows(input: &ReportInput<'_>) -> Vec<Row> {
         ),
         ("— 90th percentile", &velocity_unit, |model| Some(significant(model.velocity_error_max.p90, 3)), none),
         (
-            "Relative error of positions and velocities, geometric mean over time: mean over rollouts",
+            "Relative error of positions and velocities, geometric mean over time and rollouts",
             "",
-            |model| Some(significant(model.geometric_mean_relative_error?.mean, 3)),
+            |model| Some(significant(model.geometric_mean_relative_error?.geometric_mean, 3)),
             |paper| published(paper.geometric_mean_relative_error),
         ),
-        ("— median", "", |model| Some(significant(model.geometric_mean_relative_error?.median, 3)), none),
-        ("— largest", "", |model| Some(significant(model.geometric_mean_relative_error?.max, 3)), none),
+        (
+            "— plain mean over rollouts",
+            "",
+            |model| Some(significant(model.geometric_mean_relative_error?.rollouts.mean, 3)),
+            none,
+        ),
+        ("— median", "", |model| Some(significant(model.geometric_mean_relative_error?.rollouts.median, 3)), none),
+        ("— largest", "", |model| Some(significant(model.geometric_mean_relative_error?.rollouts.max, 3)), none),
         ("Rollouts that failed", "", |model| Some(model.energy_error_percent.failed.to_string()), none),
         ("Trained parameters", "", |model| Some(grouped(model.parameters as u64)), none),
         ("Optimiser steps", "", |model| Some(grouped(model.steps)), none),

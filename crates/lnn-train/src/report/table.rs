@@ -127,12 +127,15 @@ fn relative_errors(summary: &Summary) -> String {
         let error = summary.models.get(&model.name).and_then(|result| result.geometric_mean_relative_error);
         let Some(error) = error else { continue };
         if text.is_empty() {
-            text.push_str("Relative error of positions and velocities, geometric mean over time:\n");
+            text.push_str("Relative error of positions and velocities, geometric mean over time and rollouts:\n");
         }
         let paper = summary.paper.get(&model.name).and_then(|paper| paper.geometric_mean_relative_error);
         let paper = paper.map_or_else(String::new, |value| format!(" (published {})", trim(&significant(value, 3))));
-        let [mean, median, max] = [error.mean, error.median, error.max].map(|value| significant(value, 3));
-        text.push_str(&format!("  {:<14} mean {mean}{paper}, median {median}, max {max}\n", model.label));
+        let rollouts = error.rollouts;
+        let [geometric, mean, median, max] =
+            [error.geometric_mean, rollouts.mean, rollouts.median, rollouts.max].map(|value| significant(value, 3));
+        let label = &model.label;
+        text.push_str(&format!("  {label:<14} {geometric}{paper}; mean {mean}, median {median}, max {max}\n"));
     }
     text
 }
