@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 use lnn_train::properties::{
     EXPERIMENT, PropertiesConfig, PropertiesEvent, PropertiesOptions, PropertiesOutcome, PropertiesSummary,
-    measure_properties, properties_table, replace_section,
+    around_section, measure_properties, properties_table, replace_section,
 };
 use lnn_train::store::{FolderConfiguration, write_atomically};
 
@@ -23,7 +23,7 @@ pub(super) fn run(arguments: &ExperimentArguments, stop: &AtomicBool) -> Result<
     let config = configuration(arguments)?;
     if let Some(document) = &arguments.write_docs {
         // Before minutes of training, not after them.
-        read(document)?;
+        around_section(&read(document)?)?;
     }
     let folder = match &arguments.out {
         Some(folder) => folder.clone(),

@@ -46,6 +46,20 @@ pub enum TrainingData {
         #[serde(default = "warm_start")]
         warm_start: f64,
     },
+    /// As `Trajectories`, but each state's successor is all that is compared: x(t + dt) = x(t) + dt · rates(x(t)), one
+    /// explicit step of Euler's. A plain network becomes a map to the next state; its output is a mean over the step, and
+    /// no rate of change. In RON: `NextState()`.
+    NextState {
+        /// Number of motions, simulated once with tolerance 1e-12.
+        #[serde(default = "count")]
+        count: usize,
+        /// Time from the first to the last observation of a motion, at least `dt`.
+        #[serde(default = "t_end")]
+        t_end: f64,
+        /// Time from a state to the next.
+        #[serde(default = "dt")]
+        dt: f64,
+    },
 }
 
 fn count() -> usize {
@@ -80,18 +94,44 @@ impl TrainingData {
         Self::Trajectories { count, t_end, dt, segment, substeps, noise: 0.0, chunk: None, warm_start: warm_start() }
     }
 
+    /// Motions of which each state's successor is learned, with every setting at its default.
+    #[must_use]
+    pub fn next_state() -> Self {
+        Self::NextState { count: count(), t_end: t_end(), dt: dt() }
+    }
+
+    /// The same motions as `Trajectories`, in segments of a state and its successor where these are learned.
+    pub(crate) fn in_segments(&self) -> Self {
+        match *self {
+            Self::NextState { count, t_end, dt } => Self::Trajectories {
+                count,
+                t_end,
+                dt,
+                segment: 2,
+                substeps: 1,
+                noise: 0.0,
+                chunk: None,
+                warm_start: 0.0,
+            },
+            other => other,
+        }
+    }
+
     /// Times of the observations of a motion, from 0; none for fresh states.
     pub fn times(&self) -> Vec<f64> {
         match *self {
             Self::States => Vec::new(),
-            Self::Trajectories { t_end, dt, .. } => (0..rows(t_end, dt) as usize).map(|row| row as f64 * dt).collect(),
+            Self::Trajectories { t_end, dt, .. } | Self::NextState { t_end, dt, .. } => {
+                (0..rows(t_end, dt) as usize).map(|row| row as f64 * dt).collect()
+            }
         }
     }
 
-    /// Steps of the warm start in a training of `steps`; 0 for fresh states.
+    /// Steps of the warm start in a training of `steps`, all of them where nothing is rolled out; 0 for fresh states.
     pub fn warm_start_steps(&self, steps: u64) -> u64 {
         match *self {
             Self::States => 0,
+            Self::NextState { .. } => steps,
             Self::Trajectories { warm_start, .. } => (warm_start * steps as f64).round() as u64,
         }
     }
@@ -100,7 +140,8 @@ impl TrainingData {
     #[must_use]
     pub fn validate(&self, dof: usize) -> Vec<SettingProblem> {
         let mut problems = Vec::new();
-        let Self::Trajectories { count, t_end, dt, segment, substeps, noise, chunk, warm_start } = *self else {
+        let Self::Trajectories { count, t_end, dt, segment, substeps, noise, chunk, warm_start } = self.in_segments()
+        else {
             return problems;
         };
         let mut check = |holds, field, given: &dyn std::fmt::Display, expected| {

@@ -13,7 +13,7 @@ use crate::config::{
     ExperimentConfig, ModelConfig, ModelKind, SamplingConfig, SamplingCurriculum, SamplingTail, SystemConfig,
     TrainingConfig, TrainingData,
 };
-use crate::fit::{Curriculum, Data, FreshStates, ObservedMotions, Tail, Training, TrainingPlan};
+use crate::fit::{Curriculum, Data, FreshStates, ObservedMotions, Rule, Tail, Training, TrainingPlan};
 use crate::model::{Model, ModelError};
 use crate::optimiser::{ParameterBlock, RunningNormClip};
 
@@ -113,10 +113,16 @@ fn data<T: Real>(
     let canonical = if model.is_canonical() { system.canonical() } else { None };
     let starts = match *data {
         TrainingData::States => Vec::new(),
-        TrainingData::Trajectories { count, .. } => training_starts(config, &*system, Purpose::Trajectories, count)?,
+        TrainingData::Trajectories { count, .. } | TrainingData::NextState { count, .. } => {
+            training_starts(config, &*system, Purpose::Trajectories, count)?
+        }
     };
     Ok(match segments::<T>(config.seed, data, &*system, canonical, &starts).map_err(refused)? {
-        Some(segments) => Data::Motions(ObservedMotions { segments, warm_start_steps: data.warm_start_steps(*steps) }),
+        Some(segments) => Data::Motions(ObservedMotions {
+            segments,
+            warm_start_steps: data.warm_start_steps(*steps),
+            rule: if matches!(data, TrainingData::NextState { .. }) { Rule::Start } else { Rule::Trapezium },
+        }),
         None => {
             let ranges = training_distribution(config, &*system)?;
             Data::States(FreshStates {

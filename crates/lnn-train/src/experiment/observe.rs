@@ -21,7 +21,7 @@ pub(super) fn segments<T: Real>(
     canonical: Option<&dyn Canonical>,
     starts: &[f64],
 ) -> Result<Option<Segments>, TrajectoryError> {
-    let TrainingData::Trajectories { segment, substeps, noise, chunk, .. } = *data else {
+    let TrainingData::Trajectories { segment, substeps, noise, chunk, .. } = data.in_segments() else {
         return Ok(None);
     };
     let mut observed = simulate_from(system, starts, &data.times())?;

@@ -18,3 +18,4 @@ pub use partition::{NetworkSize, Partition};
 pub use plan::{Data, FreshStates, ObservedMotions, Tail, TrainingPlan};
 pub use session::{FitError, FitPlan, FitResult, FitState, LOGGED_STATES, Progress, fit, restore};
 pub use training::{StepError, StepReport, Training};
+pub use trapezium::Rule;

@@ -10,6 +10,7 @@ use lnn_physics::sampling::{Distribution, StateSampler};
 
 use super::curriculum::Curriculum;
 use super::segment_worker::{SegmentContext, SegmentWorker};
+use super::trapezium::Rule;
 use super::worker::{BlockContext, Worker};
 use crate::loss::{BatchLoss, Loss, LossWeight};
 use crate::model::Model;
@@ -57,9 +58,11 @@ pub enum Data {
 pub struct ObservedMotions {
     /// What batches are drawn from.
     pub segments: Segments,
-    /// First steps in which the model's rates at the observed states are summed up by the trapezium rule. Rolled out, an
+    /// First steps in which the model's rates at the observed states are summed up by a rule. Rolled out, an
     /// untrained model, above all one whose mass matrix is not definite yet, may run away within one segment.
     pub warm_start_steps: u64,
+    /// How they are summed up.
+    pub rule: Rule,
 }
 
 /// States that are drawn anew at every step.

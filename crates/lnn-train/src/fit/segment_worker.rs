@@ -68,7 +68,7 @@ pub(super) struct SegmentWorker<T> {
 
 impl<T: Real> SegmentWorker<T> {
     pub(super) fn new(model: &Model, data: &ObservedMotions, loss: Loss, block_rows: usize) -> Self {
-        let ObservedMotions { segments, .. } = data;
+        let ObservedMotions { segments, rule, .. } = data;
         let dof = model.features().degrees_of_freedom();
         let (observations, steps) = (segments.observations(), segments.steps());
         let later = observations - 1;
@@ -76,7 +76,7 @@ impl<T: Real> SegmentWorker<T> {
         let width = 2 * block_rows * dof;
         Self {
             rollout: SegmentBlock::new(model, block_rows, steps, true),
-            trapezium: TrapeziumBlock::new(model, block_rows, observations),
+            trapezium: TrapeziumBlock::new(model, block_rows, observations, *rule),
             dof,
             error_at_rest: error_at_rest(segments, loss),
             units: vec![0.0; block_rows],

@@ -55,7 +55,7 @@ impl Property {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Column {
-    /// Plain network.
+    /// Plain network that maps a state to the next one.
     NeuralNet,
     /// Network of the vector field, trained through the integrator.
     NeuralOde,

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::EXPERIMENT;
 use crate::config::{
-    ConfigError, Difference, ExperimentConfig, Problem, Validated, from_ron, preset, to_ron, value_differences,
+    ConfigError, Difference, ExperimentConfig, Problem, TrainingData, Validated, from_ron, preset, to_ron,
+    value_differences,
 };
 use crate::optimiser::Schedule;
 use crate::store::FolderConfiguration;
@@ -22,7 +23,7 @@ pub const CHARGE: &str = "charge";
 pub const RELATIVISTIC: &str = "relativistic";
 
 /// Names of the models that measure a column, in every run that has them.
-pub(super) const NEURAL_NET: &str = "baseline";
+pub(super) const NEURAL_NET: &str = "next-state";
 pub(super) const NEURAL_ODE: &str = "neural-ode";
 pub(super) const HNN: &str = "hnn";
 pub(super) const HNN_CANONICAL: &str = "hnn-canonical";
@@ -71,6 +72,10 @@ impl PropertiesConfig {
         let mut runs = BTreeMap::new();
         for (run, models) in RUNS {
             let mut config = preset(run, "models")?;
+            if let Some(mut model) = config.models.get(NEURAL_ODE).cloned() {
+                model.training.data = TrainingData::next_state();
+                config.models.insert(NEURAL_NET.to_owned(), model);
+            }
             config.models.retain(|model, _| models.contains(&model.as_str()));
             if name == "fast" {
                 shorten(&mut config, run);

@@ -3,15 +3,17 @@
 use std::sync::atomic::AtomicBool;
 
 use lnn_physics::System;
+use lnn_physics::sampling::Distribution;
 use serde::{Deserialize, Serialize};
 
-use crate::config::ModelConfig;
+use crate::config::{ExperimentConfig, ModelConfig, TrainingData};
 use crate::evaluate::{RolloutError, RolloutPlan};
 use crate::experiment::{ExperimentError, Purpose, rollout_distribution, sampler, training_distribution};
 use crate::loss::LossWeight;
 use crate::model::{Model, RatesMut, States};
 use crate::record::Trajectory;
 use crate::target::{DataError, acceleration_into};
+use crate::trajectory::simulate;
 
 /// Held-out states that errors and the spread of energies are measured on.
 const STATES: usize = 4096;
@@ -24,6 +26,10 @@ pub struct Measured {
     /// Σ w |Δẋ| / Σ w |ẋ| over held-out states and the rates ẋ that the model learns: q̈ of a model of second order, else
     /// (q̇, q̈), in canonical coordinates (q̇, ṗ). The weights w are those of its training. `null` if it is not finite.
     pub rate_error: Option<f64>,
+    /// Σ |x + Δt ẋ − x(Δt)| / Σ |x(Δt) − x| of a model that was trained to give the next state x(Δt): its error at the very
+    /// time step of its training. Absent for other models; the largest finite number, if it is not finite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_error: Option<f64>,
     /// How the model keeps the energy that it has learned; absent for a model without one.
     pub energy: Option<EnergyDrift>,
 }
@@ -53,7 +59,7 @@ struct Rows {
 /// # Errors
 /// A range that cannot be sampled, a state without finite rates, or rollouts that cannot be integrated.
 pub(super) fn measure(
-    config: &crate::config::ExperimentConfig,
+    config: &ExperimentConfig,
     model_config: &ModelConfig,
     system: &dyn System,
     model: &Model,
@@ -64,10 +70,14 @@ pub(super) fn measure(
     let mut drawn = vec![0.0; STATES * ranges.len()];
     sampler(config.seed, Purpose::HeldOut).fill(0, &ranges, &mut drawn);
     let rows = Rows::of(model, system, drawn.chunks_exact(ranges.len()));
+    let step_error = match model_config.training.data {
+        TrainingData::NextState { dt, .. } => Some(step_error(model, parameters, system, config.seed, &ranges, dt)?),
+        _ => None,
+    };
     let error = rate_error(model, parameters, system, model_config.training.weight, &drawn, &rows)?;
     let finite = |value: f64| value.is_finite().then_some(value);
     let Some(spread) = energies(model, parameters, &rows).map(|energies| standard_deviation(&energies)) else {
-        return Ok(Some(Measured { rate_error: finite(error), energy: None }));
+        return Ok(Some(Measured { rate_error: finite(error), step_error, energy: None }));
     };
     let dof = system.degrees_of_freedom();
     let starts = rollout_distribution(config, system)?;
@@ -88,7 +98,7 @@ pub(super) fn measure(
     let failed = trajectories.iter().filter(|trajectory| trajectory.failure.is_some()).count();
     let median = drifts.get(drifts.len() / 2).copied().unwrap_or(f64::INFINITY);
     let energy = EnergyDrift { drift: finite(median), rollouts: trajectories.len(), failed };
-    Ok(Some(Measured { rate_error: finite(error), energy: Some(energy) }))
+    Ok(Some(Measured { rate_error: finite(error), step_error, energy: Some(energy) }))
 }
 
 impl Rows {
@@ -171,6 +181,35 @@ fn rate_error(
     Ok(error / size)
 }
 
+/// The relative error of one step x + Δt ẋ of the length that the model was trained with.
+fn step_error(
+    model: &Model,
+    parameters: &[f64],
+    system: &dyn System,
+    seed: u64,
+    ranges: &[Distribution],
+    dt: f64,
+) -> Result<f64, ExperimentError> {
+    let d = system.degrees_of_freedom();
+    let refused = |source| ExperimentError::Trajectories { name: "next-state".to_owned(), source };
+    let motions = simulate(system, ranges, sampler(seed, Purpose::HeldOut), STATES, &[0.0, dt]).map_err(refused)?;
+    let mut block = model.block::<f64>(1, false);
+    let [mut velocity, mut second] = [(); 2].map(|()| vec![0.0; d]);
+    let (mut error, mut size) = (0.0, 0.0);
+    for motion in motions.motions() {
+        let (start, end) = (motion.state(0), motion.state(1));
+        let (q, q_dot) = start.split_at(d);
+        let states = States { q, q_dot, conditionals: motion.conditionals };
+        block.rates(model.bind(parameters), states, RatesMut { q: &mut velocity, q_dot: &mut second });
+        for ((&start, &end), &rate) in start.iter().zip(end).zip(velocity.iter().chain(&second)) {
+            error += (start + dt * rate - end).abs();
+            size += (end - start).abs();
+        }
+    }
+    let relative: f64 = error / size;
+    Ok(if relative.is_finite() { relative } else { f64::MAX })
+}
+
 /// The model's own energies of `rows`; `None` for a model without.
 fn energies(model: &Model, parameters: &[f64], rows: &Rows) -> Option<Vec<f64>> {
     let d = model.features().degrees_of_freedom();
@@ -224,7 +263,7 @@ mod tests {
             let model = build_model_for(model_config, &*system).expect("usable");
             let parameters: Vec<f64> = model_config.initialisation.draw(&model, 1);
             let measured = measure(&config, model_config, &*system, &model, &parameters, &stop).expect("measurable");
-            let Measured { rate_error, energy } = measured.expect("not stopped");
+            let Measured { rate_error, energy, .. } = measured.expect("not stopped");
             // Untrained: as wrong as the rates are large.
             assert!(rate_error.is_none_or(|error| error > 0.2), "{name}: {rate_error:?}");
             let plain = !model_config.kind.differentiates_network();
@@ -237,6 +276,20 @@ mod tests {
             let none = measure(&config, model_config, &*system, &model, &parameters, &stopped).expect("measurable");
             assert_eq!(none.is_none(), !plain, "{name}");
         }
+    }
+
+    #[test]
+    fn a_network_without_weights_stands_still_for_a_whole_step() {
+        let config = presets::models();
+        let mut model_config = config.models[presets::NEURAL_ODE].clone();
+        model_config.training.train_on(TrainingData::next_state());
+        let system = build_system(&config.system).expect("the double pendulum");
+        let model = build_model_for(&model_config, &*system).expect("usable");
+        let stop = AtomicBool::new(false);
+        let still = vec![0.0; model.parameter_count()];
+        let measured = measure(&config, &model_config, &*system, &model, &still, &stop).expect("measurable");
+        let Measured { rate_error, step_error, energy } = measured.expect("not stopped");
+        assert_eq!((rate_error, step_error, energy), (Some(1.0), Some(1.0), None));
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub use error::PropertiesError;
 pub use judge::judge;
 pub use measure::{EnergyDrift, Measured};
 pub use run::{PropertiesEvent, PropertiesOptions, PropertiesOutcome, PropertiesSummary, measure_properties};
-pub use table::{properties_markdown, properties_table, replace_section};
+pub use table::{around_section, properties_markdown, properties_table, replace_section};
 
 /// The experiment's name.
 pub const EXPERIMENT: &str = "properties";

@@ -17,12 +17,13 @@ pub(crate) const MEASURED: [(Property, &str); 5] = [
     (
         Property::DynamicalSystems,
         "double pendulum: relative error Σ|Δẋ|/Σ|ẋ| of the rates of change that the model learns, over held-out states; \
-         the HNN is given canonical momenta",
+         the HNN is given canonical momenta; the neural net is a map to the next state, judged by the error of that \
+         state at the time step of its training, relative to the way there",
     ),
     (
         Property::DifferentialEquations,
-        "the same error of the learned right-hand side: the model is judged as a differential equation, whatever the \
-         time step",
+        "the error of the rates of change for every model: a map to the next state gives their mean over one time step, \
+         so it cannot be asked for any other step",
     ),
     (
         Property::ConservationLaws,
@@ -78,8 +79,8 @@ pub(crate) fn disagreements(cells: &[Cell]) -> Vec<String> {
         let (here, there) = if cell.holds { ("✓", "–") } else { ("–", "✓") };
         let reason = match (cell.property, cell.column, cell.holds) {
             (Property::DifferentialEquations, Column::NeuralNet, true) => {
-                ": the plain network here is given accelerations and learns q̈ itself, where the paper means one that maps \
-                 a state to the next; so it is a differential equation"
+                ": the plain network maps a state to the next, and its time step is so short that the mean rate over it is \
+                 almost the rate itself"
             }
             _ => ": the figure is on the other side of the threshold",
         };
@@ -122,8 +123,14 @@ pub fn properties_table(summary: &PropertiesSummary, colour: bool) -> String {
     table.set_header(header().into_iter().map(|title| TableCell::new(title).add_attribute(Attribute::Bold)));
     for row in rows(&summary.cells) {
         // A figure and its threshold on a line each, so that five columns fit.
-        let short = |text: String| text.replace(" ≤ ", "\n≤ ").replace(" > ", "\n> ").replace("learns ", "learns\n");
+        let short = |text: String| {
+            let breaks = [(" ≤ ", "\n≤ "), (" > ", "\n> "), ("learns ", "learns\n"), ("models ", "models\n")];
+            breaks.iter().fold(text, |text, (from, to)| text.replace(from, to))
+        };
         table.add_row(row.into_iter().map(short));
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 1));
     }
     let mut text = table.trim_fmt();
     for line in disagreements(&summary.cells).into_iter().chain(closing(summary)) {
@@ -161,13 +168,22 @@ pub fn properties_markdown(summary: &PropertiesSummary) -> String {
 /// # Errors
 /// [`PropertiesError::NoMarkers`] unless the document has both, each once and in this order.
 pub fn replace_section(document: &str, summary: &PropertiesSummary) -> Result<String, PropertiesError> {
+    let [before, after] = around_section(document)?;
+    Ok(format!("{before}{BEGIN}\n\n{}\n{END}{after}", properties_markdown(summary)))
+}
+
+/// What is before and after the table's place in `document`.
+///
+/// # Errors
+/// As [`replace_section`].
+pub fn around_section(document: &str) -> Result<[&str; 2], PropertiesError> {
     let missing = || PropertiesError::NoMarkers { begin: BEGIN, end: END };
     let (before, rest) = document.split_once(BEGIN).ok_or_else(missing)?;
-    let (_, after) = rest.split_once(END).ok_or_else(missing)?;
-    if [before, after].iter().any(|part| part.contains(BEGIN) || part.contains(END)) {
+    let (between, after) = rest.split_once(END).ok_or_else(missing)?;
+    if [before, between, after].iter().any(|part| part.contains(BEGIN) || part.contains(END)) {
         return Err(missing());
     }
-    Ok(format!("{before}{BEGIN}\n\n{}\n{END}{after}", properties_markdown(summary)))
+    Ok([before, after])
 }
 
 #[cfg(test)]

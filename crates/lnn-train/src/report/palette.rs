@@ -99,6 +99,7 @@ fn label(name: &str) -> String {
         "baseline-first-order" => "1st order",
         "delan" => "DeLaN",
         "neural-ode" => "Neural ODE",
+        "next-state" => "Next state",
         "relu2" => "ReLU²",
         "relu3" => "ReLU³",
         "gelu" => "GELU",

@@ -6,6 +6,7 @@ mod damage;
 mod initialisation;
 mod interruption;
 mod learning;
+mod properties;
 mod reproducibility;
 mod small_run;
 mod systems;

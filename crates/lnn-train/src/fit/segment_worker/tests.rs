@@ -6,6 +6,7 @@ use lnn_autodiff::{Activation, MlpShape};
 
 use super::*;
 use crate::config::{FeaturesConfig, Initialisation, ModelKind};
+use crate::fit::trapezium::Rule;
 use crate::trajectory::Trajectories;
 
 const KINDS: [ModelKind; 6] = [
@@ -31,7 +32,7 @@ fn data(observations: usize, warm_start_steps: u64) -> ObservedMotions {
         trajectories.push(&times, &states, &[0.3 * phase - 0.5]).expect("usable");
     }
     let segments = Segments::new(Arc::new(trajectories), observations, 2).expect("they fit");
-    ObservedMotions { segments, warm_start_steps }
+    ObservedMotions { segments, warm_start_steps, rule: Rule::Trapezium }
 }
 
 fn model(kind: ModelKind) -> Model {
@@ -67,10 +68,15 @@ fn the_gradient_of_the_whole_loss_agrees_with_central_differences() {
     for kind in KINDS {
         let model = model(kind);
         let parameters: Vec<f64> = Initialisation::default().draw(&model, 3);
-        for (observations, warm_start, loss) in
-            [(2, 0, LOSSES[0]), (4, 0, LOSSES[1]), (2, 9, LOSSES[1]), (4, 9, LOSSES[0])]
-        {
-            let data = data(observations, warm_start);
+        let trapezium = Rule::Trapezium;
+        for (observations, warm_start, rule, loss) in [
+            (2, 0, trapezium, LOSSES[0]),
+            (4, 0, trapezium, LOSSES[1]),
+            (2, 9, trapezium, LOSSES[1]),
+            (4, 9, trapezium, LOSSES[0]),
+            (4, 9, Rule::Start, LOSSES[0]),
+        ] {
+            let data = ObservedMotions { rule, ..data(observations, warm_start) };
             let (value, gradient) = evaluate(&model, &parameters, &data, loss, &[BATCH]);
             let largest = gradient.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
             let h = f64::EPSILON.cbrt();
@@ -86,7 +92,7 @@ fn the_gradient_of_the_whole_loss_agrees_with_central_differences() {
                 // Truncation as the wider difference shows it; some thousand roundings of the value, divided by h.
                 let tolerance = (wider - difference).abs() + 4000.0 * f64::EPSILON * (1.0 + value.value) / h;
                 let off = (gradient[place] - difference).abs();
-                assert!(off <= tolerance, "{kind:?} {observations} {warm_start}: {off:e} above {tolerance:e}");
+                assert!(off <= tolerance, "{kind:?} {observations} {warm_start} {rule:?}: {off:e} above {tolerance:e}");
                 seen += usize::from(difference.abs() > 100.0 * tolerance);
             }
             assert!(seen > 3 && largest > 0.0, "{kind:?}: the tolerance hides the gradient");
@@ -122,8 +128,8 @@ fn the_loss_of_a_true_model_is_the_error_of_the_rule() {
     let segments = Segments::new(Arc::new(trajectories), 3, 2).expect("they fit");
     let model = model(ModelKind::Baseline { output_scale: 1.0 });
     let parameters = vec![0.0; model.parameter_count()];
-    for warm_start_steps in [0, 9] {
-        let data = ObservedMotions { segments: segments.clone(), warm_start_steps };
+    for (warm_start_steps, rule) in [(0, Rule::Trapezium), (9, Rule::Trapezium), (9, Rule::Start)] {
+        let data = ObservedMotions { segments: segments.clone(), warm_start_steps, rule };
         let (loss, _) = evaluate(&model, &parameters, &data, Loss::L1, &[BATCH]);
         assert!(loss.value < 100.0 * f64::EPSILON && loss.non_finite == 0, "{loss:?}");
     }
