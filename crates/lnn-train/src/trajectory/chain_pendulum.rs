@@ -111,12 +111,15 @@ fn project(lengths: &[f64], cartesian: &mut [f64]) -> Result<(), TrajectoryError
     let width = 4 * lengths.len();
     let mut newton = NewtonStep::new(lengths);
     let mut error = f64::INFINITY;
-    for _ in 0..=MOST_STEPS {
+    for steps in 0..=MOST_STEPS {
         let sum: f64 = cartesian.chunks_exact(width).map(|state| newton.constraints(state)).sum();
         error = (sum / (cartesian.len() / 2).max(1) as f64).sqrt();
-        // A NaN is an error.
         if error <= TOLERANCE {
             return Ok(());
+        }
+        // A rod of no length has no direction, and its step is no number.
+        if !error.is_finite() {
+            return Err(TrajectoryError::Projection { error, steps });
         }
         let square: f64 = cartesian.iter().map(|z| z * z).sum();
         let limit = 0.5 * (square / cartesian.len() as f64).sqrt();
