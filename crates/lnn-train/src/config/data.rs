@@ -172,7 +172,7 @@ impl TrainingData {
                 fits,
                 "t_end",
                 &t_end,
-                "at least (segment − 1) × dt, or (chunk − 1) × dt, so that a motion holds a whole one",
+                "at least (segment − 1) × dt, so that a motion holds a whole segment, and (chunk − 1) × dt for a whole chunk",
             );
             let numbers = rows * count as f64 * 2.0 * dof as f64;
             check(numbers <= MOST_NUMBERS, "count", &count, "such that all states together have at most 1e9 numbers");
