@@ -1,0 +1,1 @@
+//! Lagrangians of fields on lattices and graphs.
