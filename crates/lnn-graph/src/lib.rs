@@ -1,1 +1,3 @@
 //! Lagrangians of fields on lattices and graphs.
+
+pub mod topology;
