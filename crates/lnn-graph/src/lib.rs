@@ -1,3 +1,4 @@
 //! Lagrangians of fields on lattices and graphs.
 
+pub mod fields;
 pub mod topology;
