@@ -56,7 +56,7 @@ fn measure(
     let dof = system.degrees_of_freedom();
     let training = pool.install(|| build_training::<f32>(&config, "lnn", system));
     let mut training = training.expect("a valid configuration");
-    let shape = training.plan().model.shape();
+    let shape = training.plan().objective.model().shape();
     group.throughput(Throughput::Elements(products::operations(&products::step(shape, batch, dof))));
     group.bench_function(work::in_operations::<f32>(what, pool.current_num_threads()), |bencher| {
         pool.install(|| bencher.iter(|| work::whole_step(&mut training)));

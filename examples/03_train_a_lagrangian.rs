@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut training = build_training::<f32>(&config, "lnn", system)?;
     let judge = |training: &lnn::train::fit::Training<f32>| {
         let parameters: Vec<f64> = training.parameters().iter().map(|&p| f64::from(p)).collect();
-        held_out.judge(&training.plan().model, &parameters, held_out.len())
+        held_out.judge(training.plan().objective.model(), &parameters, held_out.len())
     };
 
     let before = judge(&training);

@@ -69,7 +69,7 @@ fn train_small(folder: &Path) -> Result<PathBuf, Box<dyn std::error::Error>> {
     for _ in 0..400 {
         training.step()?;
     }
-    let model: &Model = &training.plan().model;
+    let model: &Model = training.plan().objective.model();
     let header = ModelHeader {
         name: "lnn".to_owned(),
         kind: recipe.kind,

@@ -84,7 +84,7 @@ impl<T: Real> Case<T> {
 
     /// How a training step cuts `batch` states into blocks and groups.
     pub(crate) fn partition(&self, batch: usize) -> Partition {
-        Partition::new(batch, NetworkSize::of::<T>(&self.model))
+        Partition::new(batch, NetworkSize::of::<T>(self.model.shapes()))
     }
 }
 

@@ -169,6 +169,17 @@ pub struct MetricsLine {
     pub mass_matrix: Option<MassMatrixSpectrum>,
 }
 
+/// What a [`MetricsLine`] says of the parameters as they are at its step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Judged {
+    /// See [`MetricsLine::acceleration_l1`].
+    pub acceleration_l1: f64,
+    /// See [`MetricsLine::vector_field_l1`].
+    pub vector_field_l1: Option<f64>,
+    /// See [`MetricsLine::mass_matrix`].
+    pub mass_matrix: Option<MassMatrixSpectrum>,
+}
+
 /// Eigenvalues of the learned mass matrix over a fixed set of held-out states.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MassMatrixSpectrum {

@@ -9,11 +9,14 @@ use rayon::prelude::*;
 
 use crate::loss::{LossWeight, VelocityOutOfRange};
 use crate::model::{BlockModel, Model, RatesMut, States};
-use crate::record::MassMatrixSpectrum;
+use crate::record::{Judged, MassMatrixSpectrum};
 use crate::target::{NonFiniteTarget, acceleration_into, momentum_into};
 
 /// Rows a block; fixed, so that sums do not depend on the number of threads.
 const BLOCK: usize = 64;
+
+/// States behind the acceleration error and the spectrum of a log line.
+pub const LOGGED_STATES: usize = 1024;
 
 /// Held-out states with their true accelerations.
 #[derive(Clone, Debug)]
@@ -47,6 +50,13 @@ pub struct HeldOutResult {
     pub weighted_vector_field_l1: Option<f64>,
     /// Spectrum of the learned mass matrix; `None` for a model without one.
     pub mass_matrix: Option<MassMatrixSpectrum>,
+}
+
+impl From<HeldOutResult> for Judged {
+    fn from(result: HeldOutResult) -> Self {
+        let HeldOutResult { acceleration_l1, vector_field_l1, mass_matrix, .. } = result;
+        Self { acceleration_l1, vector_field_l1, mass_matrix }
+    }
 }
 
 /// One block's share.

@@ -13,7 +13,9 @@ use crate::config::{
     ExperimentConfig, ModelConfig, ModelKind, SamplingConfig, SamplingCurriculum, SamplingTail, SystemConfig,
     TrainingConfig, TrainingData,
 };
-use crate::fit::{Curriculum, Data, FreshStates, ObservedMotions, Rule, Tail, Training, TrainingPlan};
+use crate::fit::{
+    Curriculum, Data, DynamicsObjective, FreshStates, ObservedMotions, Rule, Tail, Training, TrainingPlan,
+};
 use crate::model::{Model, ModelError};
 use crate::optimiser::{ParameterBlock, RunningNormClip};
 
@@ -197,17 +199,17 @@ pub fn build_training<T: Real>(
         return Err(ExperimentError::NoMomenta { name: name.to_owned(), system: system.name(), valid });
     }
     let refused = |source| ExperimentError::Optimiser { name: name.to_owned(), source };
+    let optimiser = recipe.optimiser.build(&parameter_blocks(&model)).map_err(refused)?;
+    let clip = RunningNormClip::new(recipe.clipping).map_err(refused)?;
+    let data = data::<T>(config, name, &model, system)?;
     Ok(Training::new(TrainingPlan {
         parameters: model_config.initialisation.draw(&model, config.seed),
-        optimiser: recipe.optimiser.build(&parameter_blocks(&model)).map_err(refused)?,
-        clip: RunningNormClip::new(recipe.clipping).map_err(refused)?,
-        data: data::<T>(config, name, &model, system)?,
-        sampler: sampler(config.seed, Purpose::Training),
-        loss: recipe.loss,
+        optimiser,
+        clip,
         l2_penalty: recipe.l2_penalty,
         batch: recipe.batch,
         gradient_parts: recipe.gradient_parts,
         schedule: recipe.schedule,
-        model,
+        objective: DynamicsObjective::new(model, data, sampler(config.seed, Purpose::Training), recipe.loss),
     }))
 }

@@ -14,7 +14,9 @@ use super::build::{Purpose, build_system, build_training};
 use super::description::{describe, device, energy_reference, published};
 use super::starts::{rod_lengths, rollout_starts, training_starts};
 use crate::config::{ExperimentConfig, ModelKind, Precision, Protocol, Validated};
-use crate::evaluate::{HeldOut, RolloutError, RolloutPlan, energy_errors, relative_errors, velocity_errors};
+use crate::evaluate::{
+    HeldOut, LOGGED_STATES, RolloutError, RolloutPlan, energy_errors, relative_errors, velocity_errors,
+};
 use crate::fit::{FitPlan, FitResult, Progress, fit, restore};
 use crate::loss::LossWeight;
 use crate::model::Model;
@@ -339,10 +341,12 @@ fn train<T: Real + Element>(
     }
     let (earlier, first_step) = (state.earlier_seconds(), training.step_count());
     let mut progress = |progress| observe(Event::Progress(progress));
-    let result = fit(&mut training, &plan, state, &context.held_out, log, context.stop, &mut progress)?;
+    let model = training.plan().objective.model().clone();
+    let mut judge = |parameters: &[f64]| context.held_out.judge(&model, parameters, LOGGED_STATES).into();
+    let result = fit(&mut training, &plan, state, &mut judge, log, context.stop, &mut progress)?;
     observe(Event::Trained(result));
     if !result.interrupted {
-        let header = header(config, name, &training.plan().model, &context.fingerprint);
+        let header = header(config, name, &model, &context.fingerprint);
         let path = context.folder.model_path(name);
         if let Some(problem) = path.exists().then(|| load_model(&path).err()).flatten() {
             let reason = match problem {
@@ -356,7 +360,7 @@ fn train<T: Real + Element>(
     }
     let trained = Trained {
         name: name.to_owned(),
-        model: training.plan().model.clone(),
+        model,
         parameters: training.parameters().iter().map(|p| p.to_f64()).collect(),
         result,
         batch: recipe.batch,

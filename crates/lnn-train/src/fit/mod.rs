@@ -1,9 +1,12 @@
-//! Fitting a model to a system's accelerations, or to observed motions.
+//! Fitting parameters to an objective: a model to a system's accelerations, or to observed motions, or whatever else
+//! implements [`Objective`].
 //!
 //! [`Training`] is the state and one step of it, free of allocation and of files; [`fit`] drives it with
 //! log lines and checkpoints.
 
 mod curriculum;
+mod dynamics;
+mod objective;
 mod partition;
 mod plan;
 mod reduce;
@@ -14,8 +17,10 @@ mod trapezium;
 mod worker;
 
 pub use curriculum::Curriculum;
+pub use dynamics::{Data, DynamicsObjective, DynamicsWorker, FreshStates, ObservedMotions, Tail};
+pub use objective::{Objective, StepInput};
 pub use partition::{NetworkSize, Partition};
-pub use plan::{Data, FreshStates, ObservedMotions, Tail, TrainingPlan};
-pub use session::{FitError, FitPlan, FitResult, FitState, LOGGED_STATES, Progress, fit, restore};
+pub use plan::TrainingPlan;
+pub use session::{FitError, FitPlan, FitResult, FitState, Progress, fit, restore};
 pub use training::{StepError, StepReport, Training};
 pub use trapezium::Rule;

@@ -4,8 +4,6 @@ use std::ops::Range;
 
 use lnn_autodiff::MlpShape;
 
-use crate::model::Model;
-
 /// Above this many parameters the partial gradients' memory traffic outweighs finer groups: with four for a batch of
 /// 512 instead of eight, two cores were 4 % faster.
 const LARGE_NETWORK: usize = 100_000;
@@ -23,20 +21,26 @@ const CHANNELS: usize = 14;
 /// Fewest and most rows of a block: fewer are no matrix for a product, more bring nothing.
 const ROWS: [usize; 2] = [16, 128];
 
-/// What of a network decides how a batch is cut.
+/// What of the networks decides how a batch is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NetworkSize {
     /// Trained numbers.
     pub parameters: usize,
     /// Bytes of one number of every unit of the widest layer.
     pub width_bytes: usize,
+    /// Rows that the networks take at once for one row of the batch, at least 1: 1 for a state, its sites for a lattice.
+    pub rows_per_sample: usize,
 }
 
 impl NetworkSize {
-    /// The size of a model whose numbers are of type `T`.
-    pub fn of<T>(model: &Model) -> Self {
-        let width = model.shapes().flat_map(MlpShape::dimensions).copied().max().unwrap_or(1);
-        Self { parameters: model.parameter_count(), width_bytes: width * size_of::<T>() }
+    /// The size of all networks of a model, whose numbers are of type `T`, with one row a sample.
+    pub fn of<'a, T>(shapes: impl Iterator<Item = &'a MlpShape>) -> Self {
+        let (mut parameters, mut width) = (0, 1);
+        for shape in shapes {
+            parameters += shape.parameter_count();
+            width = shape.dimensions().iter().copied().fold(width, usize::max);
+        }
+        Self { parameters, width_bytes: width * size_of::<T>(), rows_per_sample: 1 }
     }
 
     /// Rows whose arrays of one layer fit into the cache, a power of two within [`ROWS`].
@@ -49,8 +53,8 @@ impl NetworkSize {
 /// A batch cut into groups of blocks.
 ///
 /// A block is what the engine computes at once. Its rows follow from the network's width: as many as let a layer's
-/// arrays stay in cache. A group is a run of blocks with one partial gradient, summed in order; the partial gradients
-/// are summed in group order.
+/// arrays stay in cache, in whole samples. A group is a run of blocks with one partial gradient, summed in order; the
+/// partial gradients are summed in group order.
 /// Threads take groups, so the sum's order and thus every bit of the result is fixed by the batch and
 /// the network alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,13 +70,17 @@ impl Partition {
         Self::with_parts(batch, network, if network.parameters > LARGE_NETWORK { 4 } else { 16 })
     }
 
-    /// As [`new`](Self::new), with up to `parts` groups; fewer where a block would have less than 16 rows.
+    /// As [`new`](Self::new), with up to `parts` groups; fewer where a block would have less than 16 rows of the network.
     ///
     /// # Panics
-    /// If `parts` is 0.
+    /// If `parts` or the network's rows per sample are 0.
     pub fn with_parts(batch: usize, network: NetworkSize, parts: usize) -> Self {
         assert!(parts > 0, "a gradient has at least one part");
-        let block_rows = batch.div_ceil(parts).next_multiple_of(8).clamp(ROWS[0], network.most_rows());
+        let per_sample = network.rows_per_sample;
+        let fewest = ROWS[0].div_ceil(per_sample);
+        // A sample that is longer than a block should be is a block.
+        let most = (network.most_rows() / per_sample).max(fewest);
+        let block_rows = batch.div_ceil(parts).next_multiple_of(8_usize.div_ceil(per_sample)).clamp(fewest, most);
         let block_rows = block_rows.min(batch.max(1));
         let blocks = batch.div_ceil(block_rows);
         let group_rows = blocks.div_ceil(parts) * block_rows;
@@ -100,7 +108,7 @@ mod tests {
     use super::*;
 
     fn size(parameters: usize, width_bytes: usize) -> NetworkSize {
-        NetworkSize { parameters, width_bytes }
+        NetworkSize { parameters, width_bytes, rows_per_sample: 1 }
     }
 
     #[test]
@@ -113,8 +121,25 @@ mod tests {
     }
 
     #[test]
+    fn blocks_of_long_samples_have_as_many_rows_of_the_network() {
+        let samples = |batch, rows_per_sample| {
+            let network = NetworkSize { rows_per_sample, ..size(1, 4 * 64) };
+            let partition = Partition::new(batch, network);
+            [partition.block_rows(), partition.groups()]
+        };
+        // Of 10 240 rows each: the fewest samples a part; the most rows; a sample that is too long.
+        assert_eq!([samples(10_240, 1), samples(1024, 10), samples(64, 160)], [[128, 16], [12, 15], [1, 16]]);
+        // Of few rows: the fewest a block has, in states and in lattices; what a part gets; all there are.
+        assert_eq!(
+            [samples(32, 1), samples(32, 5), samples(32, 20), samples(2, 5)],
+            [[16, 2], [4, 8], [2, 16], [2, 1]]
+        );
+    }
+
+    #[test]
     fn blocks_tile_every_batch_in_order() {
-        for network in [size(10, 4), size(1_000_000, 2000)] {
+        let long = NetworkSize { rows_per_sample: 20, ..size(10, 400) };
+        for network in [size(10, 4), size(1_000_000, 2000), long] {
             for batch in (1..200).chain([512, 513, 4096, 10_007]) {
                 for (partition, most) in [
                     (Partition::new(batch, network), 16),

@@ -11,7 +11,7 @@ use crate::model::{Model, Networks, States};
 use crate::segment::SegmentBlock;
 use crate::trajectory::{Motion, Segments};
 
-use super::plan::ObservedMotions;
+use super::dynamics::ObservedMotions;
 use super::trapezium::TrapeziumBlock;
 
 /// What every block of a step shares.

@@ -7,17 +7,15 @@ use std::time::{Duration, Instant};
 
 use lnn_autodiff::Real;
 
+use super::objective::Objective;
 use super::training::{StepError, Training};
-use crate::evaluate::HeldOut;
 use crate::optimiser::check_finite;
-use crate::record::MetricsLine;
+use crate::record::{Judged, MetricsLine};
 use crate::store::{
     Checkpoint, CheckpointRecord, Element, FallbackNotice, MetricsLog, StoreError, TensorProblem, checkpoint_path,
     load_checkpoint, save_checkpoint,
 };
 
-/// Held-out states behind the acceleration error and the spectrum of a log line.
-pub const LOGGED_STATES: usize = 1024;
 /// Time between two calls of the observer.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -141,8 +139,8 @@ impl FitState {
 ///
 /// # Errors
 /// Checkpoints that are all damaged, or that belong to another training.
-pub fn restore<T: Real + Element>(
-    training: &mut Training<T>,
+pub fn restore<T: Real + Element, O: Objective<T>>(
+    training: &mut Training<T, O>,
     plan: &FitPlan<'_>,
 ) -> Result<(FitState, Option<FallbackNotice>), FitError> {
     let Some(found) = load_checkpoint(plan.folder, plan.model)? else {
@@ -168,7 +166,10 @@ pub fn restore<T: Real + Element>(
     Ok((state, found.notice))
 }
 
-fn load_tensors<T: Real + Element>(training: &mut Training<T>, checkpoint: &Checkpoint) -> Result<(), String> {
+fn load_tensors<T: Real + Element, O: Objective<T>>(
+    training: &mut Training<T, O>,
+    checkpoint: &Checkpoint,
+) -> Result<(), String> {
     let problem = |problem: TensorProblem| problem.to_string();
     let parameters = checkpoint.vector::<T>("parameters", training.parameters().len()).map_err(problem)?.to_vec();
     let optimiser_state = checkpoint.state::<T>("optimiser").map_err(problem)?;
@@ -182,16 +183,17 @@ fn load_tensors<T: Real + Element>(training: &mut Training<T>, checkpoint: &Chec
 
 /// Trains to the plan's last step, or until `stop` is set.
 ///
-/// A log line is appended before the checkpoint that covers it, so a resumed run writes the same lines.
+/// `judge` sees the parameters of each log line's step, in double precision. A line is appended before the checkpoint
+/// that covers it, so a resumed run writes the same lines.
 ///
 /// # Errors
 /// A file that cannot be written, data that are not finite, an optimiser that cannot go on, or a training that learns nothing: 1000 skipped
 /// steps in a row, or a whole run of them. A state that [`restore`] would refuse is never written.
-pub fn fit<T: Real + Element>(
-    training: &mut Training<T>,
+pub fn fit<T: Real + Element, O: Objective<T>>(
+    training: &mut Training<T, O>,
     plan: &FitPlan<'_>,
     mut state: FitState,
-    held_out: &HeldOut,
+    judge: &mut dyn FnMut(&[f64]) -> Judged,
     log: &mut MetricsLog,
     stop: &AtomicBool,
     observe: &mut dyn FnMut(Progress),
@@ -214,7 +216,7 @@ pub fn fit<T: Real + Element>(
         let logged = is_logged(step, plan);
         if logged {
             let parameters: Vec<f64> = training.parameters().iter().map(|p| p.to_f64()).collect();
-            let judged = held_out.judge(&training.plan().model, &parameters, LOGGED_STATES);
+            let judged = judge(&parameters);
             acceleration_l1 = Some(judged.acceleration_l1).filter(|l1| !l1.is_nan());
             log.append(&MetricsLine {
                 model: plan.model.to_owned(),
@@ -263,11 +265,15 @@ fn is_logged(step: u64, plan: &FitPlan<'_>) -> bool {
     early || step.is_multiple_of(plan.log_every) || step == plan.steps
 }
 
-fn step_error<T: Real>(training: &Training<T>, plan: &FitPlan<'_>, source: StepError) -> FitError {
+fn step_error<T: Real, O: Objective<T>>(training: &Training<T, O>, plan: &FitPlan<'_>, source: StepError) -> FitError {
     FitError::Step { model: plan.model.to_owned(), step: training.step_count(), source }
 }
 
-fn give_up_if_hopeless<T: Real>(training: &Training<T>, plan: &FitPlan<'_>, state: &FitState) -> Result<(), FitError> {
+fn give_up_if_hopeless<T: Real, O: Objective<T>>(
+    training: &Training<T, O>,
+    plan: &FitPlan<'_>,
+    state: &FitState,
+) -> Result<(), FitError> {
     let (step, skipped) = (training.step_count(), training.skipped_steps());
     if state.skipped_in_a_row < MOST_SKIPPED_IN_A_ROW && (step < plan.steps || skipped < step) {
         return Ok(());
@@ -275,8 +281,8 @@ fn give_up_if_hopeless<T: Real>(training: &Training<T>, plan: &FitPlan<'_>, stat
     Err(FitError::NothingLearned { model: plan.model.to_owned(), step, skipped })
 }
 
-fn checkpoint<T: Real + Element>(
-    training: &Training<T>,
+fn checkpoint<T: Real + Element, O: Objective<T>>(
+    training: &Training<T, O>,
     plan: &FitPlan<'_>,
     state: &FitState,
     train_seconds: f64,

@@ -1,4 +1,4 @@
-//! Training of one model: its state, and the step that advances it.
+//! Training on one objective: its state, and the step that advances it.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,19 +6,21 @@ use lnn_autodiff::Real;
 use lnn_autodiff::jet::Accumulate;
 use rayon::prelude::*;
 
-use super::partition::{NetworkSize, Partition};
-use super::plan::{BlockWorker, Data, TrainingPlan};
+use super::dynamics::DynamicsObjective;
+use super::objective::Objective;
+use super::partition::Partition;
+use super::plan::TrainingPlan;
 use super::reduce::{Reduction, all_finite, reduce};
-use crate::loss::{BatchLoss, LossWeight};
+use crate::loss::BatchLoss;
 use crate::optimiser::{ClipOutcome, Optimiser, OptimiserError, RunningNormClip, check_finite};
 use crate::target::DataError;
 
-/// A model in training. Construct and step it inside one thread pool.
-pub struct Training<T: Real> {
-    plan: TrainingPlan<T>,
+/// An objective's parameters in training. Construct and step it inside one thread pool.
+pub struct Training<T: Real, O: Objective<T> = DynamicsObjective> {
+    plan: TrainingPlan<T, O>,
     step: u64,
     partition: Partition,
-    workers: Vec<Mutex<BlockWorker<T>>>,
+    workers: Vec<Mutex<O::Worker>>,
     groups: Vec<Group<T>>,
     gradient: Vec<T>,
     /// The parameters before the update, in case it overflows.
@@ -56,20 +58,20 @@ pub struct StepReport {
     pub skipped: bool,
 }
 
-impl<T: Real> Training<T> {
+impl<T: Real, O: Objective<T>> Training<T, O> {
     /// A training at step 0, with a worker for each thread of the current pool.
-    pub fn new(plan: TrainingPlan<T>) -> Self {
-        let parameters = plan.model.parameter_count();
+    ///
+    /// # Panics
+    /// If the initial parameters are not as many as the objective's.
+    pub fn new(plan: TrainingPlan<T, O>) -> Self {
+        let parameters = plan.objective.parameter_count();
         assert_eq!(plan.parameters.len(), parameters, "initial parameters");
-        if let Data::States(states) = &plan.data {
-            states.require_fit(&plan.model);
-        }
-        let size = NetworkSize::of::<T>(&plan.model);
+        let size = plan.objective.network_size();
         let partition = match plan.gradient_parts {
             None => Partition::new(plan.batch, size),
             Some(parts) => Partition::with_parts(plan.batch, size, parts),
         };
-        let worker = |_| Mutex::new(plan.worker(partition.block_rows()));
+        let worker = |_| Mutex::new(plan.objective.worker(partition.block_rows()));
         let group = |_| Group { gradient: vec![T::ZERO; parameters], loss: Ok(BatchLoss::default()) };
         let training = Self {
             step: 0,
@@ -87,15 +89,16 @@ impl<T: Real> Training<T> {
     /// Runs one block on every thread and forgets the result. The matrix product keeps a buffer a thread and
     /// makes it at the first call: without this a step would allocate when a thread gets its first block.
     fn warm_up(&self) {
-        let (workers, rows, parameters) = (&self.workers, self.partition.block_rows(), self.gradient.len());
+        let (objective, workers) = (&self.plan.objective, &self.workers);
+        let (rows, parameters) = (self.partition.block_rows(), self.gradient.len());
         // The first step, and one after any warm start.
-        let contexts = [self.plan.context(0), self.plan.context(u64::MAX)];
+        let inputs = [0, u64::MAX].map(|step| self.plan.input(step));
         rayon::broadcast(|thread| {
             let mut worker = workers[thread.index()].lock().unwrap_or_else(PoisonError::into_inner);
             let mut gradient = vec![T::ZERO; parameters];
-            for context in &contexts {
+            for input in &inputs {
                 // The first step meets the same data and returns their error.
-                let _ = worker.run(context, 0..rows, Accumulate::Replace, &mut gradient);
+                let _ = objective.run(&mut worker, input, 0..rows, Accumulate::Replace, &mut gradient);
             }
         });
     }
@@ -103,7 +106,7 @@ impl<T: Real> Training<T> {
     /// Most threads that share a step, if `threads` are more and another
     /// [`gradient_parts`](TrainingPlan::gradient_parts) could employ some of the others.
     pub fn threads_left_idle(&self, threads: usize) -> Option<usize> {
-        let (used, size) = (self.partition.groups(), NetworkSize::of::<T>(&self.plan.model));
+        let (used, size) = (self.partition.groups(), self.plan.objective.network_size());
         (threads > used && Partition::with_parts(self.plan.batch, size, threads).groups() > used).then_some(used)
     }
     /// Steps done.
@@ -115,7 +118,7 @@ impl<T: Real> Training<T> {
         &self.plan.parameters
     }
     /// The plan with its optimiser's and clipping's present state.
-    pub fn plan(&self) -> &TrainingPlan<T> {
+    pub fn plan(&self) -> &TrainingPlan<T, O> {
         &self.plan
     }
     /// Steps skipped so far.
@@ -178,7 +181,7 @@ impl<T: Real> Training<T> {
 
     /// Loss and gradient of every group, on all threads.
     fn accumulate_blocks(&mut self) {
-        let context = self.plan.context(self.step);
+        let (objective, input) = (&self.plan.objective, self.plan.input(self.step));
         let (workers, partition) = (&self.workers, self.partition);
         self.groups.par_iter_mut().enumerate().for_each(|(index, group)| {
             let thread = rayon::current_thread_index().unwrap_or(0);
@@ -186,7 +189,7 @@ impl<T: Real> Training<T> {
             let mut worker = workers[thread].lock().unwrap_or_else(PoisonError::into_inner);
             let mut accumulate = Accumulate::Replace;
             group.loss = partition.blocks(index).try_fold(BatchLoss::default(), |mut loss, block| {
-                loss += worker.run(&context, block, accumulate, &mut group.gradient)?;
+                loss += objective.run(&mut worker, &input, block, accumulate, &mut group.gradient)?;
                 accumulate = Accumulate::Add;
                 Ok(loss)
             });
@@ -204,8 +207,7 @@ impl<T: Real> Training<T> {
         let arrays =
             Reduction { gradient: &mut self.gradient, previous: &mut self.previous, parameters: &self.plan.parameters };
         // Weights are divided by their sum, here and not in every sample: without them nothing is done.
-        let weighted = matches!(&self.plan.data, Data::States(states) if states.weight != LossWeight::Uniform);
-        let scale = if weighted { loss.weight.recip() } else { 1.0 };
+        let scale = if self.plan.objective.divides_by_weights() { loss.weight.recip() } else { 1.0 };
         loss.value *= scale;
         let norms = reduce(arrays, &self.groups, scale, penalty);
         loss.value += penalty * norms.parameters;

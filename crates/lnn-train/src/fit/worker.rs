@@ -12,7 +12,7 @@ use crate::model::{BlockModel, Model, Networks, Rates, RatesMut, States};
 use crate::target::{DataError, acceleration_into, momentum_into};
 
 use super::curriculum::Curriculum;
-use super::plan::Tail;
+use super::dynamics::Tail;
 
 /// What every block of a step shares.
 pub(super) struct BlockContext<'a, T> {
@@ -109,7 +109,7 @@ impl<T: Real> Worker<T> {
         let range = ..rows * d;
         sample(sampler, step, ranges, tail, block.start, states);
         let momenta: Option<&dyn Canonical> =
-            self.canonical.then(|| context.system.canonical().expect("a training checks its system when it is made"));
+            self.canonical.then(|| context.system.canonical().expect("an objective checks its system when it is made"));
         self.weights.clear();
         for (row, state) in states.chunks_exact(width).enumerate() {
             if weight != LossWeight::Uniform {

@@ -16,7 +16,7 @@ use super::measure::representative;
 use super::number::significant;
 use super::palette::{ModelStyle, TRUTH, model_styles};
 use super::table::trim;
-use crate::fit::LOGGED_STATES;
+use crate::evaluate::LOGGED_STATES;
 use crate::record::Summary;
 
 /// Line widths in quarters of a pixel: the truth lies wide under the models that follow it.
