@@ -11,7 +11,7 @@ const X: u32 = OUTSIDE;
 #[test]
 fn lines_by_hand() {
     let ring = Topology::line(3, Periodic).unwrap();
-    assert_eq!(ring.shape(), TopologyKind::Line { boundary: Periodic });
+    assert_eq!(ring.kind(), TopologyKind::Line { boundary: Periodic });
     assert_eq!(ring.edges(), [[0, 1], [0, 2], [1, 2]]);
     assert_eq!(ring.stencil().unwrap().indices, [2, 0, 1, 0, 1, 2, 1, 2, 0]);
     assert_eq!(ring.stencil().unwrap().centre(), 1);
@@ -70,7 +70,7 @@ fn grids_by_hand() {
 fn graphs_by_hand() {
     let graph = Topology::graph_with_attributes(5, &[[3, 1], [0, 1], [3, 0]], 2, &[5.0, 6.0, 1.0, 2.0, 3.0, 4.0]);
     let graph = graph.unwrap();
-    assert_eq!(graph.shape(), TopologyKind::Graph);
+    assert_eq!(graph.kind(), TopologyKind::Graph);
     assert_eq!(graph.edges(), [[0, 1], [0, 3], [1, 3]]);
     assert_eq!(graph.edge_attributes(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     assert_eq!(graph.attributes_per_edge(), 2);

@@ -9,6 +9,7 @@
 pub mod config;
 pub mod evaluate;
 pub mod experiment;
+pub mod field;
 pub mod fit;
 pub mod initialisation_search;
 pub mod loss;

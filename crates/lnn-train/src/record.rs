@@ -240,7 +240,7 @@ pub struct RolloutFailure {
 }
 
 /// JSON has no NaN and no infinity: such a number is written as `null` and read as NaN.
-mod null_if_not_finite {
+pub(crate) mod null_if_not_finite {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     pub(super) fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {

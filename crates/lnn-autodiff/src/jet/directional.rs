@@ -1,7 +1,8 @@
 //! The parameter gradient of Σ_o ȳ_o D_a f_o: the functional without second derivatives, in half its products.
 //!
 //! The coefficient c = D_a travels forward in one product a layer; one adjoint (of z) travels back, the adjoint of c
-//! being the δ that is already there; two outer products a layer, stacked into one, give the weight gradient.
+//! being the δ that is already there; two outer products a layer, stacked into one, give the weight gradient. Without
+//! them the cotangent of the inputs is a product with the Hessian.
 
 use super::Accumulate;
 use super::elementwise::{DirectionalAdjointPass, multiply};
@@ -31,7 +32,28 @@ impl<T: Real> JetWorkspace<T> {
             return;
         }
         self.directional_forward(network, a);
-        self.directional_reverse(network, accumulate, gradient);
+        self.directional_reverse(network, Some((accumulate, gradient)));
+    }
+
+    /// `(∇² Σ_o ȳ_o f_o) a`, `[rows, inputs]`: a product with the Hessian by the inputs, forward over reverse, without
+    /// the Hessian; `a` is the input tangent, `[rows, inputs]`.
+    ///
+    /// It is the cotangent of the inputs of Σ_o ȳ_o D_a f_o, in two products a layer. ȳ is that of the last
+    /// [`reverse`](Self::reverse), which must come before. May be called again with another direction for the same block.
+    ///
+    /// # Panics
+    /// If the workspace was made for less than [`Purpose::Directional`], there was no reverse pass, or a length is wrong.
+    pub fn hessian_product(&mut self, network: Mlp<'_, T>, a: &[T]) -> &[T] {
+        self.require(Purpose::Directional);
+        self.require_network(network.shape());
+        assert_eq!(a.len(), self.rows * self.shape.inputs(), "a: rows × inputs");
+        self.require_stage(Stage::Reversed, "reverse");
+        self.stage = Stage::Directional;
+        if self.rows > 0 {
+            self.directional_forward(network, a);
+            self.directional_reverse(network, None);
+        }
+        self.input_cotangents(network).value
     }
 
     /// D_a f of the last [`directional_gradient`](Self::directional_gradient), `[rows, outputs]`: a product of its own.
@@ -69,17 +91,19 @@ impl<T: Real> JetWorkspace<T> {
         }
     }
 
-    /// Adjoints of z, last layer to first, and the weight gradients.
-    fn directional_reverse(&mut self, network: Mlp<'_, T>, accumulate: Accumulate, gradient: &mut [T]) {
+    /// Adjoints of z, last layer to first, and the weight gradients if asked for.
+    fn directional_reverse(&mut self, network: Mlp<'_, T>, mut gradient: Option<(Accumulate, &mut [T])>) {
         let (rows, directions) = (self.rows, self.directions);
         let last = self.hidden.len();
-        // The output layer is linear: only c reaches its weights, and nothing its bias.
-        let range = self.shape.layer(last).clone();
-        let right = self.right_factors(last);
-        let c_a = Rows { data: &right.data[rows * right.stride..], ..right };
-        let output_bar = Rows { data: &self.output_bar[..], width: range.outputs, stride: range.outputs };
-        outer(rows, &mut gradient[range.weight], accumulate, output_bar, c_a);
-        self.clear(accumulate, &mut gradient[range.bias]);
+        if let Some((accumulate, gradient)) = &mut gradient {
+            // The output layer is linear: only c reaches its weights, and nothing its bias.
+            let range = self.shape.layer(last).clone();
+            let right = self.right_factors(last);
+            let c_a = Rows { data: &right.data[rows * right.stride..], ..right };
+            let output_bar = Rows { data: &self.output_bar[..], width: range.outputs, stride: range.outputs };
+            outer(rows, &mut gradient[range.weight], *accumulate, output_bar, c_a);
+            self.clear(*accumulate, &mut gradient[range.bias]);
+        }
 
         for layer in (0..last).rev() {
             let HiddenBuffers { width, stride, .. } = self.hidden[layer];
@@ -102,10 +126,12 @@ impl<T: Real> JetWorkspace<T> {
                 bias_bar: &mut self.bias_row[..stride],
             };
             pass.run();
-            let range = self.shape.layer(layer).clone();
-            let left = Rows { data: &self.bars[..], width, stride };
-            outer(2 * rows, &mut gradient[range.weight], accumulate, left, self.right_factors(layer));
-            self.give_bias_bar(width, accumulate, &mut gradient[range.bias]);
+            if let Some((accumulate, gradient)) = &mut gradient {
+                let range = self.shape.layer(layer).clone();
+                let left = Rows { data: &self.bars[..], width, stride };
+                outer(2 * rows, &mut gradient[range.weight], *accumulate, left, self.right_factors(layer));
+                self.give_bias_bar(width, *accumulate, &mut gradient[range.bias]);
+            }
         }
     }
 }

@@ -12,6 +12,7 @@
 //! | [`JetWorkspace::hessian`] | 0 | Σ_o ȳ_o D_i D_j f_o, elementwise |
 //! | [`JetWorkspace::functional_gradient`] | 1 + 3 + 4 | ∂/∂θ Σ_o ȳ_o (D_a − D_u D_w) f_o |
 //! | [`JetWorkspace::directional_gradient`] | 1 + 1 + 2 | ∂/∂θ Σ_o ȳ_o D_a f_o |
+//! | [`JetWorkspace::hessian_product`] | 1 + 1 | ∇²(Σ_o ȳ_o f_o) a |
 //! | [`JetWorkspace::input_cotangents`] | 3 or 1 at the first layer | the same by the inputs, if asked for |
 //!
 //! With t = d + 1 (the d unit velocities and (q̇, 0)) that is d + 11 products for a whole training

@@ -77,6 +77,8 @@ fn passes<T: Real>(case: &Case, workspace: &mut JetWorkspace<T>, purpose: Purpos
         let cotangents = workspace.input_cotangents(network);
         assert!(cotangents.u.is_empty() && cotangents.w.is_empty());
         passes.directional_input = double(cotangents.value);
+        let product = double(workspace.hessian_product(network, &cast::<T>(&case.a)));
+        assert_eq!(product, passes.directional_input, "the same passes without the weight gradients");
     }
     if purpose >= Purpose::Functional {
         let mut gradient = vec![T::from_f64(f64::NAN); parameters.len()];

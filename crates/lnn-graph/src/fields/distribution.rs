@@ -232,7 +232,7 @@ fn standing_waves(topology: &Topology, modes: usize) -> Result<[AxisModes; 2], F
     let axes = axes(topology).ok_or(FieldError::WrongTopology {
         of: "smooth random states",
         expected: "a line or a grid; set rough_share = 1 on a graph",
-        given: topology.shape().describe(),
+        given: topology.kind().describe(),
     })?;
     let most = axes.map(|(sites, boundary)| highest(sites, boundary));
     let longest = most[0].max(most[1]);

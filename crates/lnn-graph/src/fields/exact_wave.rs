@@ -55,7 +55,7 @@ impl ExactWave {
     /// direction, or a state of another length.
     pub fn new(wave: &Wave, state: &[f64]) -> Result<Self, FieldError> {
         let topology = wave.topology();
-        let kind = topology.shape();
+        let kind = topology.kind();
         let axes = axes(topology).ok_or(FieldError::WrongTopology {
             of: OF,
             expected: "a line or a grid",

@@ -48,7 +48,7 @@ impl SineGordon {
     /// −1 and 1.
     pub fn kink(&self, centre: f64, velocity: f64, orientation: Orientation) -> Result<Kink, FieldError> {
         let expected = "a line with free ends, where both ends can be at rest";
-        let kind = self.topology().shape();
+        let kind = self.topology().kind();
         if kind != (TopologyKind::Line { boundary: Boundary::Free }) {
             return Err(FieldError::WrongTopology { of: OF, expected, given: kind.describe() });
         }

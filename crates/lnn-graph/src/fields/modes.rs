@@ -102,7 +102,7 @@ pub(super) fn highest(sites: usize, boundary: Boundary) -> usize {
 /// Sites and boundary of both directions, `None` for a graph. A line is a grid of one free row: nothing
 /// depends on the row.
 pub(super) fn axes(topology: &Topology) -> Option<[(usize, Boundary); 2]> {
-    match topology.shape() {
+    match topology.kind() {
         TopologyKind::Line { boundary } => Some([(1, Boundary::Free), (topology.sites(), boundary)]),
         TopologyKind::Grid { rows, columns, boundary } => Some([(rows, boundary[0]), (columns, boundary[1])]),
         TopologyKind::Graph => None,

@@ -33,7 +33,7 @@ pub fn gaussian_bump(
     sigma: f64,
     amplitudes: &[f64],
 ) -> Result<Vec<f64>, FieldError> {
-    let kind = topology.shape();
+    let kind = topology.kind();
     let axes = axes(topology).ok_or(FieldError::WrongTopology {
         of: OF,
         expected: "a line or a grid, whose sites have positions",

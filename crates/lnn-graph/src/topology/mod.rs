@@ -96,7 +96,7 @@ pub struct Topology {
 impl Topology {
     /// Kind and sizes.
     #[must_use]
-    pub fn shape(&self) -> TopologyKind {
+    pub fn kind(&self) -> TopologyKind {
         self.kind
     }
 

@@ -1,0 +1,102 @@
+//! What can be wrong with a density, or with a density on a topology.
+
+use lnn_autodiff::features::FeatureError;
+use lnn_autodiff::{Activation, ShapeError};
+
+use crate::density::Neighbourhood;
+use crate::solve::SolveError;
+use crate::solve::conjugate_gradient::CgError;
+
+/// Why a density cannot be made, or not put on a topology.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum DensityError {
+    /// A field without components.
+    #[error("a field needs at least 1 component at a site, but its features name none")]
+    NoComponent,
+    /// An activation whose second derivative vanishes.
+    #[error(
+        "activation `{0}` has no second derivative, which the mass matrix of a learned density is made of; use softplus, \
+         tanh, sigmoid, gelu, silu, relu2 or relu3"
+    )]
+    FlatActivation(Activation),
+    /// Features that cannot be computed.
+    #[error(transparent)]
+    Features(#[from] FeatureError),
+    /// The networks' sizes.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// Ordered neighbourhoods where there are none.
+    #[error(
+        "a density of {neighbourhood:?} neighbourhoods does not fit a topology that is {topology}; use \
+         Neighbourhood::Pairs, which serves any topology"
+    )]
+    Topology {
+        /// What the density sees.
+        neighbourhood: Neighbourhood,
+        /// The topology in words.
+        topology: &'static str,
+    },
+    /// Another number of attributes than the density was made for.
+    #[error(
+        "{given} attributes of {of} were given for {count} of them, but the density takes {expected} for each: \
+         {wanted} in all"
+    )]
+    Attributes {
+        /// `sites` or `edges`.
+        of: &'static str,
+        /// Sites or edges.
+        count: usize,
+        /// Numbers given.
+        given: usize,
+        /// Attributes of each.
+        expected: usize,
+        /// Numbers needed.
+        wanted: usize,
+    },
+    /// An attribute that is not finite.
+    #[error("attribute {index} of the {of} is {value}; expected a finite number")]
+    NonFiniteAttribute {
+        /// `sites` or `edges`.
+        of: &'static str,
+        /// Position in the list.
+        index: usize,
+        /// The value.
+        value: f64,
+    },
+    /// A site without neighbours has no rate term but that of the residual mass.
+    #[error(
+        "site {site} has no neighbour, and without a residual mass nothing makes its mass matrix regular for sure; \
+         connect it, leave it out, or give a residual mass above 0"
+    )]
+    IsolatedSite {
+        /// The site.
+        site: usize,
+    },
+    /// A residual mass that makes no sense.
+    #[error("the residual mass is {given}; expected a finite number, 0 or above")]
+    ResidualMass {
+        /// Given.
+        given: f64,
+    },
+    /// A density of several outputs.
+    #[error("a {model} needs a density of {expected} output(s), but its networks give {given}")]
+    Outputs {
+        /// Model in words.
+        model: &'static str,
+        /// Needed.
+        expected: usize,
+        /// Given.
+        given: usize,
+    },
+}
+
+/// Why a field has no acceleration.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum EvaluationError {
+    /// The factorisation.
+    #[error(transparent)]
+    Factorisation(#[from] SolveError),
+    /// The conjugate gradients.
+    #[error(transparent)]
+    ConjugateGradient(#[from] CgError),
+}
