@@ -142,11 +142,7 @@ impl Density {
     }
 
     /// The evaluations of each network on a topology whose sites have these attributes.
-    pub(crate) fn elements(
-        &self,
-        topology: &Topology,
-        site_attributes: &[f64],
-    ) -> Result<Vec<Elements>, DensityError> {
+    pub(crate) fn elements(&self, topology: &Topology, site_attributes: &[f64]) -> Result<Vec<Elements>, DensityError> {
         if !self.neighbourhood.serves(topology) {
             let topology = topology.kind().describe();
             return Err(DensityError::Topology { neighbourhood: self.neighbourhood, topology });

@@ -71,9 +71,9 @@ impl<T: Real> HamiltonianBlock<T> {
     /// Buffers for up to `capacity` samples; `training` adds what the gradient needs.
     pub fn new(hamiltonian: &FieldHamiltonian, capacity: usize, training: bool) -> Self {
         let purpose = if training { LocalPurpose::SlopesGradient } else { LocalPurpose::Slopes };
-        let jets = hamiltonian.networks().map(|(_, network, elements)| {
-            chunk_jets(network, capacity * elements.len(), CHUNK, purpose, training)
-        });
+        let jets = hamiltonian
+            .networks()
+            .map(|(_, network, elements)| chunk_jets(network, capacity * elements.len(), CHUNK, purpose, training));
         let negated = vec![T::ZERO; if training { capacity * hamiltonian.unknowns() } else { 0 }];
         Self { capacity, samples: 0, jets: jets.collect(), negated, hamiltonian: hamiltonian.clone() }
     }

@@ -27,5 +27,5 @@ pub use density::{Density, Neighbourhood};
 pub use error::{DensityError, EvaluationError};
 pub use features::{ComponentFeatures, FieldFeatures, FieldValue};
 pub use hamiltonian::{FieldHamiltonian, HamiltonianBlock};
-pub use lagrangian::{FieldEvaluator, FieldLagrangian, LagrangianBlock, SolveBy, Solved};
+pub use lagrangian::{FieldEvaluator, FieldLagrangian, LagrangianBlock, MassMatrixProducts, SolveBy, Solved};
 pub use plain::{PlainBlock, PlainField};

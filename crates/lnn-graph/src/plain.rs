@@ -74,9 +74,9 @@ impl<T: Real> PlainBlock<T> {
     /// Buffers for up to `capacity` samples; `training` adds what the gradient needs.
     pub fn new(field: &PlainField, capacity: usize, training: bool) -> Self {
         let purpose = if training { LocalPurpose::ValuesGradient } else { LocalPurpose::Values };
-        let jets = field.networks().map(|(_, network, elements)| {
-            chunk_jets(network, capacity * elements.len(), CHUNK, purpose, training)
-        });
+        let jets = field
+            .networks()
+            .map(|(_, network, elements)| chunk_jets(network, capacity * elements.len(), CHUNK, purpose, training));
         let lambda = vec![T::ZERO; CHUNK * field.network.components()];
         Self { capacity, samples: 0, jets: jets.collect(), lambda, field: field.clone() }
     }

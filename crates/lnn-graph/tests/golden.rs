@@ -118,7 +118,8 @@ fn one_field_at_a_time_by_factors_and_by_conjugate_gradients_is_the_same() {
         for solve_by in
             [SolveBy::Factorisation, SolveBy::ConjugateGradient { tolerance: 1e-12, most_iterations: 10 * sites }]
         {
-            let mut evaluator = FieldEvaluator::<f64>::new(&golden.lagrangian, &golden.parameters, solve_by).expect("banded");
+            let mut evaluator =
+                FieldEvaluator::<f64>::new(&golden.lagrangian, &golden.parameters, solve_by).expect("banded");
             for (sample, want) in want.chunks_exact(golden.sites).enumerate() {
                 let range = sample * sites..(sample + 1) * sites;
                 let mut got = vec![f64::NAN; sites];

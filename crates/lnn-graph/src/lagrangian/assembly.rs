@@ -65,8 +65,9 @@ impl Structure {
         let position = match self {
             Self::Band(shape) => {
                 let (n, w) = (shape.dimension(), shape.half_bandwidth());
-                // From i to j, or around a ring from j to i: whichever way is within the band.
-                let ways = [(i, (j + n - i) % n), (j, (i + n - j) % n)];
+                let (low, high) = (i.min(j), i.max(j));
+                // Upward, or across the seam of a ring: whichever way is within the band.
+                let ways = [(low, high - low), (high, if shape.is_cyclic() { n + low - high } else { n })];
                 ways.into_iter().find(|&(_, offset)| offset <= w).map(|(from, offset)| from * (w + 1) + offset)
             }
             Self::Sparse(pattern) => pattern.slot(i, j),
@@ -89,14 +90,15 @@ impl Assembly {
     pub(crate) fn new(density: &Density, elements: &[Elements], topology: &Topology) -> Self {
         let structure = Structure::new(elements, topology, density.components());
         let unknowns = topology.sites() * density.components();
-        let place = |elements: &Elements, element: usize, a: usize, b: usize| {
-            match (elements.unknown(element, a), elements.unknown(element, b)) {
-                (Some(i), Some(j)) => {
-                    let twice = if a != b && i == j { TWICE } else { 0 };
-                    structure.position(i, j) as u32 | twice
-                }
-                _ => NOWHERE,
+        let place = |elements: &Elements, element: usize, a: usize, b: usize| match (
+            elements.unknown(element, a),
+            elements.unknown(element, b),
+        ) {
+            (Some(i), Some(j)) => {
+                let twice = if a != b && i == j { TWICE } else { 0 };
+                structure.position(i, j) as u32 | twice
             }
+            _ => NOWHERE,
         };
         let places = elements.iter().map(|elements| {
             let d = elements.unknowns();

@@ -3,8 +3,8 @@
 use lnn_autodiff::Real;
 use lnn_autodiff::jet::Accumulate;
 
-use super::solver::MassMatrixSolver;
 use super::FieldLagrangian;
+use super::solver::MassMatrixSolver;
 use crate::local::{CHUNK, Fields, LocalJets, LocalPurpose, chunk_jets, for_each_chunk};
 use crate::solve::{Factored, Method, SolveError};
 
@@ -40,9 +40,9 @@ impl<T: Real> LagrangianBlock<T> {
         let purpose = if training { LocalPurpose::EquationsGradient } else { LocalPurpose::Equations };
         let unknowns = lagrangian.unknowns();
         let zeros = |length: usize| vec![T::ZERO; length];
-        let jets = lagrangian.networks().map(|(_, network, elements)| {
-            chunk_jets(network, capacity * elements.len(), CHUNK, purpose, training)
-        });
+        let jets = lagrangian
+            .networks()
+            .map(|(_, network, elements)| chunk_jets(network, capacity * elements.len(), CHUNK, purpose, training));
         let numbers = |d: usize| d * (d + 1) / 2 + d;
         let widest = lagrangian.networks().map(|(_, network, _)| numbers(network.unknowns())).max().unwrap_or(0);
         Ok(Self {

@@ -50,6 +50,7 @@ pub struct FieldEvaluator<T: Real> {
     /// For each network, a thread's buffers.
     equations: Vec<Workers<T>>,
     slopes: Vec<Workers<T>>,
+    products: Vec<Workers<T>>,
     /// What the elements of the widest network give.
     local: Vec<T>,
     force: Vec<T>,
@@ -58,17 +59,8 @@ pub struct FieldEvaluator<T: Real> {
 
 #[derive(Debug)]
 enum Solver<T: Real> {
-    Direct {
-        mass_matrix: Vec<T>,
-        factors: MassMatrixSolver<T>,
-    },
-    Iterative {
-        method: ConjugateGradient<T>,
-        tolerance: f64,
-        most_iterations: usize,
-        products: Vec<Workers<T>>,
-        diagonal: Vec<T>,
-    },
+    Direct { mass_matrix: Vec<T>, factors: MassMatrixSolver<T> },
+    Iterative { method: ConjugateGradient<T>, tolerance: f64, most_iterations: usize, diagonal: Vec<T> },
 }
 
 /// One network's buffers, one a thread, and how its elements are cut.
@@ -87,7 +79,13 @@ impl<T: Real> Workers<T> {
     }
 
     /// Runs `run` on every chunk, which writes `width` numbers an element to its part of `out`.
-    fn run(&self, elements: &Elements, width: usize, out: &mut [T], run: impl Fn(&mut LocalJets<T>, Range<usize>, &mut [T]) + Sync) {
+    fn run(
+        &self,
+        elements: &Elements,
+        width: usize,
+        out: &mut [T],
+        run: impl Fn(&mut LocalJets<T>, Range<usize>, &mut [T]) + Sync,
+    ) {
         let count = elements.len();
         let chunks = out[..count * width].par_chunks_mut(self.chunk * width);
         chunks.enumerate().for_each(|(number, out)| {
@@ -134,7 +132,6 @@ impl<T: Real> FieldEvaluator<T> {
                 method: ConjugateGradient::new(unknowns),
                 tolerance,
                 most_iterations,
-                products: workers(LocalPurpose::Products),
                 diagonal: zeros(unknowns),
             },
         };
@@ -142,6 +139,7 @@ impl<T: Real> FieldEvaluator<T> {
             networks: networks.collect(),
             equations: workers(LocalPurpose::Equations),
             slopes: workers(LocalPurpose::Slopes),
+            products: workers(LocalPurpose::Products),
             local: zeros(numbers.max().unwrap_or(0)),
             force: zeros(unknowns),
             solver,
@@ -161,8 +159,13 @@ impl<T: Real> FieldEvaluator<T> {
     ///
     /// # Panics
     /// If a length does not fit.
-    pub fn acceleration_into(&mut self, phi: &[T], phi_dot: &[T], phi_ddot: &mut [T]) -> Result<Solved, EvaluationError> {
-        let Self { lagrangian, networks, equations, local, force, solver, .. } = self;
+    pub fn acceleration_into(
+        &mut self,
+        phi: &[T],
+        phi_dot: &[T],
+        phi_ddot: &mut [T],
+    ) -> Result<Solved, EvaluationError> {
+        let Self { lagrangian, networks, equations, products, local, force, solver, .. } = self;
         let stride = lagrangian.unknowns();
         require([phi.len(), phi_dot.len(), phi_ddot.len()], stride);
         let mass = lagrangian.residual_mass;
@@ -197,13 +200,24 @@ impl<T: Real> FieldEvaluator<T> {
                 factors.solve_in_place(0, phi_ddot);
                 Ok(Solved::Factored(factored))
             }
-            Solver::Iterative { method, tolerance, most_iterations, products, diagonal } => {
-                let mut operator = Products { lagrangian, networks, workers: products, local, fields };
+            Solver::Iterative { method, tolerance, most_iterations, diagonal } => {
+                let mut operator = MassMatrixProducts { lagrangian, networks, workers: products, local, fields };
                 phi_ddot.fill(T::ZERO);
                 let converged = method.solve(&mut operator, diagonal, force, phi_ddot, *tolerance, *most_iterations)?;
                 Ok(Solved::Converged(converged))
             }
         }
+    }
+
+    /// Products with the mass matrix at a field and its rate, `[sites × components]` each.
+    ///
+    /// # Panics
+    /// If a length does not fit.
+    pub fn mass_matrix_products<'a>(&'a mut self, phi: &'a [T], phi_dot: &'a [T]) -> MassMatrixProducts<'a, T> {
+        let Self { lagrangian, networks, products, local, .. } = self;
+        let stride = lagrangian.unknowns();
+        require([phi.len(), phi_dot.len(), stride], stride);
+        MassMatrixProducts { lagrangian, networks, workers: products, local, fields: Fields { phi, phi_dot, stride } }
     }
 
     /// Adds the energy density `φ̇·∂ℓ/∂φ̇ − ℓ` of every site, its share of the residual mass's ½ m φ̇² included, to
@@ -271,8 +285,9 @@ fn add_diagonal<T: Real>(elements: &Elements, local: &[T], diagonal: &mut [T], f
     }
 }
 
-/// x → H x at one state, from the networks.
-struct Products<'a, T> {
+/// x → H x at one state, from the networks, forward over reverse: no matrix is made.
+#[derive(Debug)]
+pub struct MassMatrixProducts<'a, T> {
     lagrangian: &'a FieldLagrangian,
     networks: &'a [PackedMlp<T>],
     workers: &'a [Workers<T>],
@@ -280,7 +295,7 @@ struct Products<'a, T> {
     fields: Fields<'a, T>,
 }
 
-impl<T: Real> SymmetricOperator<T> for Products<'_, T> {
+impl<T: Real> SymmetricOperator<T> for MassMatrixProducts<'_, T> {
     fn dimension(&self) -> usize {
         self.fields.stride
     }

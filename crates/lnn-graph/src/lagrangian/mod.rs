@@ -23,7 +23,7 @@ use crate::topology::Topology;
 use assembly::Assembly;
 
 pub use block::LagrangianBlock;
-pub use evaluator::{FieldEvaluator, SolveBy, Solved};
+pub use evaluator::{FieldEvaluator, MassMatrixProducts, SolveBy, Solved};
 
 /// A density on a topology: a Lagrangian of the whole field, without its parameters.
 #[derive(Clone, Debug)]

@@ -138,7 +138,14 @@ impl Elements {
     }
 
     /// As [`gather`](Self::gather) for what belongs to the elements' owners, `[samples, sites × width]` to `[rows, width]`.
-    pub(crate) fn gather_owners<T: Real>(&self, rows: Range<usize>, width: usize, stride: usize, global: &[T], local: &mut [T]) {
+    pub(crate) fn gather_owners<T: Real>(
+        &self,
+        rows: Range<usize>,
+        width: usize,
+        stride: usize,
+        global: &[T],
+        local: &mut [T],
+    ) {
         for (sample, elements, at) in self.runs(rows) {
             let global = &global[sample * stride..(sample + 1) * stride];
             for (row, &owner) in self.owners[elements].iter().enumerate() {
@@ -149,7 +156,14 @@ impl Elements {
     }
 
     /// The transpose of [`gather_owners`](Self::gather_owners), added.
-    pub(crate) fn add_to_owners<T: Real>(&self, rows: Range<usize>, width: usize, stride: usize, local: &[T], global: &mut [T]) {
+    pub(crate) fn add_to_owners<T: Real>(
+        &self,
+        rows: Range<usize>,
+        width: usize,
+        stride: usize,
+        local: &[T],
+        global: &mut [T],
+    ) {
         for (sample, elements, at) in self.runs(rows) {
             let global = &mut global[sample * stride..(sample + 1) * stride];
             for (row, &owner) in self.owners[elements].iter().enumerate() {

@@ -105,9 +105,14 @@ impl<T: Real> LocalJets<T> {
         }
     }
 
-
     /// Gathers the elements of `rows` and makes the network's inputs of them.
-    pub(crate) fn load(&mut self, network: &LocalNetwork, elements: &Elements, fields: Fields<'_, T>, rows: Range<usize>) {
+    pub(crate) fn load(
+        &mut self,
+        network: &LocalNetwork,
+        elements: &Elements,
+        fields: Fields<'_, T>,
+        rows: Range<usize>,
+    ) {
         let (count, d) = (rows.len(), network.unknowns());
         let (n, a) = (network.features.len(), network.features.conditionals());
         let (q, q_dot) = (&mut self.q[..count * d], &mut self.q_dot[..count * d]);
@@ -180,7 +185,13 @@ impl<T: Real> LocalJets<T> {
     }
 
     /// Adds ∂(Σ λ·values)/∂θ for λ `[rows, outputs]`, after [`values`](Self::values).
-    pub(crate) fn values_gradient(&mut self, mlp: Mlp<'_, T>, lambda: &[T], accumulate: Accumulate, gradient: &mut [T]) {
+    pub(crate) fn values_gradient(
+        &mut self,
+        mlp: Mlp<'_, T>,
+        lambda: &[T],
+        accumulate: Accumulate,
+        gradient: &mut [T],
+    ) {
         self.jets.reverse(mlp, lambda);
         self.jets.parameter_vjp(accumulate, gradient);
     }
