@@ -74,7 +74,9 @@ pub enum SolveError {
         dimension: usize,
     },
     /// There is no memory for the factors.
-    #[error("there is not enough memory for the factors of {dimension} unknowns; the conjugate gradient needs none")]
+    #[error(
+        "there is not enough memory for the factors of {dimension} unknowns; conjugate gradients need four vectors"
+    )]
     OutOfMemory {
         /// Number of unknowns.
         dimension: usize,

@@ -1,11 +1,12 @@
 //! When a factorisation counts as one of a singular matrix.
 //!
 //! A factorisation is exact for a matrix that is off by a few ε max|A| (Higham 2002, theorems 9.3 and 10.3, with the
-//! number of terms that meet in an entry in place of n). A pivot below that is noise. The converse does not hold: the
-//! chain of n equal masses and springs with free ends is singular, yet its last pivot is of the order n ε, since each
-//! pivot inherits the error of the one before. To count every pivot below n ε as noise would refuse sound matrices
-//! of 10⁵ unknowns in single precision. So pivots between the two are looked at more closely: inverse iteration on the
-//! factors at hand gives the eigenvalue nearest to zero.
+//! number of terms that meet in an entry in place of n). A pivot below that is noise. The converse does not hold. A
+//! pivot δ max|A| magnifies the error of what follows by 1/δ, so that after k such the zero pivot of a singular matrix
+//! comes out as ε/δᵏ, far above noise; and in the chain of n equal masses and springs with free ends each pivot inherits
+//! the error of the one before, so that the zero pivot comes out as some n ε. To count every pivot below n ε, or one
+//! below ε/δᵏ, as noise would refuse sound matrices. So where the smallest is below ε^¼, which allows for k = 3, or
+//! below n ε, inverse iteration on the factors at hand gives the eigenvalue nearest to zero, at the price of three solves.
 
 use lnn_autodiff::Real;
 
@@ -21,9 +22,10 @@ pub(super) fn noise<T: Real>(terms: usize, largest: T) -> T {
     T::from_f64(SAFETY * terms as f64) * T::EPSILON * largest
 }
 
-/// Whether a pivot is so small, `n ε max|A|`, that the eigenvalue nearest to zero must be estimated.
+/// Whether a pivot is so small, `max(ε^¼, n ε) max|A|`, that the eigenvalue nearest to zero must be estimated.
 pub(super) fn is_suspicious<T: Real>(dimension: usize, pivot: T, largest: T) -> bool {
-    pivot.abs() <= T::from_f64(dimension as f64) * T::EPSILON * largest
+    let epsilon = T::EPSILON.to_f64();
+    pivot.abs() <= T::from_f64(epsilon.sqrt().sqrt().max(dimension as f64 * epsilon)) * largest
 }
 
 /// An upper bound, nearly attained, on the distance `1/‖A⁻¹‖∞` of A from a singular matrix.

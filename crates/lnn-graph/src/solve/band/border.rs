@@ -1,7 +1,9 @@
 //! The seam of a cyclic band matrix: its last w unknowns as a border of the open rest.
 //!
-//!     A = [ T  Bᵀ ]   T = L D Lᵀ,   G = B L⁻ᵀ,   S = C − G D⁻¹ Gᵀ
-//!         [ B  C  ]
+//! ```text
+//! A = [ T  Bᵀ ]   T = L D Lᵀ,   G = B L⁻ᵀ,   S = C − G D⁻¹ Gᵀ
+//!     [ B  C  ]
+//! ```
 //!
 //! B couples the border to the first and to the last w unknowns of the rest. The rows of G start at the first and fade
 //! at the rate at which a far site stops to matter; what is below ε² max|A| is set to zero, which changes A by less than

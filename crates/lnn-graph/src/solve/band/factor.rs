@@ -96,7 +96,7 @@ impl<T: Real> BandFactors<T> {
     ///
     /// Pivots count as zero at or below `8 t ε max|A|`, t the number of products that meet in an entry (w + 1, or
     /// 2w + 1 pivoted and cyclic); the same bound holds for the eigenvalue nearest to zero, which is estimated where a
-    /// pivot is below `n ε max|A|`. The pseudoinverse's tolerance is
+    /// pivot is below `max(ε^¼, n ε) max|A|`. The pseudoinverse's tolerance is
     /// [`Tolerance::for_dimension`](lnn_autodiff::pseudoinverse::Tolerance::for_dimension).
     ///
     /// # Errors

@@ -94,7 +94,7 @@ impl<T: Real> SparseFactors<T> {
     /// Factors a matrix, `values` in the order of the pattern's pairs, on the first rung that holds.
     ///
     /// Pivots count as zero at or below `8 t ε max|A|`, t the mean length of the factor's columns and one; the same bound
-    /// holds for the eigenvalue nearest to zero, which is estimated where a pivot is below `n ε max|A|`.
+    /// holds for the eigenvalue nearest to zero, which is estimated where a pivot is below `max(ε^¼, n ε) max|A|`.
     ///
     /// # Errors
     /// [`SolveError`]; there are then no factors.
