@@ -29,3 +29,8 @@ pub use features::{ComponentFeatures, FieldFeatures, FieldValue};
 pub use hamiltonian::{FieldHamiltonian, HamiltonianBlock};
 pub use lagrangian::{FieldEvaluator, FieldLagrangian, LagrangianBlock, MassMatrixProducts, SolveBy, Solved};
 pub use plain::{PlainBlock, PlainField};
+
+/// Runs the program of the README as a doctest.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
