@@ -11,7 +11,7 @@ use crate::solve::{Factored, SolveError};
 #[derive(Debug)]
 pub(super) enum MassMatrixSolver<T: Real> {
     /// Of a line.
-    Band(BandFactors<T>),
+    Band(Box<BandFactors<T>>),
     /// Of a grid or graph, one a sample.
     Sparse(Vec<SparseFactors<T>>),
 }
@@ -20,7 +20,7 @@ impl<T: Real> MassMatrixSolver<T> {
     /// Room for the factors of `samples` matrices.
     pub(super) fn new(structure: &Structure, samples: usize) -> Result<Self, SolveError> {
         Ok(match structure {
-            Structure::Band(shape) => Self::Band(BandFactors::new(*shape, samples)),
+            Structure::Band(shape) => Self::Band(Box::new(BandFactors::new(*shape, samples))),
             Structure::Sparse(pattern) => {
                 Self::Sparse((0..samples).map(|_| SparseFactors::new(pattern)).collect::<Result<_, _>>()?)
             }

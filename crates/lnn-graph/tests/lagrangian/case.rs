@@ -127,7 +127,7 @@ impl Lagrangian for Case {
                     stencil.of(site).iter().map(|&j| (j != OUTSIDE).then_some(j as usize)).collect()
                 }
             };
-            sum = sum + mlp(shapes[0], first, self.inputs(&places, fields, of_site(site)));
+            sum += mlp(shapes[0], first, self.inputs(&places, fields, of_site(site)));
         }
         if density.neighbourhood() == Neighbourhood::Pairs {
             let per_edge = topology.attributes_per_edge();
@@ -135,7 +135,7 @@ impl Lagrangian for Case {
                 let of_edge = &topology.edge_attributes()[edge * per_edge..(edge + 1) * per_edge];
                 for [from, to] in [[i, j], [j, i]] {
                     let attributes = [of_site(from), of_edge].concat();
-                    sum = sum + mlp(shapes[1], second, self.inputs(&[Some(from), Some(to)], fields, &attributes));
+                    sum += mlp(shapes[1], second, self.inputs(&[Some(from), Some(to)], fields, &attributes));
                 }
             }
         }

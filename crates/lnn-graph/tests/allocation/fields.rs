@@ -1,13 +1,6 @@
-//! What a training step or an integration calls does not allocate.
-//!
-//! One test in a binary of its own, since the counter sees every thread.
+//! Fields, their exact motions and random states.
 
-#![allow(clippy::unwrap_used)] // In a test, a failed unwrap is a failure with its line.
-#![allow(unsafe_code)] // A counting allocator cannot be written without it.
-
-use std::alloc::{GlobalAlloc, Layout, System as Heap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lnn_graph::fields::{
     ChargedString, ExactWave, Field, FieldDistribution, Orientation, RandomStates, SineGordon, Wave, kink_position,
@@ -15,39 +8,9 @@ use lnn_graph::fields::{
 use lnn_graph::topology::{Boundary, Topology};
 use lnn_physics::sampling::{Distribution, StateSampler};
 
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+use crate::allocations;
 
-struct Counting;
-
-// SAFETY: every call is passed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        unsafe { Heap.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        unsafe { Heap.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// Smallest count of several calls: the test harness's own threads may allocate during one of them.
-fn allocations(mut work: impl FnMut()) -> usize {
-    let once = |work: &mut dyn FnMut()| {
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
-        work();
-        ALLOCATIONS.load(Ordering::Relaxed) - before
-    };
-    work();
-    (0..5).map(|_| once(&mut work)).min().unwrap()
-}
-
-#[test]
-fn hot_paths_do_not_allocate() {
-    assert!(allocations(|| drop(std::hint::black_box(vec![0_u8; 100]))) > 0, "the counter counts");
-
+pub(crate) fn check() {
     let ring = Arc::new(Topology::line(20, Boundary::Periodic).unwrap());
     let free = Arc::new(Topology::line(20, Boundary::Free).unwrap());
     let grid = Arc::new(Topology::grid([4, 5], [Boundary::Fixed, Boundary::Periodic]).unwrap());
