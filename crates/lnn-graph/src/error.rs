@@ -93,10 +93,52 @@ pub enum DensityError {
 /// Why a field has no acceleration.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum EvaluationError {
+    /// A field or rate of another length.
+    #[error(
+        "{what} has {given} numbers; a field of {components} component(s) on {sites} sites has {expected}, the components \
+         of a site side by side"
+    )]
+    Length {
+        /// Which array.
+        what: &'static str,
+        /// Numbers given.
+        given: usize,
+        /// Sites of the topology.
+        sites: usize,
+        /// Components of a site.
+        components: usize,
+        /// Numbers expected.
+        expected: usize,
+    },
+    /// A mass matrix that is singular to working precision, and too large for the pseudoinverse.
+    #[error(
+        "the mass matrix is singular to working precision at site {site}, component {component}, where its smallest pivot \
+         is {pivot:e}; give a residual mass above 0, or train with one"
+    )]
+    SingularMassMatrix {
+        /// The site.
+        site: usize,
+        /// The component.
+        component: usize,
+        /// The pivot.
+        pivot: f64,
+    },
     /// The factorisation.
     #[error(transparent)]
-    Factorisation(#[from] SolveError),
+    Factorisation(SolveError),
     /// The conjugate gradients.
     #[error(transparent)]
     ConjugateGradient(#[from] CgError),
+}
+
+impl EvaluationError {
+    /// In terms of sites, of which each has `components` unknowns.
+    pub(crate) fn of_sites(error: SolveError, components: usize) -> Self {
+        match error {
+            SolveError::Singular { unknown, pivot, .. } => {
+                Self::SingularMassMatrix { site: unknown / components, component: unknown % components, pivot }
+            }
+            other => Self::Factorisation(other),
+        }
+    }
 }

@@ -125,7 +125,7 @@ impl<T: Real> FieldEvaluator<T> {
         let solver = match solve_by {
             SolveBy::Factorisation => {
                 let structure = &lagrangian.assembly().structure;
-                let factors = MassMatrixSolver::new(structure, 1)?;
+                let factors = MassMatrixSolver::new(structure, 1).map_err(EvaluationError::Factorisation)?;
                 Solver::Direct { mass_matrix: zeros(structure.entries()), factors }
             }
             SolveBy::ConjugateGradient { tolerance, most_iterations } => Solver::Iterative {
@@ -155,10 +155,7 @@ impl<T: Real> FieldEvaluator<T> {
     /// Writes φ̈ of a field and its rate, `[sites × components]` each, to `phi_ddot`.
     ///
     /// # Errors
-    /// A mass matrix that cannot be solved with, or conjugate gradients that do not converge.
-    ///
-    /// # Panics
-    /// If a length does not fit.
+    /// A length that does not fit, a mass matrix that cannot be solved with, or conjugate gradients that do not converge.
     pub fn acceleration_into(
         &mut self,
         phi: &[T],
@@ -167,7 +164,12 @@ impl<T: Real> FieldEvaluator<T> {
     ) -> Result<Solved, EvaluationError> {
         let Self { lagrangian, networks, equations, products, local, force, solver, .. } = self;
         let stride = lagrangian.unknowns();
-        require([phi.len(), phi_dot.len(), phi_ddot.len()], stride);
+        for (what, given) in [("phi", phi.len()), ("phi_dot", phi_dot.len()), ("phi_ddot", phi_ddot.len())] {
+            if given != stride {
+                let (sites, components) = (lagrangian.topology.sites(), lagrangian.density.components());
+                return Err(EvaluationError::Length { what, given, sites, components, expected: stride });
+            }
+        }
         let mass = lagrangian.residual_mass;
         match solver {
             Solver::Direct { mass_matrix, .. } => lagrangian.assembly().start(mass, mass_matrix, force),
@@ -195,7 +197,9 @@ impl<T: Real> FieldEvaluator<T> {
         }
         match solver {
             Solver::Direct { mass_matrix, factors } => {
-                let factored = factors.factor(0, mass_matrix)?;
+                let components = lagrangian.density.components();
+                let factored = factors.factor(0, mass_matrix);
+                let factored = factored.map_err(|error| EvaluationError::of_sites(error, components))?;
                 phi_ddot.copy_from_slice(force);
                 factors.solve_in_place(0, phi_ddot);
                 Ok(Solved::Factored(factored))

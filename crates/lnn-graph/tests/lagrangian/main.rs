@@ -6,3 +6,5 @@ mod dense;
 mod gradient;
 mod models;
 mod oracle;
+mod refusals;
+mod threads;
