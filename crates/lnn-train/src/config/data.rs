@@ -40,6 +40,14 @@ pub enum TrainingData {
         /// whole. See [`chunks`](crate::trajectory::chunks).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         chunk: Option<usize>,
+        /// Whether each motion is learned backward in time too, as (q, −q̇) in the reverse order: twice the data for a
+        /// system whose Lagrangian is even in q̇. One without friction and velocity-dependent forces is.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        time_reversal: bool,
+        /// Whether each motion is learned mirrored too, as (−q, −q̇): twice the data for a system that is its own mirror
+        /// image, as a pendulum is whose angles are measured from the vertical.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        reflection: bool,
         /// Share of the training's steps, at its beginning, in which the model's rates at the observed states are summed
         /// up by the trapezium rule instead of rolled out, which is cheaper and cannot run away. Below 1. With 0.1 instead
         /// of 0.5, three of eight trainings of a Lagrangian network were lost at the change.
@@ -91,7 +99,18 @@ impl TrainingData {
     #[must_use]
     pub fn trajectories() -> Self {
         let (count, t_end, dt, segment, substeps) = (count(), t_end(), dt(), segment(), substeps());
-        Self::Trajectories { count, t_end, dt, segment, substeps, noise: 0.0, chunk: None, warm_start: warm_start() }
+        Self::Trajectories {
+            count,
+            t_end,
+            dt,
+            segment,
+            substeps,
+            noise: 0.0,
+            chunk: None,
+            time_reversal: false,
+            reflection: false,
+            warm_start: warm_start(),
+        }
     }
 
     /// Motions of which each state's successor is learned, with every setting at its default.
@@ -111,6 +130,8 @@ impl TrainingData {
                 substeps: 1,
                 noise: 0.0,
                 chunk: None,
+                time_reversal: false,
+                reflection: false,
                 warm_start: 0.0,
             },
             other => other,
@@ -140,7 +161,8 @@ impl TrainingData {
     #[must_use]
     pub fn validate(&self, dof: usize) -> Vec<SettingProblem> {
         let mut problems = Vec::new();
-        let Self::Trajectories { count, t_end, dt, segment, substeps, noise, chunk, warm_start } = self.in_segments()
+        let Self::Trajectories { count, t_end, dt, segment, substeps, noise, chunk, warm_start, .. } =
+            self.in_segments()
         else {
             return problems;
         };
@@ -217,6 +239,8 @@ mod tests {
                 substeps: 1,
                 noise: 0.0,
                 chunk: None,
+                time_reversal: false,
+                reflection: false,
                 warm_start: 0.0,
             };
             let times = data.times();

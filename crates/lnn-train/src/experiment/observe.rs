@@ -21,7 +21,9 @@ pub(super) fn segments<T: Real>(
     canonical: Option<&dyn Canonical>,
     starts: &[f64],
 ) -> Result<Option<Segments>, TrajectoryError> {
-    let TrainingData::Trajectories { segment, substeps, noise, chunk, .. } = data.in_segments() else {
+    let TrainingData::Trajectories { segment, substeps, noise, chunk, time_reversal, reflection, .. } =
+        data.in_segments()
+    else {
         return Ok(None);
     };
     let mut observed = simulate_from(system, starts, &data.times())?;
@@ -31,6 +33,12 @@ pub(super) fn segments<T: Real>(
     }
     if let Some(points) = chunk {
         observed = chunks(&observed, points, sampler(seed, Purpose::Chunks))?;
+    }
+    if time_reversal {
+        observed = observed.with_time_reversal()?;
+    }
+    if reflection {
+        observed = observed.with_reflection()?;
     }
     if let Some(canonical) = canonical {
         observed = in_momenta(&observed, canonical, system)?;

@@ -268,6 +268,8 @@ mod tests {
             substeps,
             noise: 0.0,
             chunk: None,
+            time_reversal: false,
+            reflection: false,
             warm_start: 0.5,
         };
         model.training.schedule = Schedule::Constant { rate: 3e-2 };

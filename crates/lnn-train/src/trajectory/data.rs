@@ -203,6 +203,40 @@ impl Trajectories {
         (0..self.len()).map(|trajectory| self.motion(trajectory))
     }
 
+    /// These trajectories, and each backward in time: at −t the state (q, −q̇), rows in the reverse order, which is a motion
+    /// too where the Lagrangian is even in q̇.
+    ///
+    /// # Errors
+    /// None that these trajectories had not met.
+    pub fn with_time_reversal(&self) -> Result<Self, TrajectoryError> {
+        let mut both = self.clone();
+        let d = self.dof;
+        for motion in self.motions() {
+            let times: Vec<f64> = motion.times.iter().rev().map(|time| -time).collect();
+            let rows = motion.states.chunks_exact(2 * d).rev();
+            let states: Vec<f64> = rows
+                .flat_map(|state| [&state[..d], &state[d..]].into_iter().enumerate())
+                .flat_map(|(half, values)| values.iter().map(move |&x| if half == 0 { x } else { -x }))
+                .collect();
+            both.push(&times, &states, motion.conditionals)?;
+        }
+        Ok(both)
+    }
+
+    /// These trajectories, and each mirrored: at the same time the state (−q, −q̇), which is a motion too where the
+    /// Lagrangian is even in (q, q̇) together.
+    ///
+    /// # Errors
+    /// None that these trajectories had not met.
+    pub fn with_reflection(&self) -> Result<Self, TrajectoryError> {
+        let mut both = self.clone();
+        for motion in self.motions() {
+            let states: Vec<f64> = motion.states.iter().map(|x| -x).collect();
+            both.push(motion.times, &states, motion.conditionals)?;
+        }
+        Ok(both)
+    }
+
     /// Standard deviation of each component of (q, q̇) over all observed states, `[2d]`; 0 without any.
     pub fn deviations(&self) -> Vec<f64> {
         let (width, n) = (2 * self.dof, self.rows().max(1) as f64);
@@ -284,6 +318,20 @@ mod tests {
         assert_eq!(trajectories.motions().map(|motion| motion.conditionals[0]).collect::<Vec<_>>(), [3.0, 7.0]);
         // Column 0 holds 1, 1, 0, 4, 8: mean 2.8, squares' mean 16.4.
         assert!((trajectories.deviations()[0] - (16.4 - 2.8_f64.powi(2)).sqrt()).abs() < 1e-14);
+    }
+
+    #[test]
+    fn a_motion_backward_in_time_has_the_rates_of_the_one_forward_with_the_other_sign() {
+        let mut trajectories = Trajectories::new(1, 1).expect("one coordinate");
+        trajectories.push(&[0.0, 1.0, 3.0], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &[7.0]).expect("three rows");
+        let both = trajectories.with_time_reversal().expect("the same numbers");
+        assert_eq!((both.len(), both.motion(0)), (2, trajectories.motion(0)));
+        let backward = both.motion(1);
+        assert_eq!((backward.times, backward.conditionals), (&[-3.0, -1.0, 0.0][..], &[7.0][..]));
+        assert_eq!(backward.states, [5.0, -6.0, 3.0, -4.0, 1.0, -2.0]);
+        let mirrored = trajectories.with_reflection().expect("the same numbers");
+        assert_eq!((mirrored.len(), mirrored.motion(1).times), (2, trajectories.motion(0).times));
+        assert_eq!(mirrored.motion(1).states, [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0]);
     }
 
     #[test]

@@ -170,7 +170,19 @@ fn every_loss_optimiser_schedule_and_integrator_runs_to_its_report() {
 /// Motions that are simulated in a moment.
 fn few_motions() -> TrainingData {
     let (count, t_end, dt, segment, substeps) = (60, 0.5, 0.05, 3, 1);
-    TrainingData::Trajectories { count, t_end, dt, segment, substeps, noise: 0.0, chunk: None, warm_start: 0.5 }
+    let (chunk, time_reversal, reflection) = (None, false, false);
+    TrainingData::Trajectories {
+        count,
+        t_end,
+        dt,
+        segment,
+        substeps,
+        noise: 0.0,
+        chunk,
+        time_reversal,
+        reflection,
+        warm_start: 0.5,
+    }
 }
 
 /// Every kind of model of the preset `models` learns: in 800 steps of a small network the loss falls by a third. The

@@ -89,6 +89,8 @@ fn adapted(name: &str, model: &ModelConfig) -> ModelConfig {
         substeps: 2,
         noise: 0.0,
         chunk: Some(CHNN_CHUNK),
+        time_reversal: true,
+        reflection: true,
         warm_start: 0.5,
     });
     (training.steps, training.batch) = (steps, 256);

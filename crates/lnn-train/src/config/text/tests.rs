@@ -198,6 +198,8 @@ fn any_model() -> impl Strategy<Value = ModelConfig> {
                     dt: numbers[1],
                     noise: numbers[2],
                     chunk: sizes[1].is_multiple_of(2).then_some(sizes[0]),
+                    time_reversal: sizes[0].is_multiple_of(2),
+                    reflection: sizes[2].is_multiple_of(2),
                     warm_start: numbers[3],
                 }),
                 clipping: recipe.4.map_or(ClippingConfig::Off, |[factor, averaging]| ClippingConfig::RunningNorm {
