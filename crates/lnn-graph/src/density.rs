@@ -70,7 +70,7 @@ pub struct Density {
 }
 
 impl Density {
-    /// A density with hidden layers of these widths, the same for both networks of [`Neighbourhood::Pairs`].
+    /// A density with hidden layers of these widths, at least one, the same for both networks of [`Neighbourhood::Pairs`].
     ///
     /// # Errors
     /// No component, a scale that is not finite and positive, a layer without units, or an activation without a second
@@ -81,7 +81,7 @@ impl Density {
         hidden: &[usize],
         activation: Activation,
     ) -> Result<Self, DensityError> {
-        if !activation.has_second_derivative() {
+        if hidden.is_empty() || !activation.has_second_derivative() {
             return Err(DensityError::FlatActivation(activation));
         }
         Self::with_outputs(neighbourhood, features, hidden, 1, activation)

@@ -13,10 +13,10 @@ pub enum DensityError {
     /// A field without components.
     #[error("a field needs at least 1 component at a site, but its features name none")]
     NoComponent,
-    /// An activation whose second derivative vanishes.
+    /// A network whose second derivative vanishes.
     #[error(
-        "activation `{0}` has no second derivative, which the mass matrix of a learned density is made of; use softplus, \
-         tanh, sigmoid, gelu, silu, relu2 or relu3"
+        "a network with activation `{0}`, or without a hidden layer, has no second derivative, which the mass matrix of a \
+         learned density is made of; give it hidden layers with softplus, tanh, sigmoid, gelu, silu, relu2 or relu3"
     )]
     FlatActivation(Activation),
     /// Features that cannot be computed.
@@ -123,6 +123,19 @@ pub enum EvaluationError {
         /// The pivot.
         pivot: f64,
     },
+    /// A mass matrix with an entry that is infinite or NaN.
+    #[error(
+        "the mass matrix has the entry {value} at site {site}, component {component}; check field, rate and parameters \
+         there, which are not finite or too large"
+    )]
+    NonFiniteMassMatrix {
+        /// The site.
+        site: usize,
+        /// The component.
+        component: usize,
+        /// The entry.
+        value: f64,
+    },
     /// The factorisation.
     #[error(transparent)]
     Factorisation(SolveError),
@@ -137,6 +150,9 @@ impl EvaluationError {
         match error {
             SolveError::Singular { unknown, pivot, .. } => {
                 Self::SingularMassMatrix { site: unknown / components, component: unknown % components, pivot }
+            }
+            SolveError::NonFinite { unknown, value } => {
+                Self::NonFiniteMassMatrix { site: unknown / components, component: unknown % components, value }
             }
             other => Self::Factorisation(other),
         }

@@ -8,7 +8,9 @@ use lnn_autodiff::jet::Accumulate;
 
 use crate::density::Density;
 use crate::error::DensityError;
-use crate::local::{CHUNK, Elements, Fields, LocalJets, LocalNetwork, LocalPurpose, chunk_jets, for_each_chunk};
+use crate::local::{
+    CHUNK, Elements, Fields, LocalJets, LocalNetwork, LocalPurpose, chunk_jets, clear_without_rows, for_each_chunk,
+};
 use crate::topology::Topology;
 
 /// A Hamiltonian density on a topology, without its parameters: φ̇ = ∂H/∂π and π̇ = −∂H/∂φ.
@@ -129,6 +131,7 @@ impl<T: Real> HamiltonianBlock<T> {
         for (index, network, elements) in hamiltonian.networks() {
             let mlp = hamiltonian.density.network(index, parameters);
             let gradient = &mut gradient[hamiltonian.density.range(index)];
+            clear_without_rows(accumulate, *samples * elements.len(), gradient);
             let mut accumulate = accumulate;
             for_each_chunk(&mut jets[index], *samples * elements.len(), CHUNK, |jets, _| {
                 let directions = (&negated[..length], lambda_phi);
@@ -138,27 +141,26 @@ impl<T: Real> HamiltonianBlock<T> {
         }
     }
 
-    /// Writes the learned energy H of every sample to `energy` `[samples]`. The block of the last
+    /// Writes the learned energy H of every sample, summed in double precision, to `energy` `[samples]`. The block of the last
     /// [`rates_into`](Self::rates_into) is forgotten.
     ///
     /// # Panics
     /// As for [`rates_into`](Self::rates_into).
-    pub fn energy_into(&mut self, parameters: &[T], phi: &[T], pi: &[T], energy: &mut [T]) {
+    pub fn energy_into(&mut self, parameters: &[T], phi: &[T], pi: &[T], energy: &mut [f64]) {
         let Self { hamiltonian, jets, capacity, .. } = self;
         let stride = hamiltonian.unknowns();
         let samples = energy.len();
         assert_eq!([phi.len(), pi.len()], [samples * stride; 2], "samples × sites × components");
         assert!(samples <= *capacity, "{samples} samples do not fit into a block for {capacity}");
         self.samples = 0;
-        energy.fill(T::ZERO);
+        energy.fill(0.0);
         let fields = Fields { phi, phi_dot: pi, stride };
         for (index, network, elements) in hamiltonian.networks() {
             let mlp = hamiltonian.density.network(index, parameters);
             for_each_chunk(&mut jets[index], samples * elements.len(), CHUNK, |jets, rows| {
                 jets.load(network, elements, fields, rows.clone());
-                let values = jets.slopes(network, mlp, true).value;
-                for (row, &value) in rows.zip(values) {
-                    energy[row / elements.len()] += value;
+                for (row, value) in rows.zip(jets.values(mlp)) {
+                    energy[row / elements.len()] += value.to_f64();
                 }
             });
         }

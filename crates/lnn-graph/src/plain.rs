@@ -7,7 +7,9 @@ use lnn_autodiff::jet::Accumulate;
 
 use crate::density::Density;
 use crate::error::DensityError;
-use crate::local::{CHUNK, Elements, Fields, LocalJets, LocalNetwork, LocalPurpose, chunk_jets, for_each_chunk};
+use crate::local::{
+    CHUNK, Elements, Fields, LocalJets, LocalNetwork, LocalPurpose, chunk_jets, clear_without_rows, for_each_chunk,
+};
 use crate::topology::Topology;
 
 /// Accelerations straight from a network of each site's neighbourhood, the same at every site: on a line or grid a
@@ -115,6 +117,7 @@ impl<T: Real> PlainBlock<T> {
         for (index, _, elements) in field.networks() {
             let mlp = field.network.network(index, parameters);
             let gradient = &mut gradient[field.network.range(index)];
+            clear_without_rows(accumulate, *samples * elements.len(), gradient);
             let mut accumulate = accumulate;
             for_each_chunk(&mut jets[index], *samples * elements.len(), CHUNK, |jets, rows| {
                 let local = &mut local[..rows.len() * c];

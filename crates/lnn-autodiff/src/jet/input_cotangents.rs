@@ -29,7 +29,7 @@ impl<T: Real> JetWorkspace<T> {
         let channels = match self.stage {
             Stage::Directional => 1,
             Stage::Functional => 3,
-            _ => panic!("`functional_gradient` or `directional_gradient` must come right before"),
+            _ => panic!("`functional_gradient`, `directional_gradient` or `hessian_product` must come right before"),
         };
         let (rows, inputs) = (self.rows, self.shape.inputs());
         let channel = rows * inputs;

@@ -6,8 +6,9 @@ use lnn_autodiff::Real;
 
 use crate::density::Density;
 use crate::local::Elements;
+use crate::solve::SolveError;
 use crate::solve::band::BandShape;
-use crate::solve::sparse::SparsePattern;
+use crate::solve::sparse::{PatternError, SparsePattern};
 use crate::topology::{Boundary, Topology, TopologyKind};
 
 /// No place: one of the two sites does not exist.
@@ -26,12 +27,12 @@ pub(crate) enum Structure {
 
 impl Structure {
     /// The structure of a density's mass matrix on a topology, unknowns of a site side by side.
-    fn new(elements: &[Elements], topology: &Topology, components: usize) -> Self {
+    fn new(elements: &[Elements], topology: &Topology, components: usize) -> Result<Self, SolveError> {
         if let TopologyKind::Line { boundary } = topology.kind() {
             // Sites that share an element are at most its width minus one apart.
             let reach = elements.iter().map(|elements| elements.width - 1).max().unwrap_or(0);
             let cyclic = boundary == Boundary::Periodic;
-            return Self::Band(BandShape::block(topology.sites(), components, reach, cyclic));
+            return Ok(Self::Band(BandShape::block(topology.sites(), components, reach, cyclic)));
         }
         let mut pairs = Vec::new();
         for elements in elements {
@@ -40,8 +41,12 @@ impl Structure {
                 pairs.extend(unknowns().flat_map(|i| unknowns().filter(move |&j| i <= j).map(move |j| [i, j])));
             }
         }
-        let pattern = SparsePattern::new(topology.sites() * components, &pairs);
-        Self::Sparse(Arc::new(pattern.expect("an element's unknowns are those of the topology's sites")))
+        let dimension = topology.sites() * components;
+        match SparsePattern::new(dimension, &pairs) {
+            Ok(pattern) => Ok(Self::Sparse(Arc::new(pattern))),
+            Err(PatternError::OutOfMemory { .. }) => Err(SolveError::OutOfMemory { dimension }),
+            Err(error) => unreachable!("the pairs are unknowns of the topology's sites: {error}"),
+        }
     }
 
     /// Numbers that a matrix is stored in.
@@ -57,6 +62,14 @@ impl Structure {
         match self {
             Self::Band(shape) => shape.to_dense(entries),
             Self::Sparse(pattern) => pattern.to_dense(entries),
+        }
+    }
+
+    /// How well x solves H x = b; see [`BandShape::relative_residual`].
+    pub(crate) fn relative_residual<T: Real>(&self, entries: &[T], x: &[T], b: &[T]) -> f64 {
+        match self {
+            Self::Band(shape) => shape.relative_residual(entries, x, b),
+            Self::Sparse(pattern) => pattern.relative_residual(entries, x, b),
         }
     }
 
@@ -87,9 +100,14 @@ pub(crate) struct Assembly {
 }
 
 impl Assembly {
-    pub(crate) fn new(density: &Density, elements: &[Elements], topology: &Topology) -> Self {
-        let structure = Structure::new(elements, topology, density.components());
+    /// # Errors
+    /// No memory for the order of a sparse factorisation, or more numbers than [`TWICE`] leaves bits for.
+    pub(crate) fn new(density: &Density, elements: &[Elements], topology: &Topology) -> Result<Self, SolveError> {
+        let structure = Structure::new(elements, topology, density.components())?;
         let unknowns = topology.sites() * density.components();
+        if structure.entries() >= TWICE as usize {
+            return Err(SolveError::OutOfMemory { dimension: unknowns });
+        }
         let place = |elements: &Elements, element: usize, a: usize, b: usize| match (
             elements.unknown(element, a),
             elements.unknown(element, b),
@@ -107,7 +125,7 @@ impl Assembly {
         });
         let places = places.collect();
         let diagonal = (0..unknowns).map(|i| structure.position(i, i) as u32).collect();
-        Self { structure, diagonal, places }
+        Ok(Self { structure, diagonal, places })
     }
 
     /// Starts a sample's matrix and force: the residual mass, and nothing.

@@ -1,11 +1,11 @@
-//! Some samples of a field at once: accelerations, energies, and the way back to the parameters.
+//! Some samples of a field at once: accelerations, and the way back to the parameters.
 
 use lnn_autodiff::Real;
 use lnn_autodiff::jet::Accumulate;
 
 use super::FieldLagrangian;
 use super::solver::MassMatrixSolver;
-use crate::local::{CHUNK, Fields, LocalJets, LocalPurpose, chunk_jets, for_each_chunk};
+use crate::local::{CHUNK, Fields, LocalJets, LocalPurpose, chunk_jets, clear_without_rows, for_each_chunk};
 use crate::solve::{Factored, Method, SolveError};
 
 /// One thread's buffers for blocks of up to a number of samples of one Lagrangian, and its mathematics on them.
@@ -35,9 +35,10 @@ impl<T: Real> LagrangianBlock<T> {
     /// Buffers for up to `capacity` samples; `training` adds what the gradient needs.
     ///
     /// # Errors
-    /// No memory for sparse factors.
+    /// No memory for sparse factors, or a matrix of more than 2³¹ stored numbers.
     pub fn new(lagrangian: &FieldLagrangian, capacity: usize, training: bool) -> Result<Self, SolveError> {
         let purpose = if training { LocalPurpose::EquationsGradient } else { LocalPurpose::Equations };
+        lagrangian.assembly()?;
         let unknowns = lagrangian.unknowns();
         let zeros = |length: usize| vec![T::ZERO; length];
         let jets = lagrangian
@@ -50,11 +51,11 @@ impl<T: Real> LagrangianBlock<T> {
             samples: 0,
             jets: jets.collect(),
             local: zeros(CHUNK * widest),
-            mass_matrix: zeros(capacity * lagrangian.assembly().structure.entries()),
+            mass_matrix: zeros(capacity * lagrangian.built().structure.entries()),
             force: zeros(capacity * unknowns),
             acceleration: zeros(capacity * unknowns),
             v: zeros(if training { capacity * unknowns } else { 0 }),
-            solver: MassMatrixSolver::new(&lagrangian.assembly().structure, capacity)?,
+            solver: MassMatrixSolver::new(&lagrangian.built().structure, capacity)?,
             factored: Vec::with_capacity(capacity),
             lagrangian: lagrangian.clone(),
         })
@@ -73,7 +74,7 @@ impl<T: Real> LagrangianBlock<T> {
         assert_eq!((phi.len(), phi_dot.len()), (samples * stride, samples * stride), "samples × sites × components");
         assert!(samples <= self.capacity, "{samples} samples do not fit into a block for {}", self.capacity);
         self.samples = samples;
-        let assembly = lagrangian.assembly();
+        let assembly = lagrangian.built();
         let entries = assembly.structure.entries();
         for sample in 0..samples {
             let matrix = &mut mass_matrix[sample * entries..(sample + 1) * entries];
@@ -133,6 +134,7 @@ impl<T: Real> LagrangianBlock<T> {
         for (index, network, elements) in lagrangian.networks() {
             let mlp = lagrangian.density.network(index, parameters);
             let gradient = &mut gradient[lagrangian.density.range(index)];
+            clear_without_rows(accumulate, self.samples * elements.len(), gradient);
             let mut accumulate = accumulate;
             for_each_chunk(&mut jets[index], self.samples * elements.len(), CHUNK, |jets, _| {
                 jets.equations_gradient((network, elements), mlp, directions, stride, accumulate, gradient);
@@ -159,7 +161,7 @@ impl<T: Real> LagrangianBlock<T> {
     /// If there is no such sample.
     pub fn dense_mass_matrix(&self, sample: usize) -> Vec<T> {
         assert!(sample < self.samples, "sample {sample} of {}", self.samples);
-        let structure = &self.lagrangian.assembly().structure;
+        let structure = &self.lagrangian.built().structure;
         let entries = structure.entries();
         structure.to_dense(&self.mass_matrix[sample * entries..(sample + 1) * entries])
     }

@@ -42,7 +42,7 @@ pub enum Solved {
 ///
 /// Elements are cut into chunks whose size follows from their number alone, a thread takes a chunk, and what the chunks
 /// give is added up in their order: the number of threads does not change a result. Time and memory are linear in the
-/// sites of a line. No evaluation allocates, except within the sparse factorisation and the pseudoinverse.
+/// sites of a line. An acceleration allocates nothing, except on the pivoted sparse rung and for the pseudoinverse.
 #[derive(Debug)]
 pub struct FieldEvaluator<T: Real> {
     lagrangian: FieldLagrangian,
@@ -90,8 +90,8 @@ impl<T: Real> Workers<T> {
         let chunks = out[..count * width].par_chunks_mut(self.chunk * width);
         chunks.enumerate().for_each(|(number, out)| {
             let thread = rayon::current_thread_index().unwrap_or(0);
-            // Uncontended: a thread works on one chunk at a time.
-            let mut jets = self.jets[thread].lock().unwrap_or_else(PoisonError::into_inner);
+            // Uncontended in the pool that they were made in: a thread works on one chunk at a time.
+            let mut jets = self.jets[thread % self.jets.len()].lock().unwrap_or_else(PoisonError::into_inner);
             let first = number * self.chunk;
             run(&mut jets, first..(first + self.chunk).min(count), out);
         });
@@ -124,7 +124,7 @@ impl<T: Real> FieldEvaluator<T> {
         let unknowns = lagrangian.unknowns();
         let solver = match solve_by {
             SolveBy::Factorisation => {
-                let structure = &lagrangian.assembly().structure;
+                let structure = &lagrangian.assembly().map_err(EvaluationError::Factorisation)?.structure;
                 let factors = MassMatrixSolver::new(structure, 1).map_err(EvaluationError::Factorisation)?;
                 Solver::Direct { mass_matrix: zeros(structure.entries()), factors }
             }
@@ -172,7 +172,7 @@ impl<T: Real> FieldEvaluator<T> {
         }
         let mass = lagrangian.residual_mass;
         match solver {
-            Solver::Direct { mass_matrix, .. } => lagrangian.assembly().start(mass, mass_matrix, force),
+            Solver::Direct { mass_matrix, .. } => lagrangian.built().start(mass, mass_matrix, force),
             Solver::Iterative { diagonal, .. } => {
                 diagonal.fill(T::from_f64(mass));
                 force.fill(T::ZERO);
@@ -190,7 +190,7 @@ impl<T: Real> FieldEvaluator<T> {
             let local = &local[..elements.len() * width];
             match solver {
                 Solver::Direct { mass_matrix, .. } => {
-                    lagrangian.assembly().add((index, elements), 0, local, mass_matrix, force);
+                    lagrangian.built().add((index, elements), 0, local, mass_matrix, force);
                 }
                 Solver::Iterative { diagonal, .. } => add_diagonal(elements, local, diagonal, force),
             }
@@ -213,6 +213,21 @@ impl<T: Real> FieldEvaluator<T> {
         }
     }
 
+    /// `‖H φ̈ − r‖∞ / (‖H‖∞ ‖φ̈‖∞ + ‖r‖∞)` of the last [`acceleration_into`](Self::acceleration_into) by factorisation: how far
+    /// H and r must be changed for φ̈ to be exact, as a share of their size. `None` for conjugate gradients, which report
+    /// their own.
+    ///
+    /// # Panics
+    /// If `phi_ddot` has another length.
+    pub fn relative_residual(&self, phi_ddot: &[T]) -> Option<f64> {
+        match &self.solver {
+            Solver::Direct { mass_matrix, .. } => {
+                Some(self.lagrangian.built().structure.relative_residual(mass_matrix, phi_ddot, &self.force))
+            }
+            Solver::Iterative { .. } => None,
+        }
+    }
+
     /// Products with the mass matrix at a field and its rate, `[sites × components]` each.
     ///
     /// # Panics
@@ -224,8 +239,8 @@ impl<T: Real> FieldEvaluator<T> {
         MassMatrixProducts { lagrangian, networks, workers: products, local, fields: Fields { phi, phi_dot, stride } }
     }
 
-    /// Adds the energy density `φ̇·∂ℓ/∂φ̇ − ℓ` of every site, its share of the residual mass's ½ m φ̇² included, to
-    /// `energy` `[sites]`, which is overwritten. Its sum is the conserved energy.
+    /// Writes the energy density `φ̇·∂ℓ/∂φ̇ − ℓ` of every site, its share of the residual mass's ½ m φ̇² included, to
+    /// `energy` `[sites]`. Its sum is the conserved energy. What lies beyond a fixed end counts for the end site.
     ///
     /// # Panics
     /// If a length does not fit.

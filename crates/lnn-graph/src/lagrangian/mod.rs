@@ -19,6 +19,7 @@ use std::sync::{Arc, OnceLock};
 use crate::density::Density;
 use crate::error::DensityError;
 use crate::local::{Elements, LocalNetwork};
+use crate::solve::SolveError;
 use crate::topology::Topology;
 use assembly::Assembly;
 
@@ -33,7 +34,7 @@ pub struct FieldLagrangian {
     residual_mass: f64,
     elements: Arc<Vec<Elements>>,
     /// Made when first needed: a matrix-free solve has no use for it.
-    assembly: Arc<OnceLock<Assembly>>,
+    assembly: Arc<OnceLock<Result<Assembly, SolveError>>>,
 }
 
 impl FieldLagrangian {
@@ -52,6 +53,12 @@ impl FieldLagrangian {
         if density.outputs() != 1 {
             return Err(DensityError::Outputs { model: "Lagrangian", expected: 1, given: density.outputs() });
         }
+        for shape in density.shapes() {
+            let activation = shape.activation();
+            if shape.hidden_layers() == 0 || !activation.has_second_derivative() {
+                return Err(DensityError::FlatActivation(activation));
+            }
+        }
         if !(residual_mass.is_finite() && residual_mass >= 0.0) {
             return Err(DensityError::ResidualMass { given: residual_mass });
         }
@@ -66,6 +73,9 @@ impl FieldLagrangian {
     }
 
     /// The same density on another topology: what was learned on a small lattice, at any size.
+    ///
+    /// The ends should be those that it was learned with. A periodic lattice does not show a density's behaviour at a free
+    /// end: fluxes between neighbours cancel around a ring, and do not at an end. A fixed end is a neighbour at rest.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -94,8 +104,15 @@ impl FieldLagrangian {
         self.elements.iter().map(Elements::len).sum()
     }
 
-    fn assembly(&self) -> &Assembly {
-        self.assembly.get_or_init(|| Assembly::new(&self.density, &self.elements, &self.topology))
+    /// Where the elements' numbers go, made at the first call.
+    fn assembly(&self) -> Result<&Assembly, SolveError> {
+        let made = self.assembly.get_or_init(|| Assembly::new(&self.density, &self.elements, &self.topology));
+        made.as_ref().map_err(|error| *error)
+    }
+
+    /// The same, once it was made without an error.
+    fn built(&self) -> &Assembly {
+        self.assembly().expect("a block or evaluator is made after its assembly")
     }
 
     /// Each network with its evaluations.

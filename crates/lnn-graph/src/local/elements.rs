@@ -7,6 +7,13 @@ use lnn_autodiff::Real;
 use crate::density::Neighbourhood;
 use crate::topology::{OUTSIDE, Topology};
 
+/// The places beyond fixed ends, each with the end site that it is a neighbour of: `(site, place in its stencil)`.
+fn walls(topology: &Topology) -> impl Iterator<Item = (u32, usize)> {
+    let (indices, width) = topology.stencil().map_or((&[][..], 1), |stencil| (stencil.indices, stencil.width));
+    let outside = indices.iter().enumerate().filter(|&(_, &index)| index == OUTSIDE);
+    outside.map(move |(at, _)| ((at / width) as u32, at % width))
+}
+
 /// All evaluations of one network on one topology.
 #[derive(Clone, Debug)]
 pub(crate) struct Elements {
@@ -22,7 +29,8 @@ pub(crate) struct Elements {
 }
 
 impl Elements {
-    /// The evaluations of the network number `index` of a neighbourhood, whose width says which it is.
+    /// The evaluations of the network number `index` of a neighbourhood, whose width says which it is: one for each site or
+    /// pair of neighbours, and for each place beyond a fixed end.
     ///
     /// `site_attributes` is `[sites, ·]`; edges' attributes are the topology's own.
     pub(crate) fn new(
@@ -36,35 +44,46 @@ impl Elements {
         let n = topology.sites();
         let per_site = site_attributes.len() / n;
         let of_site = |site: usize| &site_attributes[site * per_site..(site + 1) * per_site];
-        let (mut sites, mut owners, mut attributes) = (Vec::new(), Vec::new(), Vec::new());
-        let mut attribute_count = per_site;
+        let per_edge =
+            if neighbourhood == Neighbourhood::Pairs && width == 2 { topology.attributes_per_edge() } else { 0 };
+        let (sites, owners) = (Vec::new(), Vec::new());
+        let attribute_count = per_site + per_edge;
+        let mut elements = Self { width, components, sites, owners, attributes: Vec::new(), attribute_count };
+        let mut add = |sites: &[u32], owner: u32, of_edge: &[f64]| {
+            elements.sites.extend_from_slice(sites);
+            elements.owners.push(owner);
+            elements.attributes.extend_from_slice(of_site(owner as usize));
+            elements.attributes.extend_from_slice(of_edge);
+        };
         match (neighbourhood, width) {
             (Neighbourhood::Pairs, 2) => {
-                let edge_attributes = topology.edge_attributes();
-                let per_edge = edge_attributes.len() / topology.edges().len().max(1);
-                attribute_count += per_edge;
-                for (edge, &[i, j]) in topology.edges().iter().enumerate() {
-                    for [from, to] in [[i, j], [j, i]] {
-                        sites.extend([from as u32, to as u32]);
-                        owners.push(from as u32);
-                        attributes.extend_from_slice(of_site(from));
-                        attributes.extend_from_slice(&edge_attributes[edge * per_edge..(edge + 1) * per_edge]);
-                    }
+                for (&[i, j], edge) in topology.edges().iter().zip(0..) {
+                    let of_edge = &topology.edge_attributes()[edge * per_edge..(edge + 1) * per_edge];
+                    let [i, j] = [i as u32, j as u32];
+                    add(&[i, j], i, of_edge);
+                    add(&[j, i], j, of_edge);
+                }
+                // A wall is a neighbour that does not move, and has a side of its own as every neighbour has.
+                for (site, _) in walls(topology) {
+                    add(&[site, OUTSIDE], site, &[]);
+                    add(&[OUTSIDE, site], site, &[]);
                 }
             }
-            (Neighbourhood::Pairs, _) => {
-                sites.extend(0..n as u32);
-                owners.extend(0..n as u32);
-                attributes.extend_from_slice(site_attributes);
-            }
+            (Neighbourhood::Pairs, _) => (0..n as u32).for_each(|site| add(&[site], site, &[])),
             _ => {
                 let stencil = topology.stencil().expect("a line or grid has ordered neighbourhoods");
-                sites.extend_from_slice(stencil.indices);
-                owners.extend(0..n as u32);
-                attributes.extend_from_slice(site_attributes);
+                (0..n).for_each(|site| add(stencil.of(site), site as u32, &[]));
+                // The density of a place beyond a fixed end sees the end site from the other side.
+                let mut beyond = vec![OUTSIDE; width];
+                for (site, place) in walls(topology) {
+                    let opposite = width - 1 - place;
+                    beyond[opposite] = site;
+                    add(&beyond, site, &[]);
+                    beyond[opposite] = OUTSIDE;
+                }
             }
         }
-        Self { width, components, sites, owners, attributes, attribute_count }
+        elements
     }
 
     /// Number of evaluations a sample.

@@ -152,8 +152,7 @@ impl<T: Real> LocalJets<T> {
         }
     }
 
-    /// Adds ∂(Σ v·H φ̈)/∂θ-like terms of the way back: the parameter gradient of `Σ (D_(v,0) − D_(0,v) D_(φ̇,φ̈)) ℓ` with
-    /// v and φ̈ `[samples, sites × components]`, for the chunk of the last [`equations`](Self::equations).
+    /// Writes or adds the parameter gradient of `Σ (D_(v,0) − D_(0,v) D_(φ̇,φ̈)) ℓ` with v and φ̈ `[samples, sites × components]`, for the chunk of the last [`equations`](Self::equations).
     pub(crate) fn equations_gradient(
         &mut self,
         (network, elements): (&LocalNetwork, &Elements),
@@ -184,7 +183,7 @@ impl<T: Real> LocalJets<T> {
         self.jets.output()
     }
 
-    /// Adds ∂(Σ λ·values)/∂θ for λ `[rows, outputs]`, after [`values`](Self::values).
+    /// Writes or adds ∂(Σ λ·values)/∂θ for λ `[rows, outputs]`, after [`values`](Self::values).
     pub(crate) fn values_gradient(
         &mut self,
         mlp: Mlp<'_, T>,
@@ -212,7 +211,7 @@ impl<T: Real> LocalJets<T> {
         Slopes { value, by_phi, by_phi_dot, phi_dot: &self.q_dot[..rows * d] }
     }
 
-    /// Adds ∂(Σ (D_(v,w)) ℓ)/∂θ with v, w `[samples, sites × components]`, after [`slopes`](Self::slopes).
+    /// Writes or adds ∂(Σ D_(v,w) ℓ)/∂θ with v, w `[samples, sites × components]`, after [`slopes`](Self::slopes).
     pub(crate) fn slopes_gradient(
         &mut self,
         (network, elements): (&LocalNetwork, &Elements),
@@ -265,6 +264,13 @@ pub(crate) fn chunk_jets<T: Real>(
 ) -> Vec<LocalJets<T>> {
     let starts = (0..if kept { rows } else { rows.min(size) }).step_by(size);
     starts.map(|first| LocalJets::new(network, size.min(rows - first), purpose)).collect()
+}
+
+/// Where there is no row to write a gradient that replaces another, the gradient is zero.
+pub(crate) fn clear_without_rows<T: Real>(accumulate: Accumulate, rows: usize, gradient: &mut [T]) {
+    if rows == 0 && accumulate == Accumulate::Replace {
+        gradient.fill(T::ZERO);
+    }
 }
 
 /// Runs over the chunks of `rows` elements, each with its buffers.

@@ -8,7 +8,7 @@ mod jets;
 mod network;
 
 pub(crate) use elements::Elements;
-pub(crate) use jets::{Fields, LocalJets, LocalPurpose, chunk_jets, for_each_chunk};
+pub(crate) use jets::{Fields, LocalJets, LocalPurpose, chunk_jets, clear_without_rows, for_each_chunk};
 pub(crate) use network::LocalNetwork;
 
 /// Elements whose jets are computed at once in a block of samples: enough for the matrix products, few enough for the

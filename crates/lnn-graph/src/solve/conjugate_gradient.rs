@@ -112,7 +112,7 @@ impl<T: Real> ConjugateGradient<T> {
     /// gives x = 0. Nothing is allocated.
     ///
     /// # Errors
-    /// [`CgError`]; x then holds the best that was found, but for `NonFinite`, where it is of no use.
+    /// [`CgError`]; x then holds the last iterate, for `NonFinite` nothing of use.
     ///
     /// # Panics
     /// If a length or the operator's dimension is not that of the solver.

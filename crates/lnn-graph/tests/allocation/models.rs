@@ -37,7 +37,7 @@ pub(crate) fn check() {
         });
         assert_eq!(step, 0, "{neighbourhood:?}: a Lagrangian's step");
 
-        let mut energy = vec![0.0; SAMPLES];
+        let mut energy = vec![0.0_f64; SAMPLES];
         let hamiltonian = FieldHamiltonian::new(density, Arc::clone(topology), &[]).unwrap();
         let mut block = HamiltonianBlock::new(&hamiltonian, SAMPLES, true);
         let step = allocations(|| {

@@ -128,6 +128,19 @@ impl Lagrangian for Case {
                 }
             };
             sum += mlp(shapes[0], first, self.inputs(&places, fields, of_site(site)));
+            // A wall beside the site: seen from the site, and the site from it.
+            let Some(stencil) = topology.stencil() else { continue };
+            for (place, _) in stencil.of(site).iter().enumerate().filter(|&(_, &index)| index == OUTSIDE) {
+                if density.neighbourhood() == Neighbourhood::Pairs {
+                    for pair in [[Some(site), None], [None, Some(site)]] {
+                        sum += mlp(shapes[1], second, self.inputs(&pair, fields, of_site(site)));
+                    }
+                } else {
+                    let mut places = vec![None; stencil.width];
+                    places[stencil.width - 1 - place] = Some(site);
+                    sum += mlp(shapes[0], first, self.inputs(&places, fields, of_site(site)));
+                }
+            }
         }
         if density.neighbourhood() == Neighbourhood::Pairs {
             let per_edge = topology.attributes_per_edge();
@@ -169,6 +182,11 @@ pub(crate) fn small_cases() -> Vec<Case> {
     cases.push(Case::new(grid([3, 4], [Periodic, Periodic]), Neighbourhood::Grid, 1, 0, 33));
     cases.push(Case::new(grid([2, 3], [Fixed, Free]), Neighbourhood::Grid, 2, 1, 34));
     cases.push(Case::new(grid([3, 3], [Periodic, Free]), Neighbourhood::Pairs, 1, 0, 35));
+    cases.push(Case::new(line(5, Fixed), Neighbourhood::Pairs, 1, 1, 38));
+    cases.push(Case::new(line(1, Free), Neighbourhood::Pairs, 2, 0, 39));
+    cases.push(Case::new(grid([3, 2], [Fixed, Fixed]), Neighbourhood::Pairs, 1, 0, 40));
+    cases.push(Case::new(Topology::graph(4, &[[0, 2]]).expect("two alone"), Neighbourhood::Pairs, 1, 0, 41));
+    cases.push(Case::new(Topology::graph(2, &[]).expect("no edge"), Neighbourhood::Pairs, 1, 0, 42));
     cases.push(Case::new(graph(), Neighbourhood::Pairs, 1, 0, 36));
     cases.push(Case::new(graph(), Neighbourhood::Pairs, 2, 2, 37));
     cases

@@ -60,12 +60,36 @@ fn a_wrong_weight_is_seen() {
         let (phi, phi_dot) = case.states(1, 5);
         let mut block = LagrangianBlock::<f64>::new(&case.lagrangian, 1, false).expect("memory");
         let mut parameters = case.parameters.clone();
-        let middle = parameters.len() / 2;
-        parameters[middle] += 1e-3;
+        parameters[0] += 1e-3;
         let got = block.accelerate(&parameters, &phi, &phi_dot).to_vec();
         let mut reference = EulerLagrange::new(case.clone()).expect("unknowns");
         let want = reference.evaluate(&phi, &phi_dot).expect("regular");
         let largest = got.iter().zip(&want.acceleration).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         assert!(largest > 1e-9, "{}: {largest:e}", describe(&case));
+    }
+}
+
+/// What a density says on a small lattice holds on a larger one: in the middle of a long line nothing tells which it is.
+#[test]
+fn a_density_gives_the_same_acceleration_on_a_larger_lattice_where_the_field_is_the_same() {
+    use std::sync::Arc;
+
+    use lnn_graph::Neighbourhood;
+    use lnn_graph::topology::{Boundary, Topology};
+
+    let ring = |n| Topology::line(n, Boundary::Periodic).expect("a ring");
+    for neighbourhood in [Neighbourhood::Line, Neighbourhood::Pairs] {
+        let small = Case::new(ring(8), neighbourhood, 1, 0, 17);
+        let large = small.lagrangian.on(Arc::new(ring(24)), &[]).expect("rings");
+        let (phi, phi_dot) = small.states(1, 18);
+        let mut block = LagrangianBlock::<f64>::new(&small.lagrangian, 1, false).expect("memory");
+        let want = block.accelerate(&small.parameters, &phi, &phi_dot).repeat(3);
+        let mut evaluator =
+            FieldEvaluator::<f64>::new(&large, &small.parameters, SolveBy::Factorisation).expect("memory");
+        let mut got = vec![f64::NAN; 24];
+        evaluator.acceleration_into(&phi.repeat(3), &phi_dot.repeat(3), &mut got).expect("regular");
+        assert_close("three times around", &got, &want, 100.0);
+        let residual = evaluator.relative_residual(&got).expect("by factors");
+        assert!(residual <= 8.0 * f64::EPSILON, "{residual:e}");
     }
 }

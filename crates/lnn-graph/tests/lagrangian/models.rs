@@ -119,3 +119,66 @@ fn a_plain_networks_gradient_is_its_derivative_and_its_acceleration_is_local() {
         assert_differences("gradient", &gradient, &want);
     }
 }
+
+/// Several chunks, several components, attributes: the block's gradient is the sum of its samples'.
+#[test]
+fn gradients_add_up_over_samples_and_chunks() {
+    use lnn_graph::{ComponentFeatures, FieldValue};
+    let plain = ComponentFeatures { value: FieldValue::Plain { scale: 1.0 }, rate_scale: 1.0 };
+    let features = FieldFeatures {
+        components: vec![plain; 2],
+        site_attribute_scales: vec![1.0],
+        edge_attribute_scales: Vec::new(),
+    };
+    let topology = Arc::new(Topology::line(70, Boundary::Fixed).expect("a line"));
+    let (attributes, samples) = (numbers(1, 70), 4);
+    for neighbourhood in [Neighbourhood::Line, Neighbourhood::Pairs] {
+        let of = |outputs| {
+            Density::with_outputs(neighbourhood, features.clone(), &[5], outputs, Activation::Tanh).expect("valid")
+        };
+        let field = PlainField::new(of(2), Arc::clone(&topology), &attributes).expect("fits");
+        let hamiltonian = FieldHamiltonian::new(of(1), Arc::clone(&topology), &attributes).expect("fits");
+        let n = field.unknowns();
+        let [phi, phi_dot, first, second] = [2, 3, 4, 5].map(|seed| numbers(seed, samples * n));
+        let weights = [weights(field.network(), 6), weights(hamiltonian.density(), 7)];
+        let gradient = |range: std::ops::Range<usize>| {
+            let count = range.len() / n;
+            let (mut out, mut other) = (vec![0.0; range.len()], vec![0.0; range.len()]);
+            let mut gradients = weights.clone().map(|weights| vec![f64::NAN; weights.len()]);
+            let (phi, phi_dot) = (&phi[range.clone()], &phi_dot[range.clone()]);
+            let mut block = PlainBlock::<f64>::new(&field, count, true);
+            block.acceleration_into(&weights[0], phi, phi_dot, &mut out);
+            block.gradient(&weights[0], &first[range.clone()], Accumulate::Replace, &mut gradients[0]);
+            let mut block = HamiltonianBlock::<f64>::new(&hamiltonian, count, true);
+            block.rates_into(&weights[1], phi, phi_dot, &mut out, &mut other);
+            let lambda = [&first[range.clone()], &second[range]];
+            block.gradient(&weights[1], lambda, Accumulate::Replace, &mut gradients[1]);
+            gradients.concat()
+        };
+        let whole = gradient(0..samples * n);
+        let parts: Vec<Vec<f64>> = (0..samples).map(|sample| gradient(sample * n..(sample + 1) * n)).collect();
+        for (index, whole) in whole.iter().enumerate() {
+            let size = parts.iter().map(|part| part[index].abs()).sum::<f64>();
+            let sum = parts.iter().map(|part| part[index]).sum::<f64>();
+            assert!(
+                (whole - sum).abs() <= 1e3 * f64::EPSILON * (1.0 + size),
+                "{neighbourhood:?}, {index}: {whole} {sum}"
+            );
+        }
+    }
+}
+
+/// Without an edge the network of pairs has nothing to learn, and its gradient is zero and not what was there.
+#[test]
+fn a_network_without_evaluations_has_the_gradient_zero() {
+    let topology = Arc::new(Topology::graph(3, &[]).expect("three sites alone"));
+    let density = Density::new(Neighbourhood::Pairs, FieldFeatures::scalar(), &[4], Activation::Tanh).expect("valid");
+    let first = density.shapes().next().expect("of the site").parameter_count();
+    let parameters = weights(&density, 3);
+    let lagrangian = lnn_graph::FieldLagrangian::new(density, topology, &[], 1.0).expect("a residual mass");
+    let mut block = lnn_graph::LagrangianBlock::<f64>::new(&lagrangian, 1, true).expect("memory");
+    block.accelerate(&parameters, &[0.1, 0.2, 0.3], &[0.4, 0.5, 0.6]);
+    let mut gradient = vec![f64::NAN; parameters.len()];
+    block.gradient(&parameters, &[1.0; 3], Accumulate::Replace, &mut gradient);
+    assert!(gradient[..first].iter().any(|&x| x != 0.0) && gradient[first..].iter().all(|&x| x == 0.0), "{gradient:?}");
+}

@@ -71,9 +71,12 @@ impl<T: Real> SparseFactors<T> {
             symbolic.solve_in_place_scratch::<T>(1, Par::Seq),
         ]);
         let dimension = pattern.dimension();
+        let mut triangle = Vec::new();
+        triangle.try_reserve_exact(symbolic.len_val()).map_err(|_| SolveError::OutOfMemory { dimension })?;
+        triangle.resize(symbolic.len_val(), T::ZERO);
         Ok(Self {
             pattern: Arc::clone(pattern),
-            triangle: vec![T::ZERO; symbolic.len_val()],
+            triangle,
             memory: MemBuffer::try_new(scratch).map_err(|_| SolveError::OutOfMemory { dimension })?,
             pivoted: None,
             pseudoinverse: None,
