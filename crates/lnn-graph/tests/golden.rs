@@ -121,9 +121,11 @@ fn one_field_at_a_time_by_factors_and_by_conjugate_gradients_is_the_same() {
     for sites in [3, 4, 5, 10, 33] {
         let golden = Golden::load(sites);
         let want = flat(&golden.json["acceleration"]);
-        for solve_by in
-            [SolveBy::Factorisation, SolveBy::ConjugateGradient { tolerance: 1e-12, most_iterations: 10 * sites }]
-        {
+        for solve_by in [
+            SolveBy::Factorisation,
+            SolveBy::ConjugateGradient { tolerance: 1e-12, most_iterations: 10 * sites },
+            SolveBy::ElementByElement { tolerance: 1e-12, most_iterations: 10 * sites },
+        ] {
             let mut evaluator =
                 FieldEvaluator::<f64>::new(&golden.lagrangian, &golden.parameters, solve_by).expect("banded");
             for (sample, want) in want.chunks_exact(golden.sites).enumerate() {

@@ -3,24 +3,34 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
+use lnn_autodiff::Real;
 use lnn_autodiff::jet::PackedMlp;
-use lnn_autodiff::{Mlp, Real};
 use rayon::prelude::*;
 
 use super::FieldLagrangian;
+use super::iterative::{ElementMatrices, MassMatrixProducts, add_diagonal};
 use super::solver::MassMatrixSolver;
 use crate::error::EvaluationError;
 use crate::local::{Elements, Fields, LocalJets, LocalNetwork, LocalPurpose};
 use crate::solve::Factored;
-use crate::solve::conjugate_gradient::{ConjugateGradient, Converged, SymmetricOperator};
+use crate::solve::conjugate_gradient::{ConjugateGradient, Converged};
 
 /// How an evaluator solves for the acceleration.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum SolveBy {
     /// Assembly and factorisation: banded for a line, in time linear in the sites; sparse for any other topology.
     Factorisation,
+    /// Conjugate gradients on products with the elements' own matrices, which are kept but never assembled: for grids and
+    /// graphs whose factors would fill in. Needs a positive definite mass matrix.
+    ElementByElement {
+        /// Largest relative residual ‖H φ̈ − r‖ / ‖r‖.
+        tolerance: f64,
+        /// Most products.
+        most_iterations: usize,
+    },
     /// Conjugate gradients on products with the mass matrix that come from the network itself, forward over reverse, so
-    /// that there is no matrix: for the largest grids and graphs. Needs a positive definite mass matrix.
+    /// that there is no matrix at all: least memory, four layer products an iteration. Needs a positive definite mass
+    /// matrix.
     ConjugateGradient {
         /// Largest relative residual ‖H φ̈ − r‖ / ‖r‖.
         tolerance: f64,
@@ -51,7 +61,7 @@ pub struct FieldEvaluator<T: Real> {
     equations: Vec<Workers<T>>,
     slopes: Vec<Workers<T>>,
     products: Vec<Workers<T>>,
-    /// What the elements of the widest network give.
+    /// What the elements of one network give at a time.
     local: Vec<T>,
     force: Vec<T>,
     solver: Solver<T>,
@@ -60,12 +70,24 @@ pub struct FieldEvaluator<T: Real> {
 #[derive(Debug)]
 enum Solver<T: Real> {
     Direct { mass_matrix: Vec<T>, factors: MassMatrixSolver<T> },
-    Iterative { method: ConjugateGradient<T>, tolerance: f64, most_iterations: usize, diagonal: Vec<T> },
+    Iterative(Iteration<T>),
+}
+
+/// A solve by conjugate gradients.
+#[derive(Debug)]
+struct Iteration<T> {
+    method: ConjugateGradient<T>,
+    tolerance: f64,
+    most_iterations: usize,
+    /// Sum of the diagonals of the elements' matrices: what the iteration is scaled by.
+    diagonal: Vec<T>,
+    /// For each network what its elements give, `[elements, d(d + 1)/2 + d]`, if products are made of that.
+    matrices: Option<Vec<Vec<T>>>,
 }
 
 /// One network's buffers, one a thread, and how its elements are cut.
 #[derive(Debug)]
-struct Workers<T> {
+pub(super) struct Workers<T> {
     jets: Vec<Mutex<LocalJets<T>>>,
     chunk: usize,
 }
@@ -79,7 +101,7 @@ impl<T: Real> Workers<T> {
     }
 
     /// Runs `run` on every chunk, which writes `width` numbers an element to its part of `out`.
-    fn run(
+    pub(super) fn run(
         &self,
         elements: &Elements,
         width: usize,
@@ -116,31 +138,36 @@ impl<T: Real> FieldEvaluator<T> {
             let networks = lagrangian.networks();
             networks.map(|(_, network, elements)| Workers::new(network, elements, purpose)).collect()
         };
-        let numbers = lagrangian.networks().map(|(_, _, elements)| {
-            let d = elements.unknowns();
-            elements.len() * (d * (d + 1) / 2 + d)
-        });
         let zeros = |length: usize| vec![T::ZERO; length];
         let unknowns = lagrangian.unknowns();
-        let solver = match solve_by {
+        let numbers = |of: &dyn Fn(&Elements) -> usize| -> Vec<usize> {
+            lagrangian.networks().map(|(_, _, elements)| elements.len() * of(elements)).collect()
+        };
+        let iteration = |tolerance, most_iterations, kept: bool| {
+            let matrices = kept.then(|| numbers(&Elements::matrix_and_force).into_iter().map(zeros).collect());
+            let (method, diagonal) = (ConjugateGradient::new(unknowns), zeros(unknowns));
+            Solver::Iterative(Iteration { method, tolerance, most_iterations, diagonal, matrices })
+        };
+        let (solver, local) = match solve_by {
             SolveBy::Factorisation => {
                 let structure = &lagrangian.assembly().map_err(EvaluationError::Factorisation)?.structure;
                 let factors = MassMatrixSolver::new(structure, 1).map_err(EvaluationError::Factorisation)?;
-                Solver::Direct { mass_matrix: zeros(structure.entries()), factors }
+                let direct = Solver::Direct { mass_matrix: zeros(structure.entries()), factors };
+                (direct, numbers(&Elements::matrix_and_force))
             }
-            SolveBy::ConjugateGradient { tolerance, most_iterations } => Solver::Iterative {
-                method: ConjugateGradient::new(unknowns),
-                tolerance,
-                most_iterations,
-                diagonal: zeros(unknowns),
-            },
+            SolveBy::ElementByElement { tolerance, most_iterations } => {
+                (iteration(tolerance, most_iterations, true), numbers(&|elements| 2 * elements.unknowns()))
+            }
+            SolveBy::ConjugateGradient { tolerance, most_iterations } => {
+                (iteration(tolerance, most_iterations, false), numbers(&|elements| 2 * elements.unknowns()))
+            }
         };
         Ok(Self {
             networks: networks.collect(),
             equations: workers(LocalPurpose::Equations),
             slopes: workers(LocalPurpose::Slopes),
             products: workers(LocalPurpose::Products),
-            local: zeros(numbers.max().unwrap_or(0)),
+            local: zeros(local.into_iter().max().unwrap_or(0)),
             force: zeros(unknowns),
             solver,
             lagrangian: lagrangian.clone(),
@@ -171,32 +198,20 @@ impl<T: Real> FieldEvaluator<T> {
             }
         }
         let mass = lagrangian.residual_mass;
-        match solver {
-            Solver::Direct { mass_matrix, .. } => lagrangian.built().start(mass, mass_matrix, force),
-            Solver::Iterative { diagonal, .. } => {
-                diagonal.fill(T::from_f64(mass));
-                force.fill(T::ZERO);
-            }
-        }
         let fields = Fields { phi, phi_dot, stride };
-        for (index, network, elements) in lagrangian.networks() {
-            let d = elements.unknowns();
-            let width = d * (d + 1) / 2 + d;
-            let mlp = networks[index].network();
-            equations[index].run(elements, width, local, |jets, rows, out| {
-                jets.load(network, elements, fields, rows);
-                jets.equations(network, mlp, out);
-            });
-            let local = &local[..elements.len() * width];
-            match solver {
-                Solver::Direct { mass_matrix, .. } => {
-                    lagrangian.built().add((index, elements), 0, local, mass_matrix, force);
-                }
-                Solver::Iterative { diagonal, .. } => add_diagonal(elements, local, diagonal, force),
-            }
-        }
         match solver {
             Solver::Direct { mass_matrix, factors } => {
+                lagrangian.built().start(mass, mass_matrix, force);
+                for (index, network, elements) in lagrangian.networks() {
+                    let mlp = networks[index].network();
+                    let width = elements.matrix_and_force();
+                    equations[index].run(elements, width, local, |jets, rows, out| {
+                        jets.load(network, elements, fields, rows);
+                        jets.equations(network, mlp, out);
+                    });
+                    let local = &local[..elements.len() * width];
+                    lagrangian.built().add((index, elements), 0, local, mass_matrix, force);
+                }
                 let components = lagrangian.density.components();
                 let factored = factors.factor(0, mass_matrix);
                 let factored = factored.map_err(|error| EvaluationError::of_sites(error, components))?;
@@ -204,11 +219,45 @@ impl<T: Real> FieldEvaluator<T> {
                 factors.solve_in_place(0, phi_ddot);
                 Ok(Solved::Factored(factored))
             }
-            Solver::Iterative { method, tolerance, most_iterations, diagonal } => {
-                let mut operator = MassMatrixProducts { lagrangian, networks, workers: products, local, fields };
+            Solver::Iterative(Iteration { method, tolerance, most_iterations, diagonal, matrices }) => {
+                diagonal.fill(T::from_f64(mass));
+                force.fill(T::ZERO);
                 phi_ddot.fill(T::ZERO);
-                let converged = method.solve(&mut operator, diagonal, force, phi_ddot, *tolerance, *most_iterations)?;
-                Ok(Solved::Converged(converged))
+                let kept = matrices.is_some();
+                for (index, network, elements) in lagrangian.networks() {
+                    let mlp = networks[index].network();
+                    let made = match matrices {
+                        Some(matrices) => {
+                            let (made, width) = (&mut matrices[index], elements.matrix_and_force());
+                            equations[index].run(elements, width, made, |jets, rows, out| {
+                                jets.load(network, elements, fields, rows);
+                                jets.equations(network, mlp, out);
+                            });
+                            &*made
+                        }
+                        None => {
+                            equations[index].run(elements, 2 * elements.unknowns(), local, |jets, rows, out| {
+                                jets.load(network, elements, fields, rows);
+                                jets.diagonal_equations(network, mlp, out);
+                            });
+                            &*local
+                        }
+                    };
+                    add_diagonal(elements, made, kept, diagonal, force);
+                }
+                let (tolerance, most) = (*tolerance, *most_iterations);
+                let converged = match matrices {
+                    Some(matrices) => {
+                        let mut operator = ElementMatrices { lagrangian, matrices, local };
+                        method.solve(&mut operator, diagonal, force, phi_ddot, tolerance, most)
+                    }
+                    None => {
+                        let mut operator =
+                            MassMatrixProducts { lagrangian, networks, workers: products, local, fields };
+                        method.solve(&mut operator, diagonal, force, phi_ddot, tolerance, most)
+                    }
+                };
+                Ok(Solved::Converged(converged?))
             }
         }
     }
@@ -224,7 +273,7 @@ impl<T: Real> FieldEvaluator<T> {
             Solver::Direct { mass_matrix, .. } => {
                 Some(self.lagrangian.built().structure.relative_residual(mass_matrix, phi_ddot, &self.force))
             }
-            Solver::Iterative { .. } => None,
+            Solver::Iterative(_) => None,
         }
     }
 
@@ -278,60 +327,4 @@ impl<T: Real> FieldEvaluator<T> {
 /// If a length is not `wanted`.
 fn require(given: [usize; 3], wanted: usize) {
     assert_eq!(given, [wanted; 3], "sites × components");
-}
-
-/// Adds what the elements give for the diagonal of the mass matrix and for the force.
-fn add_diagonal<T: Real>(elements: &Elements, local: &[T], diagonal: &mut [T], force: &mut [T]) {
-    let d = elements.unknowns();
-    let upper = d * (d + 1) / 2;
-    for (element, local) in local.chunks_exact(upper + d).enumerate() {
-        let mut place = 0;
-        for a in 0..d {
-            let Some(unknown) = elements.unknown(element, a) else {
-                place += d - a;
-                continue;
-            };
-            force[unknown] += local[upper + a];
-            for b in a..d {
-                if a == b {
-                    diagonal[unknown] += local[place];
-                } else if elements.unknown(element, b) == Some(unknown) {
-                    diagonal[unknown] += local[place] + local[place];
-                }
-                place += 1;
-            }
-        }
-    }
-}
-
-/// x → H x at one state, from the networks, forward over reverse: no matrix is made.
-#[derive(Debug)]
-pub struct MassMatrixProducts<'a, T> {
-    lagrangian: &'a FieldLagrangian,
-    networks: &'a [PackedMlp<T>],
-    workers: &'a [Workers<T>],
-    local: &'a mut [T],
-    fields: Fields<'a, T>,
-}
-
-impl<T: Real> SymmetricOperator<T> for MassMatrixProducts<'_, T> {
-    fn dimension(&self) -> usize {
-        self.fields.stride
-    }
-
-    fn apply(&mut self, x: &[T], y: &mut [T]) {
-        let mass = T::from_f64(self.lagrangian.residual_mass);
-        for (y, &x) in y.iter_mut().zip(x) {
-            *y = mass * x;
-        }
-        for (index, network, elements) in self.lagrangian.networks() {
-            let mlp: Mlp<'_, T> = self.networks[index].network();
-            let (d, fields) = (elements.unknowns(), self.fields);
-            self.workers[index].run(elements, d, self.local, |jets, rows, out| {
-                jets.load(network, elements, fields, rows);
-                out.copy_from_slice(jets.product((network, elements), mlp, x, fields.stride));
-            });
-            elements.scatter_add(0..elements.len(), fields.stride, &self.local[..elements.len() * d], y);
-        }
-    }
 }

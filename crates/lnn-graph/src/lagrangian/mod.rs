@@ -12,6 +12,7 @@
 mod assembly;
 mod block;
 mod evaluator;
+mod iterative;
 mod solver;
 
 use std::sync::{Arc, OnceLock};
@@ -24,7 +25,8 @@ use crate::topology::Topology;
 use assembly::Assembly;
 
 pub use block::LagrangianBlock;
-pub use evaluator::{FieldEvaluator, MassMatrixProducts, SolveBy, Solved};
+pub use evaluator::{FieldEvaluator, SolveBy, Solved};
+pub use iterative::MassMatrixProducts;
 
 /// A density on a topology: a Lagrangian of the whole field, without its parameters.
 #[derive(Clone, Debug)]

@@ -96,6 +96,12 @@ impl Elements {
         self.width * self.components
     }
 
+    /// Numbers that an element gives: d(d + 1)/2 of its mass matrix and d of its force.
+    pub(crate) fn matrix_and_force(&self) -> usize {
+        let d = self.unknowns();
+        d * (d + 1) / 2 + d
+    }
+
     /// The global unknown of an element's local one, or nothing where there is no site.
     pub(crate) fn unknown(&self, element: usize, local: usize) -> Option<usize> {
         let site = self.sites[element * self.width + local / self.components];

@@ -134,22 +134,43 @@ impl<T: Real> LocalJets<T> {
     /// Mass matrices and forces of the chunk, `[rows, d(d + 1)/2 + d]`: the upper triangle of ∂²ℓ/∂φ̇∂φ̇, then
     /// ∂ℓ/∂φ − (∂²ℓ/∂φ̇∂φ) φ̇.
     pub(crate) fn equations(&mut self, network: &LocalNetwork, mlp: Mlp<'_, T>, out: &mut [T]) {
+        self.derive(network, mlp);
+        let (d, pairs) = (network.unknowns(), self.pairs.len());
+        let upper = pairs - d;
+        let rows = out.chunks_exact_mut(pairs).zip(self.second.chunks_exact(pairs)).zip(self.first.chunks_exact(d));
+        for ((out, second), slope) in rows {
+            out[..upper].copy_from_slice(&second[..upper]);
+            for i in 0..d {
+                out[upper + i] = slope[i] - second[upper + i];
+            }
+        }
+    }
+
+    /// As [`equations`](Self::equations), of the mass matrices the diagonals alone: `[rows, 2 d]`.
+    pub(crate) fn diagonal_equations(&mut self, network: &LocalNetwork, mlp: Mlp<'_, T>, out: &mut [T]) {
+        self.derive(network, mlp);
+        let (d, pairs) = (network.unknowns(), self.pairs.len());
+        let upper = pairs - d;
+        let rows = out.chunks_exact_mut(2 * d).zip(self.second.chunks_exact(pairs)).zip(self.first.chunks_exact(d));
+        for ((out, second), slope) in rows {
+            let mut place = 0;
+            for i in 0..d {
+                out[i] = second[place];
+                place += d - i;
+                out[d + i] = slope[i] - second[upper + i];
+            }
+        }
+    }
+
+    /// Second derivatives, and ∂ℓ/∂φ in `first`.
+    fn derive(&mut self, network: &LocalNetwork, mlp: Mlp<'_, T>) {
         let (rows, d) = (self.rows.len(), network.unknowns());
         self.jets.forward_derivatives(mlp);
         self.jets.reverse(mlp, &self.ones[..rows]);
-        let second = &mut self.second[..rows * self.pairs.len()];
-        self.jets.hessian(&self.pairs, second);
-        let (force, momentum) = (&mut self.first[..rows * d], &mut self.other[..rows * d]);
+        self.jets.hessian(&self.pairs, &mut self.second[..rows * self.pairs.len()]);
+        let (by_phi, by_phi_dot) = (&mut self.first[..rows * d], &mut self.other[..rows * d]);
         let slope = &self.slope[..rows * network.features.len()];
-        network.features.pull_back(slope, self.jets.input_bar(), force, momentum);
-        let upper = self.pairs.len() - d;
-        for (row, out) in out.chunks_exact_mut(self.pairs.len()).take(rows).enumerate() {
-            let second = &second[row * self.pairs.len()..(row + 1) * self.pairs.len()];
-            out[..upper].copy_from_slice(&second[..upper]);
-            for i in 0..d {
-                out[upper + i] = force[row * d + i] - second[upper + i];
-            }
-        }
+        network.features.pull_back(slope, self.jets.input_bar(), by_phi, by_phi_dot);
     }
 
     /// Writes or adds the parameter gradient of `Σ (D_(v,0) − D_(0,v) D_(φ̇,φ̈)) ℓ` with v and φ̈ `[samples, sites × components]`, for the chunk of the last [`equations`](Self::equations).

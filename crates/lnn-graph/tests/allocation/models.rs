@@ -61,7 +61,8 @@ pub(crate) fn check() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         pool.install(|| {
             let conjugate = SolveBy::ConjugateGradient { tolerance: 1e-5, most_iterations: 200 };
-            for solve_by in [SolveBy::Factorisation, conjugate] {
+            let stored = SolveBy::ElementByElement { tolerance: 1e-5, most_iterations: 200 };
+            for solve_by in [SolveBy::Factorisation, conjugate, stored] {
                 let mut evaluator = FieldEvaluator::new(&lagrangian, &parameters, solve_by).unwrap();
                 let one = allocations(|| {
                     evaluator.acceleration_into(&phi[..n], &phi_dot[..n], &mut first[..n]).unwrap();

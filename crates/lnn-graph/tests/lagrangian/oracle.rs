@@ -69,13 +69,17 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
     let want = dense.lu().solve(&DVector::from_column_slice(block.force()));
     if let Some(want) = want.filter(|_| condition < 1e9) {
         assert_close("φ̈", &got, want.as_slice(), condition * n as f64);
-        let mut free = vec![f64::NAN; n];
-        match matrix_free.acceleration_into(&phi, &phi_dot, &mut free) {
-            Ok(_) => assert_close("φ̈ matrix-free", &free, want.as_slice(), 10.0 * condition * n as f64),
-            Err(error) => prop_assert!(
-                dense_is_indefinite(&matrix, n),
-                "conjugate gradients fail on a definite matrix of condition {condition:e}: {error}"
-            ),
+        let stored = SolveBy::ElementByElement { tolerance: 1e-13, most_iterations: 20 * n };
+        let by_elements = FieldEvaluator::<f64>::new(&case.lagrangian, &case.parameters, stored).expect("memory");
+        for mut evaluator in [matrix_free, by_elements] {
+            let mut free = vec![f64::NAN; n];
+            match evaluator.acceleration_into(&phi, &phi_dot, &mut free) {
+                Ok(_) => assert_close("φ̈ matrix-free", &free, want.as_slice(), 10.0 * condition * n as f64),
+                Err(error) => prop_assert!(
+                    dense_is_indefinite(&matrix, n),
+                    "conjugate gradients fail on a definite matrix of condition {condition:e}: {error}"
+                ),
+            }
         }
     }
     Ok(())
