@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let states = FieldDistribution::new(&ring, 1, random)?;
 
     let density = Density::new(Neighbourhood::Line, FieldFeatures::scalar(), &[24, 24], Activation::Softplus)?;
-    let mut parameters: Vec<f32> = Initialisation::default().draw_shapes(density.shapes(), 0);
+    let mut parameters: Vec<f32> = Initialisation::default().draw_networks(density.shapes(), 0);
     let blocks: Vec<ParameterBlock> = density
         .shapes()
         .flat_map(|shape| shape.layers())

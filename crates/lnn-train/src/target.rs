@@ -48,6 +48,23 @@ pub enum DataError {
     /// A velocity that has no weight.
     #[error(transparent)]
     Weight(#[from] VelocityOutOfRange),
+    /// A field's acceleration that is not a number.
+    #[error(
+        "the training data are unusable: the field's acceleration at site {site} of a random state is {value:e}, not \
+         finite in {precision}; lower the speed or the amplitudes of the states, or, if only f32 is too small, set the \
+         model's precision to f64"
+    )]
+    Field {
+        /// The site.
+        site: usize,
+        /// Its acceleration.
+        value: f64,
+        /// Name of the precision that must hold it.
+        precision: &'static str,
+    },
+    /// No memory for the factors of a field's mass matrix.
+    #[error(transparent)]
+    Solver(#[from] lnn_graph::solve::SolveError),
 }
 
 /// A state `[q, q̇, c]` of d coordinates in its parts.

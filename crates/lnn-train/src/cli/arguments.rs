@@ -3,8 +3,10 @@
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lnn_train::config::{Protocol, TrainingData};
+use lnn_train::field::config::SpeedProfile;
 
 /// Learn a Lagrangian from data and obey its Euler–Lagrange equation.
 #[derive(Debug, Parser)]
@@ -33,6 +35,7 @@ pub(super) struct ExperimentArguments {
     /// Recipe: `fast` (seconds of training) or `models` (every kind of model); for `dblpend` also `best` (about ten
     /// minutes), `trajectories` (from observed motions, without accelerations; minutes), `paper` (the paper's own,
     /// 600 000 states; minutes to an hour), `notebook` (the authors' notebook, 600 000 steps of 512 states; many hours).
+    /// For `wave`: `fast`, `grid`, `medium`, and `large` (judged on 100 000 sites as well).
     #[arg(long, default_value = "fast", value_name = "NAME", conflicts_with = "config")]
     pub(super) preset: String,
 
@@ -52,6 +55,18 @@ pub(super) struct ExperimentArguments {
     /// trained and judged (arXiv:2010.13581), with 2 links unless --links says otherwise.
     #[arg(long, value_enum, value_name = "NAME", conflicts_with_all = ["preset", "config", "train_on"])]
     pub(super) protocol: Option<ProtocolName>,
+
+    /// With `wave`: `2d`, a square grid; the same as `--preset grid`.
+    #[arg(long, value_enum, value_name = "KIND", conflicts_with_all = ["preset", "config"])]
+    pub(super) grid: Option<GridKind>,
+
+    /// With `wave`: waves in a medium, whose speed has this profile where models are judged; `--preset medium`.
+    #[arg(long, value_name = "PROFILE", value_parser = profiles(), conflicts_with_all = ["preset", "config", "grid"])]
+    pub(super) speed: Option<String>,
+
+    /// With `wave`: judge the energies on a line of this many sites as well.
+    #[arg(long, value_name = "N", conflicts_with_all = ["config", "grid"])]
+    pub(super) sites: Option<usize>,
 
     /// Seed of weights, training states and held-out states [default: the recipe's, 0 in presets].
     #[arg(long, value_name = "N")]
@@ -111,7 +126,25 @@ pub(super) enum ProtocolName {
     Chnn,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum GridKind {
+    /// A square grid.
+    #[value(name = "2d")]
+    Square,
+}
+
+/// The names of the speed profiles.
+fn profiles() -> PossibleValuesParser {
+    PossibleValuesParser::new(SpeedProfile::NAMED.map(|(name, _)| name))
+}
+
 impl ExperimentArguments {
+    /// The options that only experiments on fields have, those that are given.
+    pub(super) fn of_fields(&self) -> impl Iterator<Item = &'static str> {
+        let given = [(self.grid.is_some(), "--grid"), (self.speed.is_some(), "--speed"), (self.sites.is_some(), "--sites")];
+        given.into_iter().filter_map(|(given, option)| given.then_some(option))
+    }
+
     /// The protocol asked for.
     pub(super) fn protocol(&self) -> Option<Protocol> {
         self.protocol.map(|ProtocolName::Chnn| Protocol::Chnn)
@@ -189,6 +222,13 @@ Examples:
       Learn from observed motions, without any acceleration.
   cargo xtask experiment dblpend --preset paper --out /data/paper-run
       Ctrl-C writes a checkpoint; the same command with --resume goes on.
+  cargo xtask experiment wave
+      Learn the wave equation on 16 sites and run it on 100; a minute.
+  cargo xtask experiment wave --grid 2d
+  cargo xtask experiment wave --speed step --models lgn
+  cargo xtask experiment wave --sites 100000
+  cargo xtask experiment sine-gordon
+      A grid, a medium, a very long line, and a kink of a nonlinear field.
   cargo xtask experiment initialisation
       Search first weights for twelve shapes of network and fit a law to them; minutes.
   cargo xtask experiment properties --write-docs docs/results.md

@@ -59,6 +59,20 @@ pub(super) enum CommandError {
         /// The option.
         option: &'static str,
     },
+    /// An option of another kind of experiment than those on fields.
+    #[error("{option} is not for experiments on fields; leave it out, or edit a `config.ron` and give it with --config")]
+    NotOfFields {
+        /// The option.
+        option: &'static str,
+    },
+    /// An option of experiments on fields elsewhere.
+    #[error("{option} is for the experiment `wave`, not for `{experiment}`; leave it out, or run `experiment wave {option} …`")]
+    OptionOfWave {
+        /// The option.
+        option: &'static str,
+        /// The experiment on the command line.
+        experiment: String,
+    },
     /// `--write-docs` for an experiment that writes no document.
     #[error("--write-docs is for the experiment `properties`; leave it out")]
     NoDocument,

@@ -19,10 +19,10 @@ use lnn_train::record::Summary;
 use lnn_train::report::{seeds_table, terminal_table};
 use lnn_train::store::{RunFolder, RunState, write_atomically};
 
-use super::arguments::{Backend, ExperimentArguments};
+use super::arguments::{Backend, ExperimentArguments, GridKind};
 use super::display::Display;
 use super::error::CommandError;
-use super::{INTERRUPTED, initialisation, properties as cli_properties, say};
+use super::{INTERRUPTED, field, initialisation, properties as cli_properties, say};
 
 /// Where runs go unless `--out` says otherwise.
 pub(super) const RUNS: &str = "runs";
@@ -32,6 +32,12 @@ const LINKS: &str = "links";
 pub(super) fn run(arguments: &ExperimentArguments) -> Result<ExitCode, Box<dyn Error>> {
     if arguments.write_docs.is_some() && arguments.name != properties::EXPERIMENT {
         return Err(CommandError::NoDocument.into());
+    }
+    if field::EXPERIMENTS.contains(&arguments.name.as_str()) {
+        return field::run(arguments, &*stop_on_signal()?);
+    }
+    if let Some(option) = known_name(&arguments.name).then(|| arguments.of_fields().next()).flatten() {
+        return Err(CommandError::OptionOfWave { option, experiment: arguments.name.clone() }.into());
     }
     if arguments.name == initialisation_search::EXPERIMENT {
         return initialisation::run(arguments, &*stop_on_signal()?);
@@ -155,12 +161,20 @@ fn finished_summary(folder: &Path, config: &ExperimentConfig) -> Result<Option<S
     Ok(Some(summary))
 }
 
+/// Names of all experiments.
+fn names() -> impl Iterator<Item = &'static str> + Clone {
+    experiments().chain(field::EXPERIMENTS).chain([initialisation_search::EXPERIMENT, properties::EXPERIMENT])
+}
+
+fn known_name(name: &str) -> bool {
+    names().any(|known| known == name)
+}
+
 /// The preset or file, with the command line's seed and models, judged.
 fn configuration(arguments: &ExperimentArguments) -> Result<Validated, Box<dyn Error>> {
     // The name is judged first, so that a misspelt experiment is not reported as something else.
-    if experiments().all(|known| known != arguments.name) {
-        let names = experiments().chain([initialisation_search::EXPERIMENT, properties::EXPERIMENT]);
-        return Err(ConfigError::unknown_name("experiment", &arguments.name, names).into());
+    if !known_name(&arguments.name) {
+        return Err(ConfigError::unknown_name("experiment", &arguments.name, names()).into());
     }
     if let Some(protocol) = arguments.protocol().filter(|protocol| protocol.system() != arguments.name) {
         return Err(CommandError::OtherProtocol { protocol, experiment: arguments.name.clone() }.into());
@@ -171,7 +185,7 @@ fn configuration(arguments: &ExperimentArguments) -> Result<Validated, Box<dyn E
         None => (preset_config, format!("preset `{}`", arguments.preset())),
     };
     if let Some(path) = &arguments.config {
-        same_experiment(path, &config, &arguments.name)?;
+        same_experiment(path, &config.experiment, &arguments.name)?;
     }
     if let Some(seed) = arguments.seed {
         config.seed = seed;
@@ -181,17 +195,24 @@ fn configuration(arguments: &ExperimentArguments) -> Result<Validated, Box<dyn E
             model.training.train_on(train_on.data());
         }
     }
-    if let Some(names) = &arguments.models {
-        let mut chosen = BTreeMap::new();
-        for name in names {
-            let Some(model) = config.models.get(name) else {
-                return Err(ConfigError::unknown_name("model", name, config.models.keys().map(String::as_str)).into());
-            };
-            chosen.insert(name.clone(), model.clone());
-        }
-        config.models = chosen;
-    }
+    config.models = chosen_models(arguments, config.models)?;
     Ok(config.validate().map_err(|problems| ConfigError::Invalid { origin, problems })?)
+}
+
+/// The models that the command line names, or all.
+pub(super) fn chosen_models<M: Clone>(
+    arguments: &ExperimentArguments,
+    models: BTreeMap<String, M>,
+) -> Result<BTreeMap<String, M>, ConfigError> {
+    let Some(names) = &arguments.models else { return Ok(models) };
+    let mut chosen = BTreeMap::new();
+    for name in names {
+        let Some(model) = models.get(name) else {
+            return Err(ConfigError::unknown_name("model", name, models.keys().map(String::as_str)));
+        };
+        chosen.insert(name.clone(), model.clone());
+    }
+    Ok(chosen)
 }
 
 /// The parameters of the system that the command line gives.
@@ -210,12 +231,12 @@ fn parameters(arguments: &ExperimentArguments) -> Result<BTreeMap<String, f64>, 
     Ok(parameters)
 }
 
-/// Refuses a configuration file of another experiment than the command's.
-fn same_experiment(path: &Path, config: &ExperimentConfig, asked: &str) -> Result<(), CommandError> {
-    if config.experiment == asked {
+/// Refuses a configuration file of another experiment, `found`, than the command's.
+pub(super) fn same_experiment(path: &Path, found: &str, asked: &str) -> Result<(), CommandError> {
+    if found == asked {
         return Ok(());
     }
-    let (path, found, asked) = (path.to_owned(), config.experiment.clone(), asked.to_owned());
+    let (path, found, asked) = (path.to_owned(), found.to_owned(), asked.to_owned());
     Err(CommandError::OtherExperiment { path, found, asked })
 }
 
@@ -227,10 +248,16 @@ pub(super) fn repeat_command(arguments: &ExperimentArguments, seed: u64, folder:
     if arguments.config.is_some() {
         command += &format!(" --config {}", quoted(&folder.join("config.ron")));
     } else {
-        command += &match arguments.protocol() {
-            Some(protocol) => format!(" --protocol {} --seed {seed}", protocol.name()),
-            None => format!(" --preset {} --seed {seed}", arguments.preset),
+        command += &match (arguments.protocol(), arguments.grid, &arguments.speed) {
+            (Some(protocol), ..) => format!(" --protocol {}", protocol.name()),
+            (None, Some(GridKind::Square), _) => " --grid 2d".to_owned(),
+            (None, None, Some(profile)) => format!(" --speed {profile}"),
+            (None, None, None) => format!(" --preset {}", arguments.preset),
         };
+        if let Some(sites) = arguments.sites {
+            command += &format!(" --sites {sites}");
+        }
+        command += &format!(" --seed {seed}");
         for (parameter, value) in &arguments.system {
             command += &format!(" --system {parameter}={value}");
         }
@@ -289,8 +316,8 @@ mod tests {
     fn a_file_of_another_experiment_is_refused() {
         let config = ExperimentConfig::default();
         let path = Path::new("small.ron");
-        same_experiment(path, &config, "dblpend").expect("the default's experiment");
-        let message = same_experiment(path, &config, "wave").expect_err("another").to_string();
+        same_experiment(path, &config.experiment, "dblpend").expect("the default's experiment");
+        let message = same_experiment(path, &config.experiment, "wave").expect_err("another").to_string();
         for words in ["small.ron", "for the experiment `dblpend`", "asks for `wave`"] {
             assert!(message.contains(words), "{words}: {message}");
         }

@@ -4,6 +4,7 @@ mod arguments;
 mod display;
 mod error;
 mod experiment;
+mod field;
 mod initialisation;
 mod properties;
 

@@ -86,12 +86,12 @@ impl SystemConfig {
 
 /// Collects problems; each method judges one part and names its fields below `path`.
 #[derive(Default)]
-struct Check {
-    problems: Vec<Problem>,
+pub(crate) struct Check {
+    pub(crate) problems: Vec<Problem>,
 }
 
 impl Check {
-    fn require(&mut self, ok: bool, field: impl Into<String>, given: impl Display, expected: &str) {
+    pub(crate) fn require(&mut self, ok: bool, field: impl Into<String>, given: impl Display, expected: &str) {
         if !ok {
             self.problems.push(Problem {
                 field: field.into(),
@@ -101,11 +101,11 @@ impl Check {
         }
     }
 
-    fn positive(&mut self, field: impl Into<String>, value: f64) {
+    pub(crate) fn positive(&mut self, field: impl Into<String>, value: f64) {
         self.require(value.is_finite() && value > 0.0, field, value, "a finite number above 0");
     }
 
-    fn not_negative(&mut self, field: impl Into<String>, value: f64) {
+    pub(crate) fn not_negative(&mut self, field: impl Into<String>, value: f64) {
         self.require(value.is_finite() && value >= 0.0, field, value, "a finite number, 0 or above");
     }
 
@@ -113,11 +113,11 @@ impl Check {
         self.require(value > 0.0 && value < 1.0, field, value, "a number strictly between 0 and 1");
     }
 
-    fn count(&mut self, field: impl Into<String>, value: u64) {
+    pub(crate) fn count(&mut self, field: impl Into<String>, value: u64) {
         self.require(value >= 1, field, value, "a whole number, 1 or above");
     }
 
-    fn file_name_part(&mut self, field: impl Into<String>, name: &str) {
+    pub(crate) fn file_name_part(&mut self, field: impl Into<String>, name: &str) {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
         self.require(
             !name.is_empty() && name.len() <= 64 && name.chars().all(plain),
@@ -196,12 +196,7 @@ impl Check {
         }
         self.evaluation(evaluation, dof);
         self.count("log_every", *log_every);
-        self.require(
-            *checkpoint_every_seconds > 0.0 && *checkpoint_every_seconds <= LONGEST_CHECKPOINT_SECONDS,
-            "checkpoint_every_seconds",
-            checkpoint_every_seconds,
-            &format!("a number above 0 and at most {LONGEST_CHECKPOINT_SECONDS}"),
-        );
+        self.checkpoint_every_seconds(*checkpoint_every_seconds);
         built.map(|(complete, _)| complete)
     }
 
@@ -252,20 +247,7 @@ impl Check {
              the mass matrix of a Lagrangian network is made of second derivatives, and the gradient of a \
              Hamiltonian one",
         );
-        self.require(
-            (1..=DEEPEST).contains(&hidden.len()),
-            format!("{path}.hidden"),
-            format_args!("a list of {} layers", hidden.len()),
-            &format!("1 to {DEEPEST} hidden layers"),
-        );
-        for (layer, &width) in hidden.iter().enumerate() {
-            self.require(
-                (1..=WIDEST).contains(&width),
-                format!("{path}.hidden[{layer}]"),
-                width,
-                &format!("a width from 1 to {WIDEST}"),
-            );
-        }
+        self.hidden(path, hidden);
         // Widths and depth out of range have been reported above, and their product may overflow.
         if hidden.len() <= DEEPEST && hidden.iter().all(|&width| width <= WIDEST) {
             let potential = kind.potential_dimensions(features, hidden, dof, conditionals);
@@ -284,7 +266,34 @@ impl Check {
         self.training(&format!("{path}.training"), training);
     }
 
-    fn initialisation(&mut self, path: &str, initialisation: &Initialisation) {
+    pub(crate) fn checkpoint_every_seconds(&mut self, seconds: f64) {
+        self.require(
+            seconds > 0.0 && seconds <= LONGEST_CHECKPOINT_SECONDS,
+            "checkpoint_every_seconds",
+            seconds,
+            &format!("a number above 0 and at most {LONGEST_CHECKPOINT_SECONDS}"),
+        );
+    }
+
+    /// Widths of hidden layers, in the field `hidden` below `path`.
+    pub(crate) fn hidden(&mut self, path: &str, hidden: &[usize]) {
+        self.require(
+            (1..=DEEPEST).contains(&hidden.len()),
+            format!("{path}.hidden"),
+            format_args!("a list of {} layers", hidden.len()),
+            &format!("1 to {DEEPEST} hidden layers"),
+        );
+        for (layer, &width) in hidden.iter().enumerate() {
+            self.require(
+                (1..=WIDEST).contains(&width),
+                format!("{path}.hidden[{layer}]"),
+                width,
+                &format!("a width from 1 to {WIDEST}"),
+            );
+        }
+    }
+
+    pub(crate) fn initialisation(&mut self, path: &str, initialisation: &Initialisation) {
         match *initialisation {
             Initialisation::Paper => {}
             Initialisation::UnitGain { first, hidden, output, bias } => {
@@ -296,7 +305,7 @@ impl Check {
         }
     }
 
-    fn training(&mut self, path: &str, training: &TrainingConfig) {
+    pub(crate) fn training(&mut self, path: &str, training: &TrainingConfig) {
         let TrainingConfig {
             steps,
             batch,

@@ -7,10 +7,11 @@ mod observe;
 mod run;
 mod starts;
 
-pub(crate) use build::{Purpose, sampler};
+pub(crate) use build::{Purpose, blocks_of, sampler};
 pub use build::{
     build_model, build_model_for, build_system, build_training, parameter_blocks, rollout_distribution,
     training_distribution,
 };
+pub(crate) use description::device;
 pub use error::ExperimentError;
 pub use run::{Event, Outcome, RunOptions, run};

@@ -14,11 +14,11 @@ impl Initialisation {
     /// The stream depends on the seed and the draw's place only. Values are drawn in `f64` and rounded
     /// once, so that both precisions start from the same network.
     pub fn draw<T: Real>(self, model: &Model, seed: u64) -> Vec<T> {
-        self.draw_shapes(model.shapes(), seed)
+        self.draw_networks(model.shapes(), seed)
     }
 
-    /// Flat parameters of networks of these shapes, one after the other, drawn with `seed`.
-    pub fn draw_shapes<'a, T: Real>(self, shapes: impl Iterator<Item = &'a MlpShape>, seed: u64) -> Vec<T> {
+    /// Flat parameters of the networks of these shapes, one after the other, as [`draw`](Self::draw) makes them.
+    pub fn draw_networks<'a, T: Real>(self, shapes: impl Iterator<Item = &'a MlpShape>, seed: u64) -> Vec<T> {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         shapes.flat_map(|shape| self.draw_network(shape, &mut random)).collect()
     }

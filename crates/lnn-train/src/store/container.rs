@@ -115,6 +115,12 @@ pub(super) fn decode<R: DeserializeOwned>(kind: FileKind, bytes: &[u8]) -> Resul
     Ok((envelope.record, tensors))
 }
 
+/// Whether the bytes have a record of this kind, undamaged or not.
+pub(super) fn has_record(kind: FileKind, bytes: &[u8]) -> bool {
+    let metadata = SafeTensors::read_metadata(bytes).ok();
+    metadata.is_some_and(|(_, header)| header.metadata().as_ref().is_some_and(|entries| entries.contains_key(kind.key)))
+}
+
 /// Where the checksum's digits begin.
 fn checksum_digits(bytes: &[u8]) -> Option<usize> {
     let header = bytes.get(LENGTH_FIELD..header_end(bytes)?.min(bytes.len()))?;

@@ -51,6 +51,20 @@ pub enum StoreError {
         /// Version that this program reads.
         supported: u32,
     },
+    /// A model of the other sort: of a field where one of a system is needed, or the reverse.
+    #[error(
+        "{} holds a model {found}, expected a model {wanted}; give a file that an experiment {} wrote",
+        path.display(),
+        if *wanted == "of a field" { "on fields, such as `wave`," } else { "on a system, such as `dblpend`," }
+    )]
+    OtherModel {
+        /// The file.
+        path: PathBuf,
+        /// What it is a model of.
+        found: &'static str,
+        /// What was needed.
+        wanted: &'static str,
+    },
     /// The file is intact, but its tensors do not fit together.
     #[error("{} cannot be used: {problem}", path.display())]
     Tensor {

@@ -9,6 +9,7 @@ mod atomic;
 mod checkpoint;
 mod container;
 mod error;
+mod field_model_file;
 mod metrics_log;
 mod model_file;
 mod run_folder;
@@ -21,6 +22,7 @@ pub use checkpoint::{
     previous_checkpoint_path, save_checkpoint,
 };
 pub use error::{Damage, StoreError, TensorProblem};
+pub use field_model_file::{FieldModelHeader, LoadedFieldModel, load_field_model, save_field_model};
 pub use metrics_log::{MetricsLog, read_metrics};
 pub use model_file::{LoadedModel, ModelHeader, Parameters, Provenance, load_model, save_model};
 pub use run_folder::{FolderConfiguration, RunFolder, RunState};

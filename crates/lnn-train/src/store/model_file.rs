@@ -16,11 +16,12 @@ use serde::{Deserialize, Serialize};
 use super::atomic::write_atomically;
 use super::container::{self, FileKind, Refusal};
 use super::error::{StoreError, TensorProblem};
+use super::field_model_file;
 use super::tensor::{Element, Elements, Tensor};
 use crate::config::{ActivationText, FeaturesConfig, ModelKind, SystemConfig};
 use crate::model::{Model, ModelError};
 
-const KIND: FileKind = FileKind { key: "lnn.model", version: 1, what: "model file" };
+pub(super) const KIND: FileKind = FileKind { key: "lnn.model", version: 1, what: "model file" };
 
 /// What a model is, apart from its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -174,7 +175,10 @@ impl LoadedModel {
 /// [`StoreError::Tensor`] if the parameters do not fit the header or are not finite, and
 /// [`StoreError::Write`]; an existing file is untouched then.
 pub fn save_model<T: Element + Real>(path: &Path, header: &ModelHeader, parameters: &[T]) -> Result<(), StoreError> {
-    let tensors = split(header, parameters).map_err(|problem| StoreError::Tensor { path: path.to_owned(), problem })?;
+    let tensors = header
+        .shapes()
+        .and_then(|shapes| split(&shapes, PREFIXES, parameters))
+        .map_err(|problem| StoreError::Tensor { path: path.to_owned(), problem })?;
     let bytes = container::encode(KIND, header, &tensors)
         .map_err(|error| StoreError::Encode { path: path.to_owned(), message: error.to_string() })?;
     write_atomically(path, &bytes)
@@ -187,9 +191,23 @@ pub fn save_model<T: Element + Real>(path: &Path, header: &ModelHeader, paramete
 /// naming the file and what is wrong with it.
 pub fn load_model(path: &Path) -> Result<LoadedModel, StoreError> {
     let bytes = fs::read(path).map_err(StoreError::read(path))?;
-    let (header, tensors) =
-        container::decode::<ModelHeader>(KIND, &bytes).map_err(|refusal| refused(path, KIND, refusal))?;
+    let (header, tensors) = container::decode::<ModelHeader>(KIND, &bytes)
+        .map_err(|refusal| refused_model(path, (KIND, "of a system"), (field_model_file::KIND, "of a field"), refusal, &bytes))?;
     join(header, tensors).map_err(|problem| StoreError::Tensor { path: path.to_owned(), problem })
+}
+
+/// The error for a refused model file, which may hold a model of the other sort.
+pub(super) fn refused_model(
+    path: &Path,
+    (kind, wanted): (FileKind, &'static str),
+    (other, found): (FileKind, &'static str),
+    refusal: Refusal,
+    bytes: &[u8],
+) -> StoreError {
+    if container::has_record(other, bytes) {
+        return StoreError::OtherModel { path: path.to_owned(), found, wanted };
+    }
+    refused(path, kind, refusal)
 }
 
 /// The error for a refused file.
@@ -203,20 +221,23 @@ pub(super) fn refused(path: &Path, kind: FileKind, refusal: Refusal) -> StoreErr
 }
 
 /// What the tensors of the model's networks are called, in the order of their parameters.
-const PREFIXES: [&str; 2] = ["", "potential."];
+const PREFIXES: &[&str] = &["", "potential."];
 
 fn names(prefix: &str, layer: usize) -> [String; 2] {
     [format!("{prefix}layers.{layer}.weight"), format!("{prefix}layers.{layer}.bias")]
 }
 
 /// Name, shape and place of every tensor, in the order of the parameters.
-fn layout(shapes: &[MlpShape]) -> impl Iterator<Item = (String, Vec<usize>, Range<usize>)> {
+fn layout<'a>(
+    shapes: &'a [MlpShape],
+    prefixes: &'a [&'static str],
+) -> impl Iterator<Item = (String, Vec<usize>, Range<usize>)> + 'a {
     let starts = shapes.iter().scan(0, |next, shape| {
         let start = *next;
         *next += shape.parameter_count();
         Some(start)
     });
-    shapes.iter().zip(PREFIXES).zip(starts).flat_map(|((shape, prefix), start)| {
+    shapes.iter().zip(prefixes).zip(starts).flat_map(|((shape, prefix), start)| {
         shape.layers().iter().enumerate().flat_map(move |(index, layer)| {
             let [weight, bias] = names(prefix, index);
             let place = |range: &Range<usize>| start + range.start..start + range.end;
@@ -228,14 +249,18 @@ fn layout(shapes: &[MlpShape]) -> impl Iterator<Item = (String, Vec<usize>, Rang
     })
 }
 
-fn split<T: Element>(header: &ModelHeader, parameters: &[T]) -> Result<BTreeMap<String, Tensor>, TensorProblem> {
-    let shapes = header.shapes()?;
+/// The tensors of networks of these shapes, whose names begin with these prefixes.
+pub(super) fn split<T: Element>(
+    shapes: &[MlpShape],
+    prefixes: &[&'static str],
+    parameters: &[T],
+) -> Result<BTreeMap<String, Tensor>, TensorProblem> {
     let expected = shapes.iter().map(MlpShape::parameter_count).sum();
     if parameters.len() != expected {
         return Err(TensorProblem::ParameterCount { found: parameters.len(), expected });
     }
     let mut tensors = BTreeMap::new();
-    for (name, shape, range) in layout(&shapes) {
+    for (name, shape, range) in layout(shapes, prefixes) {
         let tensor = Tensor { shape, elements: T::into_elements(parameters[range].to_vec()) };
         finite(&name, &tensor.elements)?;
         tensors.insert(name, tensor);
@@ -243,9 +268,19 @@ fn split<T: Element>(header: &ModelHeader, parameters: &[T]) -> Result<BTreeMap<
     Ok(tensors)
 }
 
-fn join(header: ModelHeader, mut tensors: BTreeMap<String, Tensor>) -> Result<LoadedModel, TensorProblem> {
+fn join(header: ModelHeader, tensors: BTreeMap<String, Tensor>) -> Result<LoadedModel, TensorProblem> {
     let shapes = header.shapes()?;
-    let first = &names(PREFIXES[0], 0)[0];
+    let parameters = join_parameters(&shapes, PREFIXES, tensors)?;
+    Ok(LoadedModel { header, shapes, parameters })
+}
+
+/// The parameters of networks of these shapes, from all tensors of a file.
+pub(super) fn join_parameters(
+    shapes: &[MlpShape],
+    prefixes: &[&'static str],
+    mut tensors: BTreeMap<String, Tensor>,
+) -> Result<Parameters, TensorProblem> {
+    let first = &names(prefixes[0], 0)[0];
     let double = match tensors.get(first) {
         Some(tensor) => matches!(tensor.elements, Elements::F64(_)),
         None => {
@@ -253,19 +288,23 @@ fn join(header: ModelHeader, mut tensors: BTreeMap<String, Tensor>) -> Result<Lo
         }
     };
     let parameters = if double {
-        Parameters::F64(flatten(&shapes, &mut tensors)?)
+        Parameters::F64(flatten(shapes, prefixes, &mut tensors)?)
     } else {
-        Parameters::F32(flatten(&shapes, &mut tensors)?)
+        Parameters::F32(flatten(shapes, prefixes, &mut tensors)?)
     };
     if let Some((name, _)) = tensors.pop_first() {
         return Err(TensorProblem::Unexpected { name });
     }
-    Ok(LoadedModel { header, shapes, parameters })
+    Ok(parameters)
 }
 
-fn flatten<T: Element>(shapes: &[MlpShape], tensors: &mut BTreeMap<String, Tensor>) -> Result<Vec<T>, TensorProblem> {
+fn flatten<T: Element>(
+    shapes: &[MlpShape],
+    prefixes: &[&'static str],
+    tensors: &mut BTreeMap<String, Tensor>,
+) -> Result<Vec<T>, TensorProblem> {
     let mut parameters = Vec::with_capacity(tensors.values().map(|tensor| tensor.elements.len()).sum());
-    for (name, expected, _) in layout(shapes) {
+    for (name, expected, _) in layout(shapes, prefixes) {
         let Some(tensor) = tensors.remove(&name) else {
             return Err(TensorProblem::Missing { name });
         };
