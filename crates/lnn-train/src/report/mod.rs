@@ -15,6 +15,7 @@
 mod animation;
 mod axis;
 mod draw;
+mod field;
 mod figure;
 mod figures;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+pub use field::{FieldReportInput, field_table, write_field};
 pub use initialisation::{InitialisationInput, initialisation_table, write_initialisation};
 pub use input::{Coordinate, PendulumGeometry, ReportInput, SystemDescription};
 pub(crate) use number::{duration, significant};
@@ -59,8 +61,8 @@ pub struct ReportFiles {
     pub page: PathBuf,
     /// The figures, each as SVG and then as PNG.
     pub figures: Vec<PathBuf>,
-    /// The rollouts; absent if the run has none.
-    pub trajectories: Option<PathBuf>,
+    /// The rollouts as tables of numbers; empty if the run has none.
+    pub trajectories: Vec<PathBuf>,
 }
 
 /// Why a report could not be written.
@@ -83,7 +85,7 @@ pub enum ReportError {
     #[error("figure '{figure}' cannot be drawn: {reason}")]
     Figure {
         /// The figure's name.
-        figure: &'static str,
+        figure: String,
         /// What the drawing surface reported.
         reason: String,
     },
@@ -91,7 +93,7 @@ pub enum ReportError {
     #[error("figure '{figure}' has no PNG: {source}")]
     Raster {
         /// The figure's name.
-        figure: &'static str,
+        figure: String,
         /// What went wrong.
         source: RasterError,
     },
@@ -124,6 +126,7 @@ pub fn write(directory: &Path, input: &ReportInput<'_>, save: &SaveFile<'_>) -> 
     create_folder(&folder)?;
     let figures = drawn.iter().map(|(name, bytes)| put(folder.join(name), bytes)).collect::<Result<Vec<_>, _>>()?;
     let trajectories = trajectories.map(|bytes| put(directory.join("trajectories.csv"), &bytes)).transpose()?;
+    let trajectories = trajectories.into_iter().collect();
     // Last, so that a page on the disk has all its companions.
     let page = put(directory.join("report.html"), page.as_bytes())?;
     Ok(ReportFiles { page, figures, trajectories })
@@ -136,8 +139,8 @@ fn draw_files(figures: &[Figure]) -> Result<Vec<(String, Vec<u8>)>, ReportError>
     for figure in figures {
         let name = figure.name;
         let svg = draw::svg(figure, draw::WIDE)
-            .map_err(|error| ReportError::Figure { figure: name, reason: error.to_string() })?;
-        let png = rasteriser.png(&svg).map_err(|source| ReportError::Raster { figure: name, source })?;
+            .map_err(|error| ReportError::Figure { figure: name.to_owned(), reason: error.to_string() })?;
+        let png = rasteriser.png(&svg).map_err(|source| ReportError::Raster { figure: name.to_owned(), source })?;
         drawn.push((format!("{name}.svg"), svg.into_bytes()));
         drawn.push((format!("{name}.png"), png));
     }
@@ -213,7 +216,7 @@ mod tests {
         let files = write(folder.path(), &input, &save).expect("complete input");
         assert_eq!(files.figures.len(), 10);
         assert!(files.page.ends_with("report.html") && files.page.is_file());
-        assert!(files.trajectories.expect("rollouts").is_file());
+        assert!(files.trajectories.len() == 1 && files.trajectories[0].is_file());
         for pair in files.figures.chunks(2) {
             let svg = std::fs::read_to_string(&pair[0]).expect("written");
             let bytes = std::fs::read(&pair[1]).expect("written");
@@ -237,7 +240,7 @@ mod tests {
         let input = fixture::input(&summary, &metrics, &nothing, &system);
         let files = write(folder.path(), &input, &save).expect("usable input");
         assert_eq!(files.figures.len(), 4);
-        assert_eq!(files.trajectories, None);
+        assert!(files.trajectories.is_empty());
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub enum PageError {
     #[error("the page's figure '{figure}' cannot be drawn: {source}")]
     Figure {
         /// The figure's name.
-        figure: &'static str,
+        figure: String,
         /// What the drawing surface reported.
         source: DrawError,
     },
@@ -78,11 +78,16 @@ struct Row {
     cells: Vec<String>,
 }
 
-struct FigureView {
-    name: &'static str,
-    wide: String,
-    narrow: String,
-    caption: String,
+/// A figure for the page.
+pub(super) struct FigureView {
+    /// File stem under `figures/`.
+    pub(super) name: String,
+    /// SVG for wide screens.
+    pub(super) wide: String,
+    /// SVG for narrow screens.
+    pub(super) narrow: String,
+    /// What to look for.
+    pub(super) caption: String,
 }
 
 struct AnimationView {
@@ -98,9 +103,10 @@ pub(crate) fn html(input: &ReportInput<'_>, figures: &[Figure]) -> Result<String
     let figures = figures
         .iter()
         .map(|figure| {
-            let draw = |width| svg(figure, width).map_err(|source| PageError::Figure { figure: figure.name, source });
+            let named = |source| PageError::Figure { figure: figure.name.to_owned(), source };
+            let draw = |width| svg(figure, width).map_err(named);
             Ok(FigureView {
-                name: figure.name,
+                name: figure.name.to_owned(),
                 wide: draw(WIDE)?,
                 narrow: draw(NARROW)?,
                 caption: figure.caption.clone(),

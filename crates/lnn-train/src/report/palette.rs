@@ -3,6 +3,8 @@
 //! The first six colours are those of Okabe and Ito (2008), the others dark ones of Tol's muted scheme (2021) and a
 //! brown; both stay apart for colour-blind readers. The line patterns keep the models apart in grey print.
 
+use std::collections::BTreeSet;
+
 use crate::record::{Rollouts, Summary};
 
 /// An opaque sRGB colour.
@@ -45,8 +47,19 @@ pub(crate) fn dash(colour: Colour) -> &'static [u32] {
     if colour == REFERENCE {
         return &[2, 3];
     }
-    STYLES.iter().find(|(candidate, _)| *candidate == colour).map_or(&[], |(_, dash)| dash)
+    let own = STYLES.iter().find(|(candidate, _)| *candidate == colour).map(|(_, dash)| *dash);
+    let paired = || STYLES.iter().any(|(candidate, _)| companion(*candidate) == colour);
+    own.unwrap_or_else(|| if paired() { &COMPANION } else { &[] })
 }
+
+/// The lighter shade of a model's colour for a second curve of the same model; always dashed alike.
+pub(crate) fn companion(colour: Colour) -> Colour {
+    let lighter = |channel: u8| (0.55 * f64::from(channel) + 0.45 * 255.0).round() as u8;
+    Colour(lighter(colour.0), lighter(colour.1), lighter(colour.2))
+}
+
+/// The pattern of [`companion`] curves.
+const COMPANION: [u32; 2] = [5, 3];
 
 /// A model as the report shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,36 +76,34 @@ pub(crate) struct ModelStyle {
 ///
 /// `lnn` and `baseline` keep their colours in runs without the other; past ten models colours repeat.
 pub(crate) fn model_styles(summary: &Summary, rollouts: &Rollouts) -> Vec<ModelStyle> {
-    let mut names: Vec<&String> = summary.models.keys().chain(rollouts.models.keys()).collect();
-    names.sort_by_key(|name| (rank(name), name.as_str()));
-    names.dedup();
-    let mut next_free = 2;
-    names
+    styles_of(summary.models.keys().chain(rollouts.models.keys()), ["lnn", "baseline"])
+}
+
+/// The models called `names`, those of `first` first and in colours of their own, then the others by name.
+pub(crate) fn styles_of<'a>(names: impl Iterator<Item = &'a String>, first: [&str; 2]) -> Vec<ModelStyle> {
+    let rank = |name: &str| first.iter().position(|candidate| *candidate == name).unwrap_or(first.len());
+    let distinct: BTreeSet<(usize, &String)> = names.map(|name| (rank(name), name)).collect();
+    let mut next_free = first.len();
+    distinct
         .into_iter()
-        .map(|name| {
-            let style = match rank(name) {
-                2 => {
-                    next_free += 1;
-                    (next_free - 1) % STYLES.len()
-                }
-                fixed => fixed,
+        .map(|(rank, name)| {
+            let style = if rank < first.len() {
+                rank
+            } else {
+                next_free += 1;
+                (next_free - 1) % STYLES.len()
             };
             ModelStyle { name: name.clone(), label: label(name), colour: STYLES[style].0 }
         })
         .collect()
 }
 
-fn rank(name: &str) -> usize {
-    match name {
-        "lnn" => 0,
-        "baseline" => 1,
-        _ => 2,
-    }
-}
-
 fn label(name: &str) -> String {
     match name {
         "lnn" => "LNN",
+        "lgn" => "LGN",
+        "cnn" => "CNN",
+        "hgn" => "HGN",
         "baseline" => "Baseline",
         "hnn" => "HNN",
         "hnn-canonical" => "HNN (q, p)",
@@ -131,6 +142,9 @@ mod tests {
         for (index, (colour, pattern)) in STYLES.iter().enumerate() {
             assert_eq!(dash(*colour), *pattern);
             assert!(*colour != TRUTH && *colour != REFERENCE);
+            let paler = companion(*colour);
+            assert_eq!(dash(paler), COMPANION);
+            assert!(STYLES.iter().all(|(other, pattern)| *other != paler && *pattern != COMPANION));
             for (other, other_pattern) in &STYLES[..index] {
                 assert_ne!(colour, other);
                 assert_ne!(pattern, other_pattern);

@@ -53,7 +53,7 @@ pub fn write_properties(
     let html = page.render().map_err(PageError::from)?;
     let page = directory.join("report.html");
     save(&page, html.as_bytes())?;
-    Ok(ReportFiles { page, figures: Vec::new(), trajectories: None })
+    Ok(ReportFiles { page, figures: Vec::new(), trajectories: Vec::new() })
 }
 
 /// A line a model of a run: run, model, error of the rates, drift of its own energy.

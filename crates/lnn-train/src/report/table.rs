@@ -142,16 +142,21 @@ fn relative_errors(summary: &Summary) -> String {
 
 /// The run and the machine in one line.
 pub(crate) fn machine(summary: &Summary) -> String {
-    let threads = if summary.threads == 1 { "" } else { "s" };
+    let run = [&summary.experiment, &summary.preset, &summary.backend, &summary.device];
+    machine_line(run.map(String::as_str), summary.seed, summary.threads, summary.wall_seconds)
+}
+
+/// The same of any experiment from its name, preset, backend and device.
+pub(super) fn machine_line(
+    [experiment, preset, backend, device]: [&str; 4],
+    seed: u64,
+    threads: usize,
+    seconds: f64,
+) -> String {
+    let several = if threads == 1 { "" } else { "s" };
     format!(
-        "{} · preset {} · seed {} · {} · {} · {} thread{threads} · {} in all",
-        summary.experiment,
-        summary.preset,
-        summary.seed,
-        summary.backend,
-        summary.device,
-        summary.threads,
-        duration(summary.wall_seconds)
+        "{experiment} · preset {preset} · seed {seed} · {backend} · {device} · {threads} thread{several} · {} in all",
+        duration(seconds)
     )
 }
 
@@ -161,7 +166,7 @@ pub(crate) fn trim(text: &str) -> &str {
 }
 
 /// A duration in at most seven characters.
-fn short_duration(seconds: f64) -> String {
+pub(super) fn short_duration(seconds: f64) -> String {
     let text = duration(seconds);
     if seconds.is_finite() && (120.0..7199.5).contains(&seconds) {
         let whole = seconds.round() as u64;

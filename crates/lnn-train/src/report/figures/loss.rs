@@ -8,24 +8,48 @@ use super::super::palette::{ModelStyle, REFERENCE};
 use super::{MODEL_WIDTH, REFERENCE_WIDTH, line_key, logged_states};
 use crate::record::MetricsLine;
 
-/// Draws both curves of every model that has a training log; `None` without one.
+/// What [`curves`] draws.
+pub(in crate::report) struct Learning<'a> {
+    /// The training log.
+    pub(in crate::report) metrics: &'a [MetricsLine],
+    /// Models in the report's order.
+    pub(in crate::report) models: &'a [ModelStyle],
+    /// Published errors, drawn as levels.
+    pub(in crate::report) published: Vec<(&'a ModelStyle, f64)>,
+    /// Title of the panel of errors.
+    pub(in crate::report) error: String,
+    /// What the two panels show.
+    pub(in crate::report) caption: String,
+}
+
+/// Draws both curves of every model of a run that has a training log; `None` without one.
 pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle]) -> Option<Figure> {
-    if input.metrics.is_empty() {
+    let of_paper = |model: &ModelStyle| input.summary.paper.get(&model.name)?.acceleration_l1;
+    curves(&Learning {
+        metrics: input.metrics,
+        models,
+        published: models.iter().filter_map(|model| Some((model, of_paper(model)?))).collect(),
+        error: format!("Acceleration L1 on {} ({})", logged_states(input.summary), input.system.acceleration_unit),
+        caption: "Both axes are logarithmic; lower is better. The upper panel is what the optimiser \
+                  sees and each model may have its own loss, so compare the models in the lower \
+                  panel: the mean over states never trained on of the summed absolute error of the \
+                  accelerations."
+            .to_owned(),
+    })
+}
+
+/// Training loss and held-out error of every model that has a training log; `None` without one.
+pub(in crate::report) fn curves(learning: &Learning<'_>) -> Option<Figure> {
+    let metrics = learning.metrics;
+    if metrics.is_empty() {
         return None;
     }
-    let trained: Vec<&ModelStyle> =
-        models.iter().filter(|model| input.metrics.iter().any(|line| line.model == model.name)).collect();
-    let published: Vec<(&ModelStyle, f64)> = trained
-        .iter()
-        .filter_map(|model| {
-            let figures = input.summary.paper.get(&model.name)?;
-            Some((*model, figures.acceleration_l1?))
-        })
-        .collect();
-    let x = Axis::logarithmic(input.metrics.iter().map(|line| line.step as f64));
+    let logged = |model: &ModelStyle| metrics.iter().any(|line| line.model == model.name);
+    let trained: Vec<&ModelStyle> = learning.models.iter().filter(|model| logged(model)).collect();
+    let published: Vec<&(&ModelStyle, f64)> = learning.published.iter().filter(|(model, _)| logged(model)).collect();
+    let x = Axis::logarithmic(metrics.iter().map(|line| line.step as f64));
     let curve = |model: &ModelStyle, value: fn(&MetricsLine) -> f64| Mark::Line {
-        points: input
-            .metrics
+        points: metrics
             .iter()
             .filter(|line| line.model == model.name)
             .map(|line| (line.step as f64, value(line)))
@@ -34,7 +58,7 @@ pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle]) -> Option<F
         quarter_width: MODEL_WIDTH,
     };
     let panel = |title: String, value: fn(&MetricsLine) -> f64, lines: &[f64]| {
-        let values = input.metrics.iter().map(value);
+        let values = metrics.iter().map(value);
         let mut marks: Vec<Mark> = lines
             .iter()
             .map(|level| Mark::Line {
@@ -57,11 +81,7 @@ pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle]) -> Option<F
     let levels: Vec<f64> = published.iter().map(|(_, level)| *level).collect();
     let panels = vec![
         panel("Training loss".to_owned(), |line| line.loss, &[]),
-        panel(
-            format!("Acceleration L1 on {} ({})", logged_states(input.summary), input.system.acceleration_unit),
-            |line| line.acceleration_l1,
-            &levels,
-        ),
+        panel(learning.error.clone(), |line| line.acceleration_l1, &levels),
     ];
     let mut legend: Vec<LegendEntry> = trained.iter().map(|model| line_key(&model.label, model)).collect();
     if !published.is_empty() {
@@ -76,11 +96,7 @@ pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle]) -> Option<F
     Some(Figure {
         name: "loss",
         title: "How the models learn".to_owned(),
-        caption: "Both axes are logarithmic; lower is better. The upper panel is what the optimiser \
-                  sees and each model may have its own loss, so compare the models in the lower \
-                  panel: the mean over states never trained on of the summed absolute error of the \
-                  accelerations."
-            .to_owned(),
+        caption: learning.caption.clone(),
         legend,
         panels,
     })

@@ -9,6 +9,7 @@ mod mass_matrix;
 mod velocity;
 
 pub(crate) use initialisation::figure as initialisation;
+pub(super) use loss::{Learning, curves};
 
 use super::figure::{Figure, Key, LegendEntry};
 use super::input::ReportInput;
@@ -20,8 +21,8 @@ use crate::evaluate::LOGGED_STATES;
 use crate::record::Summary;
 
 /// Line widths in quarters of a pixel: the truth lies wide under the models that follow it.
-const TRUTH_WIDTH: u32 = 14;
-const MODEL_WIDTH: u32 = 7;
+pub(super) const TRUTH_WIDTH: u32 = 14;
+pub(super) const MODEL_WIDTH: u32 = 7;
 const REFERENCE_WIDTH: u32 = 6;
 
 /// Every figure that the run has data for, in the page's order.
@@ -52,11 +53,11 @@ pub(super) fn amount(time: f64) -> String {
     trim(&significant(time, 3)).to_owned()
 }
 
-fn line_key(label: &str, style: &ModelStyle) -> LegendEntry {
+pub(super) fn line_key(label: &str, style: &ModelStyle) -> LegendEntry {
     LegendEntry { label: label.to_owned(), colour: style.colour, key: Key::Line(MODEL_WIDTH) }
 }
 
-fn truth_key() -> LegendEntry {
+pub(super) fn truth_key() -> LegendEntry {
     LegendEntry { label: "Truth".to_owned(), colour: TRUTH, key: Key::Line(TRUTH_WIDTH) }
 }
 

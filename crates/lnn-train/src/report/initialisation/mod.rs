@@ -46,7 +46,7 @@ pub fn write_initialisation(
     }
     let page = directory.join("report.html");
     save(&page, html.as_bytes())?;
-    Ok(ReportFiles { page, figures: written, trajectories: None })
+    Ok(ReportFiles { page, figures: written, trajectories: Vec::new() })
 }
 
 /// Columns of the table of laws.

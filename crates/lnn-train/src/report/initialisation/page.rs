@@ -29,7 +29,8 @@ struct Page<'a> {
 
 pub(super) fn html(input: &InitialisationInput<'_>, figure: &Figure) -> Result<String, PageError> {
     let summary = input.summary;
-    let draw = |width| svg(figure, width).map_err(|source| PageError::Figure { figure: figure.name, source });
+    let named = |source| PageError::Figure { figure: figure.name.to_owned(), source };
+    let draw = |width| svg(figure, width).map_err(named);
     let threads = if summary.threads == 1 { "" } else { "s" };
     let page = Page {
         preset: &summary.preset,
