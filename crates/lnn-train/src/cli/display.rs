@@ -161,9 +161,11 @@ impl Display {
     }
 }
 
-/// A number with `decimals` decimals, in scientific notation where it would be long.
+/// A number with `decimals` decimals, in scientific notation where it would be long or lose its digits.
 fn number(value: f64, decimals: usize) -> String {
-    if value.abs() < 1e5 || !value.is_finite() { format!("{value:.decimals$}") } else { format!("{value:.2e}") }
+    let size = value.abs();
+    let plain = (size < 1e5 && size >= 10_f64.powi(1 - decimals as i32)) || size == 0.0 || !value.is_finite();
+    if plain { format!("{value:.decimals$}") } else { format!("{value:.2e}") }
 }
 
 /// `m:ss`, or `h:mm:ss` from an hour on.

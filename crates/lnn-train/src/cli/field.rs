@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 pub(super) use lnn_train::field::config::EXPERIMENTS;
 use lnn_train::field::config::{FieldConfig, FieldKind, LargeConfig, SpeedProfile, WAVE, field_preset};
 use lnn_train::field::{FieldOutcome, FieldRunOptions, run_field};
+use lnn_train::report::field_table;
 
 use super::arguments::ExperimentArguments;
 use super::display::Display;
@@ -36,9 +37,12 @@ pub(super) fn run(arguments: &ExperimentArguments, stop: &AtomicBool) -> Result<
     let outcome = run_field(&options, stop, &mut |event| display.show(event));
     display.finish();
     match outcome? {
-        FieldOutcome::Finished { summary } => {
+        FieldOutcome::Finished { summary, report } => {
             let mut out = std::io::stdout().lock();
-            writeln!(out, "{}", serde_json::to_string_pretty(&summary)?)?;
+            writeln!(out, "{}", field_table(&summary))?;
+            if !arguments.quiet {
+                writeln!(out, "Report: {}", report.page.display())?;
+            }
             Ok(ExitCode::SUCCESS)
         }
         FieldOutcome::Interrupted => {

@@ -17,7 +17,8 @@ use super::rollout::{MotionError, MotionPlan, large_motion};
 use super::start::MotionStart;
 use super::train::{TrainedField, TrainingContext, train_all};
 use crate::experiment::{Event, Purpose, device, sampler};
-use crate::store::{RunFolder, RunState, StoreError, write_atomically};
+use crate::report::{FieldReportInput, ReportFiles, write_field};
+use crate::store::{FolderConfiguration, RunFolder, RunState, StoreError, read_metrics, write_atomically};
 
 /// Frames on the large lattice.
 const LARGE_FRAMES: usize = 20;
@@ -46,6 +47,8 @@ pub enum FieldOutcome {
     Finished {
         /// The figures, as in `summary.json`.
         summary: Box<FieldSummary>,
+        /// Where the report is.
+        report: ReportFiles,
     },
     /// Stopped on request; a checkpoint holds the state.
     Interrupted,
@@ -132,12 +135,13 @@ fn run_in_pool(
             ))),
         }
     }
+    let report = write_report(options, &folder, &summary, &judgement)?;
     // Last: its presence says that the run is finished.
     let path = folder.summary_path();
     let json = serde_json::to_vec_pretty(&summary)
         .map_err(|error| StoreError::Encode { path: path.clone(), message: error.to_string() })?;
     write_atomically(&path, &json)?;
-    Ok(FieldOutcome::Finished { summary: Box::new(summary) })
+    Ok(FieldOutcome::Finished { summary: Box::new(summary), report })
 }
 
 fn held_out(config: &FieldConfig, known: &Arc<KnownField>) -> Result<FieldHeldOut, FieldRunError> {
@@ -162,6 +166,28 @@ fn keep_times(summary: &mut FieldSummary, earlier: FieldSummary) {
     }
     let FieldSummary { device, threads, wall_seconds, .. } = earlier;
     *summary = FieldSummary { device, threads, wall_seconds, ..summary.clone() };
+}
+
+fn write_report(
+    options: &FieldRunOptions,
+    folder: &RunFolder,
+    summary: &FieldSummary,
+    judgement: &Judgement,
+) -> Result<ReportFiles, FieldRunError> {
+    let config = &options.config;
+    let metrics = read_metrics(&folder.metrics_path())?;
+    let kinds = config.models.iter().map(|(name, model)| (name.clone(), model.kind.describe())).collect();
+    let config_ron = config.to_text()?;
+    let input = FieldReportInput {
+        summary,
+        metrics: &metrics,
+        motions: &judgement.motions,
+        densities: &judgement.densities,
+        kinds: &kinds,
+        config_ron: &config_ron,
+        command: &options.command,
+    };
+    Ok(write_field(folder.path(), &input, &write_atomically)?)
 }
 
 /// The motions of the truth, then every model on held-out states and motions.
