@@ -141,7 +141,8 @@ fn profiles() -> PossibleValuesParser {
 impl ExperimentArguments {
     /// The options that only experiments on fields have, those that are given.
     pub(super) fn of_fields(&self) -> impl Iterator<Item = &'static str> {
-        let given = [(self.grid.is_some(), "--grid"), (self.speed.is_some(), "--speed"), (self.sites.is_some(), "--sites")];
+        let given =
+            [(self.grid.is_some(), "--grid"), (self.speed.is_some(), "--speed"), (self.sites.is_some(), "--sites")];
         given.into_iter().filter_map(|(given, option)| given.then_some(option))
     }
 

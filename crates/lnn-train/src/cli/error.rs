@@ -60,13 +60,17 @@ pub(super) enum CommandError {
         option: &'static str,
     },
     /// An option of another kind of experiment than those on fields.
-    #[error("{option} is not for experiments on fields; leave it out, or edit a `config.ron` and give it with --config")]
+    #[error(
+        "{option} is not for experiments on fields; leave it out, or edit a `config.ron` and give it with --config"
+    )]
     NotOfFields {
         /// The option.
         option: &'static str,
     },
     /// An option of experiments on fields elsewhere.
-    #[error("{option} is for the experiment `wave`, not for `{experiment}`; leave it out, or run `experiment wave {option} …`")]
+    #[error(
+        "{option} is for the experiment `wave`, not for `{experiment}`; leave it out, or run `experiment wave {option} …`"
+    )]
     OptionOfWave {
         /// The option.
         option: &'static str,

@@ -99,3 +99,6 @@ impl<T: Real> Objective<T> for FieldObjective {
         worker.run(&context, block, accumulate, gradient)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,12 +106,13 @@ impl MotionPlan {
             Ok::<(), NoRates>(())
         };
         let (relative_tolerance, absolute_tolerance) = (REFERENCE_TOLERANCE, REFERENCE_TOLERANCE);
-        let options = DormandPrinceOptions { relative_tolerance, absolute_tolerance, ..DormandPrinceOptions::default() };
+        let options =
+            DormandPrinceOptions { relative_tolerance, absolute_tolerance, ..DormandPrinceOptions::default() };
         match solve_at(&Method::DormandPrince(options), right_hand_side, start, &self.times) {
             Ok(solution) => Ok(solution.states),
-            Err(IntegrationFailure { error: IntegrationError::Derivative { source: NoRates::Stopped, .. }, .. }) => {
-                Err(MotionError::Stopped)
-            }
+            Err(IntegrationFailure {
+                error: IntegrationError::Derivative { source: NoRates::Stopped, .. }, ..
+            }) => Err(MotionError::Stopped),
             Err(failure) => Err(MotionError::Reference { motion: name.to_owned(), reason: failure.to_string() }),
         }
     }
@@ -139,15 +140,16 @@ impl MotionPlan {
         let method = Method::Rk4 { dt: self.dt };
         let (states, stopped) = match solve_at(&method, right_hand_side, &motion.truth[..length], &self.times) {
             Ok(solution) => (solution.states, None),
-            Err(IntegrationFailure { error: IntegrationError::Derivative { source: NoRates::Stopped, .. }, .. }) => {
+            Err(IntegrationFailure {
+                error: IntegrationError::Derivative { source: NoRates::Stopped, .. }, ..
+            }) => {
                 return Err(MotionError::Stopped);
             }
             Err(failure) => (failure.partial.states, Some(in_words(&failure.error))),
         };
         let frames = || states.chunks_exact(length);
         let energy: Vec<f64> = frames().map(|state| known.field().state_energy(state)).collect();
-        let learned: Option<Vec<f64>> =
-            frames().map(|state| Some(equation.energy(state)? / energy_factor)).collect();
+        let learned: Option<Vec<f64>> = frames().map(|state| Some(equation.energy(state)? / energy_factor)).collect();
         let rollout_seconds = began.elapsed().as_secs_f64();
         let largest = |state: &[f64]| state[..length / 2].iter().fold(0.0_f64, |most, phi| most.max(phi.abs()));
         let unit = largest(&motion.truth[..length]);
@@ -193,9 +195,10 @@ impl MotionPlan {
 
 /// Largest |x − reference| in percent of `unit`; infinite if one is not finite.
 fn spread_percent(values: &[f64], reference: f64, unit: f64) -> f64 {
-    let worst = values.iter().map(|value| (value - reference).abs()).fold(0.0, |worst: f64, error| {
-        if error.is_finite() { worst.max(error) } else { f64::INFINITY }
-    });
+    let worst = values
+        .iter()
+        .map(|value| (value - reference).abs())
+        .fold(0.0, |worst: f64, error| if error.is_finite() { worst.max(error) } else { f64::INFINITY });
     100.0 * worst / unit.abs()
 }
 

@@ -210,8 +210,7 @@ fn judge_all(
         let large = on(known)?;
         let stopped = || FieldRunError::Motion(MotionError::Stopped);
         let held_out = &context.held_out;
-        let accelerations =
-            held_out.judge(&large, parameters, held_out.len(), context.stop)?.ok_or_else(stopped)?;
+        let accelerations = held_out.judge(&large, parameters, held_out.len(), context.stop)?.ok_or_else(stopped)?;
         let compared = compare_density(name, (model, parameters), &small, &config.states)
             .map_err(lnn_graph::EvaluationError::from)?;
         let factor = compared.as_ref().map_or(1.0, |(factor, _)| *factor);
@@ -254,8 +253,7 @@ fn motions(config: &FieldConfig, known: &Arc<KnownField>, stop: &AtomicBool) -> 
     let mut judged = Vec::new();
     for (name, motion) in &evaluation.motions {
         let start = MotionStart::new(motion, (&config.field, known), lattice, evaluation.crossings, config.seed)?;
-        let plan =
-            MotionPlan::new(start.t_end, crossing_time, evaluation.frames, evaluation.dt, start.is_kink);
+        let plan = MotionPlan::new(start.t_end, crossing_time, evaluation.frames, evaluation.dt, start.is_kink);
         let truth = plan.truth(name, known, &start.state, stop)?;
         let motion = FieldMotion {
             name: name.clone(),

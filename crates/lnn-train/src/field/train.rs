@@ -121,9 +121,8 @@ fn train<T: Real + Element>(
     let (earlier, first_step) = (state.earlier_seconds(), training.step_count());
     let mut progress = |progress| observe(Event::Progress(progress));
     let model = training.plan().objective.model().clone();
-    let large = model
-        .on(context.known.field())
-        .map_err(|source| FieldRunError::Model { name: name.to_owned(), source })?;
+    let large =
+        model.on(context.known.field()).map_err(|source| FieldRunError::Model { name: name.to_owned(), source })?;
     let never = AtomicBool::new(false);
     // A mass matrix that cannot be factored for lack of memory ends the run where all states are judged.
     let mut judge = |parameters: &[f64]| {

@@ -154,3 +154,6 @@ pub fn load_field_model(path: &Path) -> Result<LoadedFieldModel, StoreError> {
 fn shapes(density: &Density) -> Vec<MlpShape> {
     density.shapes().cloned().collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -191,8 +191,9 @@ pub fn save_model<T: Element + Real>(path: &Path, header: &ModelHeader, paramete
 /// naming the file and what is wrong with it.
 pub fn load_model(path: &Path) -> Result<LoadedModel, StoreError> {
     let bytes = fs::read(path).map_err(StoreError::read(path))?;
-    let (header, tensors) = container::decode::<ModelHeader>(KIND, &bytes)
-        .map_err(|refusal| refused_model(path, (KIND, "of a system"), (field_model_file::KIND, "of a field"), refusal, &bytes))?;
+    let (header, tensors) = container::decode::<ModelHeader>(KIND, &bytes).map_err(|refusal| {
+        refused_model(path, (KIND, "of a system"), (field_model_file::KIND, "of a field"), refusal, &bytes)
+    })?;
     join(header, tensors).map_err(|problem| StoreError::Tensor { path: path.to_owned(), problem })
 }
 

@@ -272,14 +272,7 @@ pub struct StatesConfig {
 impl Default for StatesConfig {
     /// Two fifths smooth of up to 4 waves, one fifth rough, the rest mixtures; amplitudes ½.
     fn default() -> Self {
-        Self {
-            smooth_share: 0.4,
-            rough_share: 0.2,
-            modes: 4,
-            field_amplitude: 0.5,
-            rate_amplitude: 0.5,
-            offset: None,
-        }
+        Self { smooth_share: 0.4, rough_share: 0.2, modes: 4, field_amplitude: 0.5, rate_amplitude: 0.5, offset: None }
     }
 }
 

@@ -134,3 +134,6 @@ impl FolderConfiguration for FieldConfig {
         value_differences(&self.canonical(), &other.canonical())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,6 +123,10 @@ impl FieldConfig {
             let start = MotionStart::new(motion, (&self.field, known), lattice, *crossings, self.seed);
             if let Some(start) = made(check, &path, motion, start) {
                 judge_duration(check, &path, start.t_end, *dt);
+                let energy = known.field().state_energy(&start.state);
+                let usable = energy.is_finite() && energy > 0.0;
+                let expected = "one above 0, of which energy errors are percentages";
+                check.require(usable, &path, format!("a state of energy {energy}"), expected);
             }
         }
         if let Some(large) = large {
@@ -160,7 +164,9 @@ fn judge_model(check: &mut Check, path: &str, model: &FieldModelConfig) {
         training,
     } = model;
     match *kind {
-        FieldModelKind::Lgn { residual_mass } => check.not_negative(format!("{path}.kind.residual_mass"), residual_mass),
+        FieldModelKind::Lgn { residual_mass } => {
+            check.not_negative(format!("{path}.kind.residual_mass"), residual_mass)
+        }
         FieldModelKind::Cnn { output_scale } => check.positive(format!("{path}.kind.output_scale"), output_scale),
         FieldModelKind::Hgn => {}
     }
@@ -192,7 +198,12 @@ fn judge_evaluation(check: &mut Check, evaluation: &FieldEvaluationConfig) {
     }
     for name in motions.keys() {
         check.file_name_part("a name in evaluation.motions", name);
-        check.require(name != LARGE, "a name in evaluation.motions", name, "another name than that of the large lattice");
+        check.require(
+            name != LARGE,
+            "a name in evaluation.motions",
+            name,
+            "another name than that of the large lattice",
+        );
     }
     check.positive("evaluation.crossings", *crossings);
     check.positive("evaluation.dt", *dt);

@@ -30,7 +30,7 @@ fn reread(change: impl FnOnce(&mut BTreeMap<String, Tensor>)) -> StoreError {
     let folder = tempfile::tempdir().expect("temporary folder");
     let path = folder.path().join("model.safetensors");
     let (header, parameters) = sample();
-    let mut tensors = split(&header, &parameters).expect("fits");
+    let mut tensors = split(&header.shapes().expect("fits"), PREFIXES, &parameters).expect("fits");
     change(&mut tensors);
     let bytes = container::encode(KIND, &header, &tensors).expect("plain data");
     fs::write(&path, bytes).expect("writable");
@@ -124,7 +124,7 @@ fn damage_version_and_absence_are_told_apart() {
     assert!(error.to_string().contains("model.safetensors is not a usable model file"), "{error}");
 
     let newer = FileKind { version: 2, ..KIND };
-    let tensors = split(&header, &parameters).expect("fits");
+    let tensors = split(&header.shapes().expect("fits"), PREFIXES, &parameters).expect("fits");
     fs::write(&path, container::encode(newer, &header, &tensors).expect("plain")).expect("writable");
     let message = load_model(&path).expect_err("newer").to_string();
     assert!(message.contains("of format version 2, but this program reads version 1"), "{message}");
