@@ -160,7 +160,7 @@ fn track(trajectory: &Trajectory, truth: Option<&Trajectory>, input: &ReportInpu
 }
 
 /// Rounds to [`DIGITS`] significant digits and to 10⁻⁶ at the finest.
-fn round(value: f64) -> f64 {
+pub(super) fn round(value: f64) -> f64 {
     if value == 0.0 || !value.is_finite() {
         return value;
     }

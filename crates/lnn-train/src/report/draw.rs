@@ -20,20 +20,20 @@ pub(crate) const WIDE: u32 = 760;
 pub(crate) const NARROW: u32 = 380;
 
 /// Canvas units a pixel: plotters places marks on whole units, and quarters of a pixel look smooth.
-const UNITS: u32 = 4;
+pub(super) const UNITS: u32 = 4;
 /// The font family asked of a browser; the PNG files use the first.
 const FONT: &str = "DejaVu Sans, Verdana, sans-serif";
 
-const TITLE_SIZE: u32 = 16;
-const TEXT_SIZE: u32 = 13;
-const TICK_SIZE: u32 = 12;
-const MARGIN: u32 = 10;
-const INK: Colour = Colour(0x22, 0x22, 0x22);
-const AXIS: Colour = Colour(0x80, 0x80, 0x80);
+pub(super) const TITLE_SIZE: u32 = 16;
+pub(super) const TEXT_SIZE: u32 = 13;
+pub(super) const TICK_SIZE: u32 = 12;
+pub(super) const MARGIN: u32 = 10;
+pub(super) const INK: Colour = Colour(0x22, 0x22, 0x22);
+pub(super) const AXIS: Colour = Colour(0x80, 0x80, 0x80);
 const GRID: Colour = Colour(0xE2, 0xE2, 0xE2);
 const MINOR_GRID: Colour = Colour(0xF2, 0xF2, 0xF2);
 
-type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+pub(super) type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// Draws `figure` at `width` pixels; its height follows from the panels and from how the text wraps.
 ///
@@ -83,7 +83,8 @@ pub(crate) fn svg(figure: &Figure, width: u32) -> Result<String, DrawError> {
         }
         root.present()?;
     }
-    Ok(finish(&buffer, figure, width, height))
+    let colours = figure.legend.iter().map(|entry| entry.colour).chain([REFERENCE]).collect();
+    Ok(finish(&buffer, &figure.title, colours, width, height))
 }
 
 struct PanelLayout {
@@ -106,12 +107,12 @@ impl PanelLayout {
     }
 }
 
-fn rgb(colour: Colour) -> RGBColor {
+pub(super) fn rgb(colour: Colour) -> RGBColor {
     RGBColor(colour.0, colour.1, colour.2)
 }
 
 /// A text style; plotters divides every SVG font size by 1.24.
-fn text(size: u32, colour: Colour, horizontal: HPos, vertical: VPos) -> TextStyle<'static> {
+pub(super) fn text(size: u32, colour: Colour, horizontal: HPos, vertical: VPos) -> TextStyle<'static> {
     let size = f64::from(size * UNITS) * 1.24;
     TextStyle {
         font: (FONT, size).into_font(),
@@ -120,13 +121,13 @@ fn text(size: u32, colour: Colour, horizontal: HPos, vertical: VPos) -> TextStyl
     }
 }
 
-fn units(pixels: u32) -> i32 {
+pub(super) fn units(pixels: u32) -> i32 {
     (pixels * UNITS) as i32
 }
 
 /// Width of a text in pixels, near enough for a layout: the classes of widths of DejaVu Sans, which is
 /// wider than the fonts a browser may put in its place.
-fn text_width(text: &str, size: u32) -> u32 {
+pub(super) fn text_width(text: &str, size: u32) -> u32 {
     let ems: f64 = text
         .chars()
         .map(|character| match character {
@@ -141,7 +142,7 @@ fn text_width(text: &str, size: u32) -> u32 {
 }
 
 /// Breaks `line` between words so that each part is about `width` pixels at most.
-fn wrap(line: &str, size: u32, width: u32) -> Vec<String> {
+pub(super) fn wrap(line: &str, size: u32, width: u32) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in line.split(' ') {
         match lines.last_mut() {
@@ -173,7 +174,11 @@ fn legend_rows(entries: &[LegendEntry], width: u32) -> Vec<Vec<(u32, &LegendEntr
     rows
 }
 
-fn draw_header(area: &Canvas<'_>, title: &[String], legend: &[Vec<(u32, &LegendEntry)>]) -> Result<(), DrawError> {
+pub(super) fn draw_header(
+    area: &Canvas<'_>,
+    title: &[String],
+    legend: &[Vec<(u32, &LegendEntry)>],
+) -> Result<(), DrawError> {
     let left = units(MARGIN);
     let mut y = units(MARGIN);
     let mut style = text(TITLE_SIZE, INK, HPos::Left, VPos::Top);
@@ -349,12 +354,12 @@ fn draw_mark(area: &Canvas<'_>, mark: &Mark, x: &Axis, y: &Axis) -> Result<(), D
 }
 
 /// Turns plotters' document into the figure: its size in pixels, a name for screen readers, round line
-/// joins and the line patterns, none of which plotters can express.
-fn finish(document: &str, figure: &Figure, width: u32, height: u32) -> String {
+/// joins and the line patterns of `colours`, none of which plotters can express.
+pub(super) fn finish(document: &str, name: &str, mut colours: Vec<Colour>, width: u32, height: u32) -> String {
     let (w, h) = (width * UNITS, height * UNITS);
     let root = format!("<svg width=\"{w}\" height=\"{h}\"");
     let mut title = String::new();
-    for character in figure.title.chars() {
+    for character in name.chars() {
         match character {
             '&' => title.push_str("&amp;"),
             '<' => title.push_str("&lt;"),
@@ -366,8 +371,6 @@ fn finish(document: &str, figure: &Figure, width: u32, height: u32) -> String {
     let mut text = document
         .replacen(&root, &named, 1)
         .replace("<polyline fill=\"none\" opacity=\"1\"", "<polyline fill=\"none\" stroke-linejoin=\"round\"");
-    let mut colours: Vec<Colour> = figure.legend.iter().map(|entry| entry.colour).collect();
-    colours.push(REFERENCE);
     colours.sort_by_key(|colour| (colour.0, colour.1, colour.2));
     colours.dedup();
     for colour in colours {

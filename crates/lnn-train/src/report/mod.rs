@@ -14,12 +14,15 @@
 
 mod animation;
 mod axis;
+mod colour_map;
 mod draw;
+mod draw_heat;
 mod field;
 mod figure;
 mod figures;
 #[cfg(test)]
 mod fixture;
+mod heat;
 mod initialisation;
 mod input;
 mod kinds;
@@ -27,6 +30,7 @@ mod measure;
 mod number;
 mod page;
 mod palette;
+mod picture;
 mod properties;
 mod raster;
 mod seeds;

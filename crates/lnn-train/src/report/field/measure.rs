@@ -12,6 +12,11 @@ pub(super) fn sites(motion: &FieldMotion) -> usize {
     motion.shape[0] * motion.shape[1]
 }
 
+/// Whether the lattice is a line.
+pub(super) fn is_line(motion: &FieldMotion) -> bool {
+    motion.shape[0] == 1 || motion.shape[1] == 1
+}
+
 /// Component `component` of φ at every site of frame `frame` of `states`; nothing beyond the frames there are.
 pub(super) fn field<'a>(
     motion: &FieldMotion,
@@ -34,6 +39,17 @@ pub(super) fn rate<'a>(
     let (width, components) = (width(motion), motion.components);
     let state = states.get(frame * width + width / 2..(frame + 1) * width).unwrap_or(&[]);
     state.iter().skip(component).step_by(components).copied()
+}
+
+/// Largest |φ − φ*| over the sites and components of each frame that the model and the truth have.
+pub(super) fn field_errors(motion: &FieldMotion, trajectory: &FieldTrajectory) -> Vec<f64> {
+    let width = width(motion);
+    let frame = |(model, truth): (&[f64], &[f64])| {
+        let differences = model[..width / 2].iter().zip(&truth[..width / 2]).map(|(a, b)| (a - b).abs());
+        // A maximum that keeps NaN: an error that is not finite is no small one.
+        differences.fold(0.0, |most, error| if error.is_nan() || error > most { error } else { most })
+    };
+    trajectory.states.chunks(width).zip(motion.truth.chunks(width)).map(frame).collect()
 }
 
 /// Error of the exact discrete energy of each frame, in percent of its value at the start.

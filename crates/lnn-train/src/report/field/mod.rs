@@ -6,6 +6,7 @@
 //! motion-<motion>.csv         every motion, thinned to a size that other programs open
 //! ```
 
+mod animation;
 mod check;
 mod figures;
 #[cfg(test)]
@@ -62,7 +63,7 @@ pub fn write_field(
     write: &SaveFile<'_>,
 ) -> Result<ReportFiles, ReportError> {
     check::consistent(input)?;
-    let figures = figures::all(input);
+    let figures = figures::all(input)?;
     let page = page::html(input, &figures)?;
     let mut drawn = Vec::with_capacity(2 * figures.len());
     let rasteriser = Rasteriser::new();
@@ -116,10 +117,21 @@ mod tests {
         let (_folder, files) = written(&run);
         assert!(files.page.is_file() && files.figures.iter().chain(&files.trajectories).all(|path| path.is_file()));
         assert_eq!(names(&files.trajectories), ["motion-bump.csv", "motion-smooth.csv"]);
-        let figures = ["energy", "density", "loss"];
+        let figures = ["space_time-bump", "space_time-smooth", "energy", "density", "loss"];
         let expected: Vec<String> =
             figures.iter().flat_map(|name| [format!("{name}.svg"), format!("{name}.png")]).collect();
         assert_eq!(names(&files.figures), expected);
+    }
+
+    #[test]
+    fn tmp_render() {
+        let mut run = fixture::run();
+        run.motions.push(fixture::large());
+        fixture::stop(&mut run.motions[1], "cnn", 90);
+        write_field(Path::new("/tmp/g_report/line"), &run.input(), &write_atomically).unwrap();
+        run.motions = vec![fixture::grid()];
+        write_field(Path::new("/tmp/g_report/grid"), &run.input(), &write_atomically).unwrap();
+        std::fs::write("/tmp/g_report/table.txt", field_table(&run.summary)).unwrap();
     }
 
     #[test]

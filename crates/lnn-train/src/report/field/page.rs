@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::animation::{Actor, Animation, animation};
 use super::figures::FieldFigure;
 use super::sentence::{crossings, motion_names, percent, results, setting};
 use super::{FieldReportInput, styles};
@@ -22,12 +23,12 @@ struct Page<'a> {
     seed: u64,
     setting: String,
     results: Vec<String>,
-    kinds: Vec<(String, &'static str)>,
     tiles: Vec<Tile>,
     columns: Vec<ModelStyle>,
     rows: Vec<Row>,
     note: String,
     machine: String,
+    animation: Option<AnimationView>,
     figures: Vec<FigureView>,
     config: &'a str,
     command: &'a str,
@@ -45,6 +46,19 @@ struct Row {
     name: String,
     unit: &'static str,
     cells: Vec<String>,
+}
+
+struct AnimationView {
+    actors: Vec<ActorView>,
+    motions: Vec<String>,
+    json: String,
+    script: &'static str,
+}
+
+struct ActorView {
+    label: String,
+    colour: String,
+    dash: String,
 }
 
 /// Writes the page.
@@ -82,18 +96,33 @@ pub(super) fn html(input: &FieldReportInput<'_>, figures: &[FieldFigure]) -> Res
         seed: summary.seed,
         setting: setting(summary),
         results: results(input),
-        kinds: columns.iter().filter_map(|one| Some((one.label.clone(), *input.kinds.get(&one.name)?))).collect(),
         tiles: tiles(&columns, &models, &motions),
         rows: rows(&models, &motions, input),
         columns,
         note: note(input),
         machine: machine_line(run, summary.seed, summary.threads, summary.wall_seconds),
+        animation: animation(input).map(|data| view(&data)).transpose()?,
         figures,
         config: input.config_ron,
         command: input.command,
         style: include_str!("../../../templates/report.css"),
     };
     Ok(page.render()?)
+}
+
+fn view(data: &Animation) -> Result<AnimationView, PageError> {
+    let actor = |actor: &Actor| ActorView {
+        label: actor.label.clone(),
+        colour: actor.colour.clone(),
+        dash: actor.dash.iter().map(u32::to_string).collect::<Vec<_>>().join(" "),
+    };
+    Ok(AnimationView {
+        actors: data.actors.iter().map(actor).collect(),
+        motions: data.motions.iter().map(|motion| motion.label.clone()).collect(),
+        // A closing tag in a text would end the script element that carries the data.
+        json: serde_json::to_string(data)?.replace('<', "\\u003c"),
+        script: include_str!("../../../templates/field.js"),
+    })
 }
 
 /// The headline numbers of the first model.
@@ -196,7 +225,7 @@ mod tests {
     use super::*;
 
     fn page(run: &fixture::Run) -> String {
-        html(&run.input(), &figures::all(&run.input())).expect("complete input")
+        html(&run.input(), &figures::all(&run.input()).expect("small pictures")).expect("complete input")
     }
 
     #[test]
@@ -226,6 +255,18 @@ mod tests {
         for words in ["Lagrangian graph network", "16 sites only", "cargo xtask experiment wave", "seed: 0"] {
             assert!(text.contains(words), "{words}");
         }
+    }
+
+    #[test]
+    fn the_embedded_data_parses_and_matches() {
+        let run = fixture::run();
+        let text = page(&run);
+        let from = text.find("id=\"field-data\">").expect("the data") + 16;
+        let json = &text[from..from + text[from..].find("</script>").expect("its end")];
+        let parsed: Animation = serde_json::from_str(json).expect("valid JSON");
+        let data = animation(&run.input()).expect("motions");
+        assert_eq!(parsed.motions[1].tracks, data.motions[1].tracks);
+        assert_eq!(text.matches("<canvas").count(), 1 + data.actors.len());
     }
 
     #[test]

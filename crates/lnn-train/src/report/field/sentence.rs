@@ -3,6 +3,7 @@
 use super::{FieldReportInput, styles};
 use crate::field::{FieldModelSummary, FieldMotionSummary, FieldSummary};
 use crate::report::number::{grouped, significant};
+use crate::report::palette::ModelStyle;
 use crate::report::table::trim;
 
 /// Names of all initial states: those that are drawn in their order, then the others by name.
@@ -64,8 +65,10 @@ pub(super) fn setting(summary: &FieldSummary) -> String {
 /// One sentence a model on its accelerations and on what became of the first initial state.
 pub(super) fn results(input: &FieldReportInput<'_>) -> Vec<String> {
     let first = motion_names(input).into_iter().next();
-    let sentence = |label: &str, model: &FieldModelSummary| {
-        let mut text = format!("{label}: relative error of φ̈ {}", significant(model.acceleration_relative, 3));
+    let sentence = |style: &ModelStyle, model: &FieldModelSummary| {
+        let kind = input.kinds.get(&style.name).map_or_else(String::new, |kind| format!(" ({kind})"));
+        let mut text =
+            format!("{}{kind}: relative error of φ̈ {}", style.label, significant(model.acceleration_relative, 3));
         let motion = first.as_ref().and_then(|name| Some((name, model.motions.get(name)?)));
         if let Some((name, motion)) = motion {
             text += &format!("; from the state “{name}” {}", outcome(motion));
@@ -74,7 +77,7 @@ pub(super) fn results(input: &FieldReportInput<'_>) -> Vec<String> {
     };
     styles(input.summary, input.motions)
         .iter()
-        .filter_map(|style| Some(sentence(&style.label, input.summary.models.get(&style.name)?)))
+        .filter_map(|style| Some(sentence(style, input.summary.models.get(&style.name)?)))
         .collect()
 }
 
@@ -118,7 +121,12 @@ mod tests {
         let sentences = results(&run.input());
         assert_eq!(sentences.len(), 3);
         let first = &sentences[0];
-        assert!(first.starts_with("LGN: relative error of φ̈ 5.12e−5; from the state “bump” the field"), "{first}");
+        assert!(
+            first.starts_with(
+                "LGN (Lagrangian graph network): relative error of φ̈ 5.12e−5; from the state “bump” the field"
+            ),
+            "{first}"
+        );
         for words in ["0.0700\u{a0}% of its amplitude after one crossing", "at most 0.0240\u{a0}% over 10 crossings"] {
             assert!(sentences[0].contains(words), "{words}: {}", sentences[0]);
         }

@@ -65,7 +65,7 @@ pub fn field_table(summary: &FieldSummary) -> String {
     }
     let run = [&summary.experiment, &summary.preset, &summary.backend, &summary.device].map(String::as_str);
     format!(
-        "{}\n{}\n{notes}Lower is better. Trained on {} sites, φ̈ judged on {}. Field: largest error over the sites.\n{}\n",
+        "{}\n\n{}\n{notes}Lower is better. Trained on {} sites, φ̈ judged on {}. Field: largest error over the sites.\n{}\n",
         trained.trim_fmt(),
         moved.trim_fmt(),
         grouped(summary.training_sites as u64),

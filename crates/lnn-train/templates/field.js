@@ -1,0 +1,275 @@
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("field-data").textContent);
+  const section = document.getElementById("animation");
+  const curves = document.getElementById("curves");
+  const maps = [...section.querySelectorAll(".maps canvas")];
+  const mapStage = section.querySelector(".maps");
+  const switches = [...section.querySelectorAll(".actors input")];
+  const readouts = [...section.querySelectorAll(".actors output")];
+  const playButton = document.getElementById("play");
+  const slider = document.getElementById("time");
+  const clock = document.getElementById("clock");
+  const speed = document.getElementById("speed");
+  const choice = document.getElementById("motion");
+  const extent = document.getElementById("extent");
+
+  const MISSING = [180, 180, 180];
+  const MARGIN = { left: 46, right: 12, top: 10, bottom: 24 };
+
+  // Sixteen-bit whole numbers, lower byte first, as the report packs them.
+  function unpack(text, scale) {
+    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    const view = new DataView(bytes.buffer);
+    return Float32Array.from({ length: bytes.length / 2 }, (_, k) => view.getInt16(2 * k, true) * scale / 32767);
+  }
+
+  const motions = data.motions.map((motion) => ({
+    ...motion,
+    sites: motion.shape[0] * motion.shape[1],
+    line: motion.shape[0] === 1 || motion.shape[1] === 1,
+    tracks: motion.tracks.map((track) => track === null ? null : {
+      frames: track.frames,
+      errors: track.errors,
+      field: unpack(track.field, motion.scale[0]),
+      rate: unpack(track.rate, motion.scale[1]),
+    }),
+  }));
+
+  let motion = motions[0];
+  let time = 0;
+  let playing = false;
+  let previous = null;
+  const begin = () => motion.times[0];
+  const end = () => motion.times[motion.times.length - 1];
+
+  // The frame at or before a time, and the share of the way to the next.
+  function locate(t) {
+    let low = 0;
+    let high = motion.times.length - 1;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (motion.times[middle] <= t) { low = middle; } else { high = middle; }
+    }
+    const step = motion.times[high] - motion.times[low];
+    return { frame: low, share: step > 0 ? Math.min(Math.max((t - motion.times[low]) / step, 0), 1) : 0, step };
+  }
+
+  // The field at every site: cubics through fields and rates, since straight lines between frames would
+  // flatten a narrow bump that travels. The last frame beyond the end; null without a frame.
+  function fieldAt(track, at) {
+    if (track === null || track.frames === 0) { return null; }
+    const n = motion.sites;
+    const from = Math.min(at.frame, track.frames - 1) * n;
+    if (at.frame + 1 >= track.frames) { return track.field.subarray(from, from + n); }
+    const s = at.share;
+    const values = new Float32Array(n);
+    for (let site = 0; site < n; site += 1) {
+      const [a, b] = [track.field[from + site], track.field[from + n + site]];
+      const [u, v] = [track.rate[from + site] * at.step, track.rate[from + n + site] * at.step];
+      values[site] = a + s * (u + s * (3 * (b - a) - 2 * u - v + s * (2 * (a - b) + u + v)));
+    }
+    return values;
+  }
+
+  const stopTime = (track) => track === null || track.frames === 0 ? begin() : motion.times[track.frames - 1];
+  // Rounding of times to five digits must not make the last frame look like a stop.
+  const stopped = (track) => track !== null && track.frames < motion.times.length && time > stopTime(track);
+
+  function pen(canvas, height) {
+    const width = canvas.clientWidth;
+    const density = window.devicePixelRatio || 1;
+    const [w, h] = [Math.round(width * density), Math.round(height * density)];
+    if (canvas.width !== w || canvas.height !== h) {
+      canvas.width = w;
+      canvas.height = h;
+    }
+    const context = canvas.getContext("2d");
+    context.setTransform(density, 0, 0, density, 0, 0);
+    context.clearRect(0, 0, width, height);
+    return { context, width };
+  }
+
+  function roundStep(rough) {
+    const magnitude = 10 ** Math.floor(Math.log10(rough));
+    return [1, 2, 5, 10].find((factor) => factor * magnitude >= rough * (1 - 1e-9)) * magnitude;
+  }
+
+  function drawCurves(at) {
+    const height = curves.clientHeight;
+    const { context, width } = pen(curves, height);
+    if (width === 0) { return; }
+    const most = 1.15 * (motion.amplitude || 1);
+    const low = motion.low < 0 ? -most : -0.15 * most;
+    const x = (site) => MARGIN.left + (site + 0.5) / motion.sites * (width - MARGIN.left - MARGIN.right);
+    const y = (value) => MARGIN.top + (most - value) / (most - low) * (height - MARGIN.top - MARGIN.bottom);
+    context.font = "12px 'DejaVu Sans', Verdana, sans-serif";
+    context.lineWidth = 1;
+    context.setLineDash([]);
+    context.fillStyle = "#5a626d";
+    context.textAlign = "right";
+    context.textBaseline = "middle";
+    const step = roundStep((most - low) / 5);
+    const decimals = Math.max(0, -Math.floor(Math.log10(step)));
+    for (let k = Math.ceil(low / step); k * step <= most; k += 1) {
+      context.strokeStyle = k === 0 ? "#9aa2ad" : "#e6e9ee";
+      context.beginPath();
+      context.moveTo(MARGIN.left, y(k * step));
+      context.lineTo(width - MARGIN.right, y(k * step));
+      context.stroke();
+      context.fillText((k * step).toFixed(decimals).replace("-", "−"), MARGIN.left - 6, y(k * step));
+    }
+    context.textAlign = "center";
+    context.textBaseline = "top";
+    const sites = roundStep(motion.sites * motion.stride / 6);
+    for (let site = 0; site < motion.sites * motion.stride; site += sites) {
+      context.fillText(String(site), x(site / motion.stride), height - MARGIN.bottom + 6);
+    }
+    context.textAlign = "right";
+    context.fillText("site", width - MARGIN.right, height - MARGIN.bottom + 6);
+    context.textAlign = "left";
+    context.fillText("φ", 6, MARGIN.top);
+    // The first model lies on top of the others, and the truth wide under all.
+    const order = [0, ...[...motion.tracks.keys()].slice(1).reverse()];
+    for (const index of order) {
+      const track = motion.tracks[index];
+      const values = switches[index].checked ? fieldAt(track, at) : null;
+      if (values === null) { continue; }
+      context.globalAlpha = index === 0 ? 0.3 : stopped(track) ? 0.35 : 1;
+      context.strokeStyle = data.actors[index].colour;
+      context.lineWidth = index === 0 ? 6 : 2;
+      context.setLineDash(data.actors[index].dash);
+      context.lineJoin = "round";
+      context.save();
+      context.beginPath();
+      context.rect(MARGIN.left, MARGIN.top, width - MARGIN.left - MARGIN.right, height - MARGIN.top - MARGIN.bottom);
+      context.clip();
+      context.beginPath();
+      for (let site = 0; site < values.length; site += 1) {
+        if (site === 0) { context.moveTo(x(site), y(values[site])); } else { context.lineTo(x(site), y(values[site])); }
+      }
+      context.stroke();
+      context.restore();
+      context.globalAlpha = 1;
+    }
+  }
+
+  const small = document.createElement("canvas");
+  function drawMap(index, at) {
+    const canvas = maps[index];
+    const [rows, columns] = motion.shape;
+    const { context, width } = pen(canvas, canvas.clientWidth * rows / columns);
+    const values = fieldAt(motion.tracks[index], at);
+    if (width === 0) { return; }
+    small.width = columns;
+    small.height = rows;
+    const pixels = small.getContext("2d").createImageData(columns, rows);
+    const last = data.colours.length - 1;
+    for (let site = 0; site < rows * columns; site += 1) {
+      const share = values === null ? NaN : 0.5 * (values[site] / (motion.amplitude || 1) + 1);
+      const colour = Number.isNaN(share) ? MISSING : data.colours[Math.round(Math.min(Math.max(share, 0), 1) * last)];
+      // Row 0 is at the bottom, as in the figures.
+      const pixel = 4 * ((rows - 1 - Math.floor(site / columns)) * columns + site % columns);
+      pixels.data.set([...colour, 255], pixel);
+    }
+    small.getContext("2d").putImageData(pixels, 0, 0);
+    context.globalAlpha = stopped(motion.tracks[index]) ? 0.35 : 1;
+    context.imageSmoothingEnabled = width / columns < 4;
+    context.drawImage(small, 0, 0, width, width * rows / columns);
+    context.globalAlpha = 1;
+  }
+
+  function percent(value) {
+    if (value === 0) { return "0 %"; }
+    if (value < 0.0001) { return "below 0.0001 %"; }
+    if (value > 1e6) { return "more than 10⁶ %"; }
+    return `${value < 0.01 ? value.toFixed(4) : value < 1 ? value.toFixed(3) : value < 100 ? value.toFixed(1) : value.toFixed(0)} %`;
+  }
+
+  function describe(index, at) {
+    const track = motion.tracks[index];
+    if (track === null || track.frames === 0) { return "not kept"; }
+    if (index === 0) { return ""; }
+    if (stopped(track)) { return `stopped at t = ${stopTime(track)}`; }
+    const [field, energy] = track.errors[Math.min(Math.round(at.frame + at.share), track.errors.length - 1)];
+    return `field ${percent(field)}, energy ${percent(energy)}`;
+  }
+
+  function show() {
+    const at = locate(time);
+    if (motion.line) { drawCurves(at); } else { maps.forEach((_, index) => drawMap(index, at)); }
+    readouts.forEach((readout, index) => {
+      const text = describe(index, at);
+      if (readout.value !== text) { readout.value = text; }
+    });
+    const label = `t = ${time.toFixed(0)}`;
+    if (clock.value !== label) { clock.value = label; }
+    slider.value = time;
+    slider.setAttribute("aria-valuetext", `time ${time.toFixed(0)} of ${end().toFixed(0)}`);
+  }
+
+  function choose(index) {
+    motion = motions[index];
+    // Curves that stay above 0 get the whole height.
+    motion.low = motion.tracks[0].field.reduce((low, value) => Math.min(low, value), 0) < -0.02 * motion.amplitude ? -1 : 0;
+    time = begin();
+    slider.min = begin();
+    slider.max = end();
+    curves.hidden = !motion.line;
+    mapStage.hidden = motion.line;
+    switches.forEach((box) => { box.hidden = !motion.line; });
+    extent.textContent = motion.extent;
+    show();
+  }
+
+  function tick(now) {
+    if (!playing) { return; }
+    if (previous !== null) {
+      // A hidden tab wakes up after a long pause; the motion must not leap.
+      time += Math.min((now - previous) / 1000, 0.1) * Number(speed.value) * motion.pace;
+    }
+    previous = now;
+    if (time >= end()) {
+      time = end();
+      setPlaying(false);
+    }
+    show();
+    if (playing) { requestAnimationFrame(tick); }
+  }
+
+  function setPlaying(wanted) {
+    if (wanted && time >= end()) { time = begin(); }
+    const begins = wanted && !playing;
+    playing = wanted;
+    previous = null;
+    playButton.textContent = playing ? "Pause" : "Play";
+    if (begins) { requestAnimationFrame(tick); }
+  }
+
+  playButton.addEventListener("click", () => setPlaying(!playing));
+  slider.addEventListener("input", () => {
+    time = Number(slider.value);
+    show();
+  });
+  slider.addEventListener("keydown", (event) => {
+    const [fine, coarse] = [(end() - begin()) / 200, (end() - begin()) / 20];
+    const step = { ArrowLeft: -fine, ArrowDown: -fine, ArrowRight: fine, ArrowUp: fine, PageDown: -coarse, PageUp: coarse }[event.key];
+    if (step === undefined) { return; }
+    event.preventDefault();
+    time = Math.min(Math.max(time + step, begin()), end());
+    show();
+  });
+  choice.addEventListener("change", () => choose(Number(choice.value)));
+  switches.forEach((box) => box.addEventListener("change", show));
+  document.addEventListener("keydown", (event) => {
+    const busy = event.target.closest("button, select, input, a, summary, pre, [tabindex]");
+    if (event.key === " " && !busy && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      event.preventDefault();
+      setPlaying(!playing);
+    }
+  });
+  window.addEventListener("resize", show);
+
+  choose(0);
+  if (!window.matchMedia("(prefers-reduced-motion: reduce)").matches) { setPlaying(true); }
+})();
