@@ -10,6 +10,8 @@ use lnn_autodiff::jet::Accumulate;
 use lnn_train::config::presets::LNN;
 use lnn_train::config::{ExperimentConfig, ModelConfig, ModelKind, TrainingData, presets};
 use lnn_train::experiment::{build_model, build_system, build_training};
+use lnn_train::field::build_field_training;
+use lnn_train::field::config::{FieldConfig, NeighbourhoodConfig, field_preset};
 use lnn_train::fit::Training;
 use lnn_train::loss::Loss;
 use lnn_train::model::States;
@@ -134,6 +136,59 @@ fn no_training_step_after_the_first_allocates() {
                 let single = allocations::<f32>(name, optimiser, threads);
                 assert!(single[1..].iter().all(|&n| n == 0), "{name} {optimiser:?} {threads} threads f32: {single:?}");
                 let double = allocations::<f64>(name, optimiser, threads);
+                assert!(double[1..].iter().all(|&n| n == 0), "{name} {optimiser:?} {threads} threads f64: {double:?}");
+            }
+        }
+    }
+}
+
+/// Every kind of model on a ring, with ordered neighbourhoods and with pairs. On a grid the sparse factorisation
+/// allocates.
+fn every_field_model(optimiser: OptimiserConfig) -> FieldConfig {
+    let mut config = field_preset("wave", "medium").expect("listed");
+    let ordered = config.models.clone();
+    for (name, mut model) in ordered {
+        model.neighbourhood = NeighbourhoodConfig::Pairs;
+        config.models.insert(format!("{name}-pairs"), model);
+    }
+    for model in config.models.values_mut() {
+        model.hidden = vec![16, 17];
+        (model.training.batch, model.training.gradient_parts) = (30, None);
+        (model.training.l2_penalty, model.training.optimiser) = (1e-6, optimiser);
+        model.training.schedule = Schedule::Constant { rate: 1e-3 };
+    }
+    config
+}
+
+fn allocations_on_lattices<T: Real>(config: &FieldConfig, name: &str, threads: usize) -> Vec<u64> {
+    let counter = counter();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+    pool.broadcast(|_| COUNTER.set(Some(counter)));
+    let counts = pool.install(|| {
+        let mut training = build_field_training::<T>(config, name).expect("usable");
+        assert!(counter.load(Ordering::Relaxed) > 0, "the counter must count");
+        let mut counts = Vec::with_capacity(STEPS);
+        for _ in 0..STEPS {
+            let before = counter.load(Ordering::Relaxed);
+            let report = training.step().expect("an ordinary step");
+            counts.push(counter.load(Ordering::Relaxed) - before);
+            assert!(!report.skipped);
+        }
+        counts
+    });
+    pool.broadcast(|_| COUNTER.set(None));
+    counts
+}
+
+#[test]
+fn no_training_step_on_lattices_after_the_first_allocates() {
+    for optimiser in [AdamSettings::default().into(), SoapSettings::default().into()] {
+        let config = every_field_model(optimiser);
+        for name in config.models.keys() {
+            for threads in [1, 2] {
+                let single = allocations_on_lattices::<f32>(&config, name, threads);
+                assert!(single[1..].iter().all(|&n| n == 0), "{name} {optimiser:?} {threads} threads f32: {single:?}");
+                let double = allocations_on_lattices::<f64>(&config, name, threads);
                 assert!(double[1..].iter().all(|&n| n == 0), "{name} {optimiser:?} {threads} threads f64: {double:?}");
             }
         }

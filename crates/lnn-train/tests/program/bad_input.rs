@@ -45,7 +45,7 @@ fn unknown_names_come_back_with_the_nearest_valid_one() {
     for (line, words) in [
         ("experiment dblpendulm", "there is no experiment named `dblpendulm`; did you mean `dblpend`?"),
         ("experiment dblpendulm --config small.ron", "did you mean `dblpend`?"),
-        ("experiment wave", "there is no experiment named `wave`; valid names: `dblpend`, `relativistic`"),
+        ("experiment xyzzy", "there is no experiment named `xyzzy`; valid names: `dblpend`, `relativistic`"),
         ("experiment keppler", "did you mean `kepler`?"),
         ("experiment kepler --preset best", "there is no preset named `best`; valid names: `fast`, `models`"),
         ("experiment kepler --system m3=1", "system.parameters.m3 is 1; expected no such field"),

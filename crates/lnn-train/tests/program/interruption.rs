@@ -30,7 +30,7 @@ fn long_config() -> ExperimentConfig {
 }
 
 /// The program under way.
-struct Session {
+pub(crate) struct Session {
     child: Child,
     stderr: BufReader<ChildStderr>,
     said: String,
@@ -38,14 +38,19 @@ struct Session {
 
 impl Session {
     fn start(workplace: &Workplace) -> Self {
-        let mut command = workplace.command(RESUME);
+        Self::of(workplace, RESUME)
+    }
+
+    /// The program with these arguments.
+    pub(crate) fn of(workplace: &Workplace, line: &str) -> Self {
+        let mut command = workplace.command(line);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let stderr = BufReader::new(child.stderr.take().expect("piped"));
         Self { child, stderr, said: String::new() }
     }
 
     /// Waits until the program says a line that contains `words`.
-    fn wait_for(&mut self, words: &str) {
+    pub(crate) fn wait_for(&mut self, words: &str) {
         loop {
             let start = self.said.len();
             let read = self.stderr.read_line(&mut self.said).expect("text");
@@ -56,19 +61,19 @@ impl Session {
         }
     }
 
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("the child has not been waited for");
     }
 
     /// Ctrl-C.
-    fn interrupt(&self) {
+    pub(crate) fn interrupt(&self) {
         let script = format!("kill -INT {}", self.child.id());
         let status = Command::new("sh").args(["-c", &script]).status().expect("a shell");
         assert!(status.success(), "the program had already ended:\n{}", self.said);
     }
 
     /// The status and all that was said.
-    fn end(mut self) -> (ExitStatus, String) {
+    pub(crate) fn end(mut self) -> (ExitStatus, String) {
         self.stderr.read_to_string(&mut self.said).expect("text");
         (self.child.wait().expect("a child"), self.said)
     }

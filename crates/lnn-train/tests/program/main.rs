@@ -3,6 +3,7 @@
 mod bad_input;
 mod command_line;
 mod damage;
+mod fields;
 mod initialisation;
 mod interruption;
 mod learning;
