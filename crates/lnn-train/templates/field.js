@@ -129,10 +129,8 @@
     context.fillText("site", width - MARGIN.right, height - MARGIN.bottom + 6);
     context.textAlign = "left";
     context.fillText("φ", 6, MARGIN.top);
-    // The first model lies on top of the others, and the truth wide under all.
-    const order = [0, ...[...motion.tracks.keys()].slice(1).reverse()];
-    for (const index of order) {
-      const track = motion.tracks[index];
+    // The truth lies wide under all, and dashed curves on the first model's, which is solid.
+    for (const [index, track] of motion.tracks.entries()) {
       const values = switches[index].checked ? fieldAt(track, at) : null;
       if (values === null) { continue; }
       context.globalAlpha = index === 0 ? 0.3 : stopped(track) ? 0.35 : 1;
@@ -174,7 +172,7 @@
     }
     small.getContext("2d").putImageData(pixels, 0, 0);
     context.globalAlpha = stopped(motion.tracks[index]) ? 0.35 : 1;
-    context.imageSmoothingEnabled = width / columns < 4;
+    context.imageSmoothingEnabled = width / columns < 12;
     context.drawImage(small, 0, 0, width, width * rows / columns);
     context.globalAlpha = 1;
   }
@@ -217,7 +215,7 @@
     slider.max = end();
     curves.hidden = !motion.line;
     mapStage.hidden = motion.line;
-    switches.forEach((box) => { box.hidden = !motion.line; });
+    section.classList.toggle("grid", !motion.line);
     extent.textContent = motion.extent;
     show();
   }

@@ -263,7 +263,10 @@ fn draw_key(
     let mut taken: Vec<(f64, f64)> = Vec::new();
     for (position, words) in &key.ticks {
         let place = f64::from(x) + 0.5 * (position + 1.0) * f64::from(width);
-        let half = 0.5 * f64::from(text_width(words, TICK_SIZE)) + 2.0;
+        // Both signs as wide as the wider one, so that either both have labels or none.
+        let same = key.ticks.iter().filter(|(other, _)| other.abs() == position.abs());
+        let widest = same.map(|(_, words)| text_width(words, TICK_SIZE)).max().unwrap_or(0);
+        let half = 0.5 * f64::from(widest) + 2.0;
         let at = (place * f64::from(UNITS)).round() as i32;
         root.draw(&PathElement::new(vec![(at, units(bottom)), (at, units(bottom + 3))], axis))?;
         if taken.iter().all(|(low, high)| place + half < *low || place - half > *high) {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::figures::capital;
 use super::measure::{energy_errors, field, field_errors, is_line, largest, rate, sites};
 use super::{FieldReportInput, styles};
 use crate::field::{FieldMotion, FieldTrajectory};
@@ -176,7 +177,7 @@ fn animated(
     let crossing = summaries.map(|motion| motion.crossing_time).find(|time| time.is_finite() && *time > 0.0);
     let (first, last) = (motion.times[0], motion.times[motion.times.len() - 1]);
     let end = frames.last().map_or(last, |frame| motion.times[*frame]);
-    let mut extent = format!("{}, {} sites", motion.description, sites(motion));
+    let mut extent = format!("{}, {} sites", capital(&motion.description), sites(motion));
     if chosen.stride > 1 {
         extent += &format!(", of which one in {} is drawn in each direction", chosen.stride);
     }

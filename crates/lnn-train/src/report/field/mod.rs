@@ -124,17 +124,6 @@ mod tests {
     }
 
     #[test]
-    fn tmp_render() {
-        let mut run = fixture::run();
-        run.motions.push(fixture::large());
-        fixture::stop(&mut run.motions[1], "cnn", 90);
-        write_field(Path::new("/tmp/g_report/line"), &run.input(), &write_atomically).unwrap();
-        run.motions = vec![fixture::grid()];
-        write_field(Path::new("/tmp/g_report/grid"), &run.input(), &write_atomically).unwrap();
-        std::fs::write("/tmp/g_report/table.txt", field_table(&run.summary)).unwrap();
-    }
-
-    #[test]
     fn contradictions_are_named_and_nothing_is_written() {
         let refused = |change: &dyn Fn(&mut fixture::Run)| {
             let folder = tempfile::tempdir().expect("a temporary folder");

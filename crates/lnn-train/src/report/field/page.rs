@@ -252,7 +252,8 @@ mod tests {
             assert!(table.contains(&format!(">{word}<")), "{word}");
         }
         assert!(table.contains("cyclic tridiagonal (500)") && !table.contains("kink"));
-        for words in ["Lagrangian graph network", "16 sites only", "cargo xtask experiment wave", "seed: 0"] {
+        for words in ["Lagrangian graph network", "random states of 16 sites", "cargo xtask experiment wave", "seed: 0"]
+        {
             assert!(text.contains(words), "{words}");
         }
     }

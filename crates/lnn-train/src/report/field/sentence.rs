@@ -55,8 +55,7 @@ pub(super) fn setting(summary: &FieldSummary) -> String {
         );
     }
     format!(
-        "Every model was trained on random states of {} sites only, and judged on {}{judged}: what is learned at one \
-         neighbourhood holds at all.",
+        "Every model was trained on random states of {} sites and judged on {}{judged}.",
         grouped(trained),
         grouped(sites)
     )
@@ -131,7 +130,7 @@ mod tests {
             assert!(sentences[0].contains(words), "{words}: {}", sentences[0]);
         }
         let setting = setting(&run.summary);
-        assert!(setting.contains("16 sites only, and judged on 100 by 500 states"), "{setting}");
+        assert!(setting.contains("16 sites and judged on 100 by 500 states"), "{setting}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::super::measure::{energy_errors, learned_drifts, sites};
 use crate::field::FieldMotion;
 use crate::report::axis::Axis;
 use crate::report::figure::{Figure, Key, LegendEntry, Mark, Panel};
-use crate::report::figures::{MODEL_WIDTH, line_key};
+use crate::report::figures::{MODEL_WIDTH, amount, line_key};
 use crate::report::number::grouped;
 use crate::report::palette::{ModelStyle, companion};
 
@@ -79,17 +79,12 @@ fn panel(input: &FieldReportInput<'_>, motion: &FieldMotion, models: &[&ModelSty
         let reported = summary.is_some_and(|motion| motion.stopped.is_some());
         if let Some(seen) = seen.filter(|seen| reported || *seen < motion.times.len()) {
             let last = seen.checked_sub(1).map_or(motion.times[0], |frame| motion.times[frame]);
-            stopped += &format!("; {} stopped at t = {}", model.label, last);
+            stopped += &format!("; {} stopped at t = {}", model.label, amount(last));
         }
     }
     let last = motion.times[motion.times.len() - 1];
     Panel {
-        title: format!(
-            "Energy error (%) from {}: {}, {} sites{stopped}",
-            motion.name,
-            motion.description,
-            grouped(sites(motion) as u64)
-        ),
+        title: format!("Energy error (%), state “{}”, {} sites{stopped}", motion.name, grouped(sites(motion) as u64)),
         x: Axis::linear_range(motion.times[0], last, 5),
         y: Axis::errors(values),
         x_label: "time (lattice units)".to_owned(),

@@ -5,6 +5,8 @@ mod energy;
 mod maps;
 mod snapshots;
 mod space_time;
+#[cfg(test)]
+mod tests;
 
 use super::measure::is_line;
 use super::{FieldReportInput, styles};
@@ -90,4 +92,10 @@ pub(super) fn all(input: &FieldReportInput<'_>) -> Result<Vec<FieldFigure>, Repo
     };
     figures.extend(curves(&learning).map(FieldFigure::Lines));
     Ok(figures)
+}
+
+/// The text with a capital first letter.
+pub(super) fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }

@@ -1,8 +1,8 @@
 //! `snapshots-<motion>.svg`: a field on a grid at four times.
 
 use super::super::measure::sites;
+use super::capital;
 use super::maps::Maps;
-use super::space_time::capital;
 use crate::field::FieldMotion;
 use crate::report::axis::Axis;
 use crate::report::colour_map::ColourMap;

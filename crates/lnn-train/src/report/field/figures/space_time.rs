@@ -1,6 +1,7 @@
 //! `space_time-<motion>.svg`: a field on a line, sites to the right and time upwards.
 
 use super::super::measure::sites;
+use super::capital;
 use super::maps::Maps;
 use crate::field::FieldMotion;
 use crate::report::axis::Axis;
@@ -79,10 +80,4 @@ fn picture(
         }));
     }
     Picture::new(columns as u32, rows as u32, pixels.into_iter())
-}
-
-/// The text with a capital first letter.
-pub(super) fn capital(text: &str) -> String {
-    let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
