@@ -30,6 +30,7 @@
     line: motion.shape[0] === 1 || motion.shape[1] === 1,
     tracks: motion.tracks.map((track) => track === null ? null : {
       frames: track.frames,
+      stopped: track.stopped,
       errors: track.errors,
       field: unpack(track.field, motion.scale[0]),
       rate: unpack(track.rate, motion.scale[1]),
@@ -188,7 +189,7 @@
     const track = motion.tracks[index];
     if (track === null || track.frames === 0) { return "not kept"; }
     if (index === 0) { return ""; }
-    if (stopped(track)) { return `stopped at t = ${stopTime(track)}`; }
+    if (stopped(track)) { return `stopped at t = ${track.stopped ?? stopTime(track)}`; }
     const [field, energy] = track.errors[Math.min(Math.round(at.frame + at.share), track.errors.length - 1)];
     return `field ${percent(field)}, energy ${percent(energy)}`;
   }

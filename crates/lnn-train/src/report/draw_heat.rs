@@ -74,7 +74,7 @@ impl Layout {
     fn new(figure: &HeatFigure, rows: &[HeatRow], width: u32) -> Self {
         let maps = || {
             rows.iter().flat_map(|row| &row.cells).filter_map(|cell| match cell {
-                HeatCell::Map(map) => Some(map),
+                HeatCell::Map(map) => Some(&**map),
                 HeatCell::Keys => None,
             })
         };

@@ -43,7 +43,7 @@ pub(crate) struct HeatRow {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum HeatCell {
     /// A map.
-    Map(HeatMap),
+    Map(Box<HeatMap>),
     /// The colour bars.
     Keys,
 }

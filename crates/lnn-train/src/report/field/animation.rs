@@ -73,6 +73,8 @@ pub(super) struct AnimatedMotion {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Track {
     pub(super) frames: usize,
+    /// Time of the rollout's last state, if that is not the end of the motion.
+    pub(super) stopped: Option<f64>,
     /// φ, then φ̇, `[frames, shown sites]` each, as 16-bit whole numbers, lower byte first, in Base64.
     pub(super) field: String,
     pub(super) rate: String,
@@ -153,8 +155,10 @@ fn animated(
             }
             base64(&bytes)
         };
+        let complete = states.len() / width == motion.times.len();
         Track {
             frames: own.len(),
+            stopped: (states.len() / width).checked_sub(1).filter(|_| !complete).map(|last| round(motion.times[last])),
             field: pack(fields, scale[0]),
             rate: pack(rates, scale[1]),
             errors: own.iter().filter_map(|frame| errors(*frame)).collect(),
@@ -338,7 +342,8 @@ mod tests {
         let data = animation(&run.input()).expect("two motions");
         let packed = &data.motions[0];
         let track = packed.tracks[2].as_ref().expect("cnn");
-        assert_eq!((track.frames, track.errors.len()), (7, 7));
+        assert_eq!((track.frames, track.errors.len(), track.stopped), (7, 7, Some(2.5 * 19.0)));
+        assert_eq!(packed.tracks[1].as_ref().expect("lgn").stopped, None);
         assert!(packed.scale[0] <= 4.0 * packed.amplitude);
         assert_eq!(unpacked(&track.field, 1.0)[3 * 100 + 3], 1.0);
         serde_json::to_string(&data).expect("finite numbers");

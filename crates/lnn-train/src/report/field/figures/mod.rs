@@ -82,11 +82,11 @@ pub(super) fn all(input: &FieldReportInput<'_>) -> Result<Vec<FieldFigure>, Repo
         metrics: input.metrics,
         models: &models,
         published: Vec::new(),
-        error: "Error of φ̈ on held-out states".to_owned(),
+        error: "Error of φ̈ a site, mean over held-out states".to_owned(),
         caption: format!(
             "Both axes are logarithmic; lower is better. The upper panel is what the optimiser sees, and each \
              model may have its own loss, so compare the models in the lower panel: the error of the acceleration \
-             on a fixed few of the {} states that are never trained on.",
+             at a fixed few of the {} states that are never trained on.",
             held_out.map_or_else(String::new, grouped)
         ),
     };

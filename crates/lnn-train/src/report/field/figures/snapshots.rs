@@ -31,12 +31,12 @@ pub(super) fn figure(
     let row = |title: String, timed: bool, colours: ColourMap, places: &dyn Fn(usize) -> Vec<f64>| {
         let cells = frames.iter().map(|&frame| {
             let title = if timed { format!("t = {}", amount(motion.times[frame])) } else { String::new() };
-            Ok(HeatCell::Map(HeatMap {
+            Ok(HeatCell::Map(Box::new(HeatMap {
                 title,
                 picture: picture(motion, colours, &places(frame))?,
                 x: Axis::linear_range(-0.5, columns as f64 - 0.5, 2),
                 y: Axis::linear_range(-0.5, rows as f64 - 0.5, 2),
-            }))
+            })))
         });
         Ok::<_, RasterError>(HeatRow { title, cells: cells.collect::<Result<_, RasterError>>()? })
     };

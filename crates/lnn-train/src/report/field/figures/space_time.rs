@@ -24,12 +24,12 @@ const ABREAST: usize = 4;
 pub(super) fn figure(motion: &FieldMotion, models: &[ModelStyle]) -> Result<Option<HeatFigure>, RasterError> {
     let Some(maps) = Maps::new(motion, models) else { return Ok(None) };
     let map = |title: String, colours: ColourMap, places: &dyn Fn(usize) -> Vec<f64>| {
-        Ok::<_, RasterError>(HeatCell::Map(HeatMap {
+        Ok::<_, RasterError>(HeatCell::Map(Box::new(HeatMap {
             title,
             picture: picture(motion, colours, places)?,
             x: Axis::linear_range(-0.5, sites(motion) as f64 - 0.5, 3),
             y: Axis::linear_range(motion.times[0], motion.times[motion.times.len() - 1], 5),
-        }))
+        })))
     };
     // Truth over the colour bars, then every model over its error.
     let mut pairs = vec![[map("Truth".to_owned(), ColourMap::Field, &|frame| maps.truth(frame))?, HeatCell::Keys]];
