@@ -1,8 +1,10 @@
 //! The learned density beside the true one, by what no gauge changes.
 //!
 //! A Lagrangian is known from motions only up to a factor, a constant and total derivatives. Its mass matrix
-//! ∂²L/∂φ̇∂φ̇ and the response of its force ∂r/∂φ change with the factor alone, and that is fixed here by the mean of the
-//! mass.
+//! ∂²L/∂φ̇∂φ̇ changes with the factor alone, which is fixed here by the mean of the mass. A field that is alike at all
+//! sites has even more Lagrangians: with any A that commutes with its equation of motion, and couples rates of
+//! neighbours, A times the equation has the same motions and a Lagrangian of its own. So the response of the force,
+//! ∂r/∂φ, is shown with the mass matrix divided out, ∂φ̈/∂φ, which no choice of Lagrangian changes.
 
 use lnn_graph::LagrangianBlock;
 use lnn_graph::fields::Field;
@@ -14,7 +16,7 @@ use super::record::{DensityComparison, DensityPanel};
 
 /// Points of a panel.
 const POINTS: usize = 41;
-/// Step of central differences of forces: their error h² f‴/6 meets rounding ε/h where h is near ε^(1/3).
+/// Step of central differences of accelerations: their error h² f‴/6 meets rounding ε/h where h is near ε^(1/3).
 const STEP: f64 = 1e-5;
 
 /// A Lagrangian and the truth on one small lattice, at a site and its right neighbour.
@@ -65,19 +67,20 @@ pub(crate) fn compare_density(
         })
         .collect();
     let without_factor = |learned: &[f64]| learned.iter().map(|value| value / factor).collect::<Vec<_>>();
+    let (masses, couplings) = (without_factor(&masses), without_factor(&couplings));
     let panel = |quantity: &str, argument: &str, x: Vec<f64>, truth: Vec<f64>, learned: &[f64]| DensityPanel {
         quantity: quantity.to_owned(),
         argument: argument.to_owned(),
         x,
         truth,
-        learned: without_factor(learned),
+        learned: learned.to_vec(),
     };
     let column = |pairs: &[[f64; 2]], which: usize| pairs.iter().map(|pair| pair[which]).collect::<Vec<_>>();
     let panels = vec![
         panel("∂²L/∂φ̇ᵢ²", "φ̇ᵢ", rates.clone(), vec![1.0; POINTS], &masses),
         panel("∂²L/∂φ̇ᵢ∂φ̇ⱼ", "φ̇ᵢ", rates, vec![0.0; POINTS], &couplings),
-        panel("−∂rᵢ/∂φᵢ", "φ, the same at all sites", values, column(&own, 0), &column(&own, 1)),
-        panel("−∂rᵢ/∂φⱼ", "φⱼ − φᵢ", slopes, column(&others, 0), &column(&others, 1)),
+        panel("−∂φ̈ᵢ/∂φᵢ", "φ, the same at all sites", values, column(&own, 0), &column(&own, 1)),
+        panel("−∂φ̈ᵢ/∂φⱼ", "φⱼ − φᵢ", slopes, column(&others, 0), &column(&others, 1)),
     ];
     Ok(Some((factor, DensityComparison { model: name.to_owned(), panels })))
 }
@@ -112,24 +115,22 @@ impl Comparison<'_> {
         (matrix[i * n + i], matrix[i * n + j])
     }
 
-    /// −∂rᵢ/∂φ at `site` for the truth, whose mass is 1 so that r = φ̈, and for the model, at rest.
+    /// −∂φ̈ᵢ/∂φ at `site` for the truth and for the model, at rest.
     fn responses(&mut self, phi: &[f64], site: usize) -> [f64; 2] {
         let (i, j) = (self.unknown(self.site), self.unknown(site));
         let rest = vec![0.0; phi.len()];
-        let mut forces = [[0.0; 2]; 2];
+        let mut accelerations = [[0.0; 2]; 2];
         for (side, step) in [-STEP, STEP].into_iter().enumerate() {
             let mut moved = phi.to_vec();
             moved[j] += step;
             let mut truth = vec![0.0; phi.len()];
             self.field.acceleration_into(&moved, &rest, &mut truth);
-            self.block.accelerate(self.parameters, &moved, &rest);
-            forces[side] = [truth[i], self.block.force()[i]];
+            accelerations[side] = [truth[i], self.block.accelerate(self.parameters, &moved, &rest)[i]];
         }
-        [0, 1].map(|which| (forces[0][which] - forces[1][which]) / (2.0 * STEP))
+        [0, 1].map(|which| (accelerations[0][which] - accelerations[1][which]) / (2.0 * STEP))
     }
 
-    /// A field that rises by `slope` from site to site along the row around the site, level beyond the sites that its
-    /// force depends on.
+    /// A field that rises by `slope` from site to site along the row around the site, level two sites away.
     fn sloped(&self, centre: f64, slope: f64) -> Vec<f64> {
         let positions = self.field.topology().positions().unwrap_or_default();
         let here = positions.get(self.site).map_or(0.0, |place| place[self.axis()]);

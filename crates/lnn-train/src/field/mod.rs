@@ -34,3 +34,6 @@ pub use record::{
 pub use rollout::MotionError;
 pub use run::{FieldOutcome, FieldRunOptions, run_field};
 pub use worker::LatticeWorker;
+
+#[cfg(test)]
+mod tests;

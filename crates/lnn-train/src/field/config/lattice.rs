@@ -109,8 +109,8 @@ pub enum FieldKind {
         /// Largest speed.
         fastest: f64,
     },
-    /// The sine-Gordon equation φ_tt = φ_xx − sin φ on points of a spacing h, numbered as sites:
-    /// φ̈_i = Σ_neighbours (φ_j − φ_i)/h² − sin φ_i.
+    /// The sine-Gordon equation φ_tt = φ_xx − sin φ on points of a spacing h, in units of h for length and time:
+    /// φ̈_i = Σ_neighbours (φ_j − φ_i) − h² sin φ_i.
     SineGordon {
         /// Spacing h, in units of the width of a kink at rest.
         spacing: f64,
@@ -212,7 +212,7 @@ impl FieldKind {
     fn uniform(&self, topology: Arc<Topology>) -> Result<KnownField, FieldError> {
         match *self {
             Self::Wave { speed } => Ok(KnownField::Wave(Wave::new(topology, speed)?)),
-            Self::SineGordon { spacing } => Ok(KnownField::SineGordon(SineGordon::with_spacing(topology, spacing)?)),
+            Self::SineGordon { spacing } => Ok(KnownField::SineGordon(SineGordon::new(topology, 1.0, spacing)?)),
             Self::Medium { .. } => unreachable!("a medium has speeds of its own at every site"),
         }
     }
@@ -232,7 +232,7 @@ impl FieldKind {
             Self::Medium { profile, slowest, fastest } => (0..columns)
                 .map(|column| (slowest + (fastest - slowest) * profile.share(column, columns)).recip())
                 .sum(),
-            Self::SineGordon { spacing } => columns as f64 * spacing,
+            Self::SineGordon { .. } => columns as f64,
         }
     }
 

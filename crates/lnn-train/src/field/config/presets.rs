@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use lnn_autodiff::Activation;
 
 use super::{
-    BoundaryConfig, CHECKPOINT_EVERY_SECONDS, EXPERIMENTS, FieldConfig, FieldEvaluationConfig, FieldFeaturesConfig,
-    FieldKind, FieldModelConfig, FieldModelKind, FieldTrainingConfig, LargeConfig, LatticeConfig, MotionConfig,
+    BoundaryConfig, CHECKPOINT_EVERY_SECONDS, EXPERIMENTS, FieldConfig, FieldEvaluationConfig, FieldKind,
+    FieldModelConfig, FieldModelKind, FieldTrainingConfig, LargeConfig, LatticeConfig, MotionConfig,
     NeighbourhoodConfig, SINE_GORDON, SpeedProfile, StatesConfig, WAVE,
 };
 use crate::config::{ConfigError, Initialisation, Interval};
@@ -58,7 +58,7 @@ pub(super) fn fast() -> FieldConfig {
         field: FieldKind::Wave { speed: 1.0 },
         lattice: LatticeConfig::Line { sites: 16, boundary: BoundaryConfig::Periodic },
         states: StatesConfig::default(),
-        models: models(&FieldModelConfig::default(), 1.0),
+        models: models(&FieldModelConfig::default()),
         evaluation: FieldEvaluationConfig::default(),
         log_every: 500,
         checkpoint_every_seconds: CHECKPOINT_EVERY_SECONDS,
@@ -87,7 +87,7 @@ fn grid() -> FieldConfig {
         preset: "grid".to_owned(),
         lattice: LatticeConfig::Grid { rows: 6, columns: 6, boundary },
         states: StatesConfig { modes: 2, ..fast.states },
-        models: models(&lgn, 1.0),
+        models: models(&lgn),
         evaluation: FieldEvaluationConfig {
             lattice: LatticeConfig::Grid { rows: 32, columns: 32, boundary },
             held_out: 20,
@@ -116,21 +116,14 @@ fn sine_gordon() -> FieldConfig {
     let fast = fast();
     let boundary = BoundaryConfig::Free;
     let kink = MotionConfig::Kink { velocity: 0.5, widths: 10.0 };
-    let lgn = FieldModelConfig { features: FieldFeaturesConfig::default(), ..FieldModelConfig::default() };
     FieldConfig {
         experiment: SINE_GORDON.to_owned(),
         field: FieldKind::SineGordon { spacing: 0.25 },
         lattice: LatticeConfig::Line { sites: 16, boundary },
-        states: StatesConfig {
-            offset: Some(Interval { low: -1.0, high: 7.3 }),
-            rate_amplitude: 1.0,
-            ..StatesConfig::default()
-        },
-        models: models(&lgn, 10.0),
+        states: StatesConfig { offset: Some(Interval { low: -1.0, high: 7.3 }), ..StatesConfig::default() },
         evaluation: FieldEvaluationConfig {
             lattice: LatticeConfig::Line { sites: 100, boundary },
             motions: [("kink".to_owned(), kink)].into(),
-            dt: 0.05,
             frames: 200,
             ..fast.evaluation
         },
@@ -139,9 +132,9 @@ fn sine_gordon() -> FieldConfig {
 }
 
 /// The Lagrangian network, and networks of the other kinds on the same inputs.
-fn models(lgn: &FieldModelConfig, output_scale: f64) -> BTreeMap<String, FieldModelConfig> {
+fn models(lgn: &FieldModelConfig) -> BTreeMap<String, FieldModelConfig> {
     let mut cnn = FieldModelConfig {
-        kind: FieldModelKind::Cnn { output_scale },
+        kind: FieldModelKind::Cnn { output_scale: 1.0 },
         activation: Activation::Silu,
         initialisation: Initialisation::UnitGain { first: 1.5, hidden: 1.5, output: 1.0, bias: 0.5 },
         ..lgn.clone()
