@@ -201,16 +201,17 @@
       const text = describe(index, at);
       if (readout.value !== text) { readout.value = text; }
     });
-    const label = `t = ${time.toFixed(0)}`;
+    const decimals = end() < 50 ? 1 : 0;
+    const label = `t = ${time.toFixed(decimals)}`;
     if (clock.value !== label) { clock.value = label; }
     slider.value = time;
-    slider.setAttribute("aria-valuetext", `time ${time.toFixed(0)} of ${end().toFixed(0)}`);
+    slider.setAttribute("aria-valuetext", `time ${time.toFixed(decimals)} of ${end().toFixed(decimals)}`);
   }
 
   function choose(index) {
     motion = motions[index];
-    // Curves that stay above 0 get the whole height.
-    motion.low = motion.tracks[0].field.reduce((low, value) => Math.min(low, value), 0) < -0.02 * motion.amplitude ? -1 : 0;
+    // Curves that hardly go below 0 get the whole height.
+    motion.low = motion.tracks[0].field.reduce((low, value) => Math.min(low, value), 0) < -0.1 * motion.amplitude ? -1 : 0;
     time = begin();
     slider.min = begin();
     slider.max = end();

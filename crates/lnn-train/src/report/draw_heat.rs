@@ -6,7 +6,7 @@ use plotters::style::text_anchor::{HPos, VPos};
 use super::axis::Axis;
 use super::draw::{
     AXIS, Canvas, DrawError, INK, MARGIN, TEXT_SIZE, TICK_SIZE, TITLE_SIZE, UNITS, draw_header, finish, rgb, text,
-    text_width, units, wrap,
+    text_width, title_lines, units, wrap,
 };
 use super::heat::{ColourKey, HeatCell, HeatFigure, HeatMap, HeatRow};
 
@@ -34,7 +34,7 @@ const KEY_MARGIN: u32 = 22;
 /// What plotters reports of its drawing surface.
 pub(crate) fn svg(figure: &HeatFigure, width: u32) -> Result<String, DrawError> {
     let rows = if width >= WIDE_FROM { &figure.wide } else { &figure.narrow };
-    let title = wrap(&figure.title, TITLE_SIZE, width - 2 * MARGIN);
+    let title = title_lines(&figure.title, width - 2 * MARGIN);
     let layout = Layout::new(figure, rows, width);
     let header = MARGIN + title.len() as u32 * (TITLE_SIZE + 6) + 6;
     let height =

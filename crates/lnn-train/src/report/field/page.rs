@@ -206,10 +206,11 @@ fn named(motion: &str, input: &FieldReportInput<'_>) -> String {
 }
 
 fn note(input: &FieldReportInput<'_>) -> String {
-    let mut text = "Lower is better. The relative error of φ̈ is the sum of all absolute errors over the sum of all absolute \
-                    true accelerations. Field errors are the largest over the sites, in percent of the largest |φ| at the \
-                    start. The exact energy is that of the true lattice at the model’s states, in percent of its value at \
-                    the start; a model’s learned energy is the one that its own equation of motion conserves."
+    let mut text = "Lower is better. The relative error of φ̈ is the sum of all absolute errors over the sum of all \
+                    absolute true accelerations. Field errors are the largest over the sites, in percent of the largest \
+                    |φ| at the start; of a motion shorter than a crossing both are its last. The exact energy is that of \
+                    the true lattice at the model’s states, in percent of its value at the start; a model’s learned energy \
+                    is the one that its own equation of motion conserves."
         .to_owned();
     let described = input.motions.iter().map(|motion| format!("“{}” is {}", motion.name, motion.description));
     let described: Vec<String> = described.collect();

@@ -50,12 +50,12 @@ pub(super) fn setting(summary: &FieldSummary) -> String {
     let (trained, sites) = (summary.training_sites as u64, summary.sites as u64);
     if trained == sites {
         return format!(
-            "Every model was trained on random states of {} sites and judged on as many{judged}.",
+            "Every model was trained on random states of {} sites and judged on as many sites{judged}.",
             grouped(sites)
         );
     }
     format!(
-        "Every model was trained on random states of {} sites and judged on {}{judged}.",
+        "Every model was trained on random states of {} sites and judged on {} sites{judged}.",
         grouped(trained),
         grouped(sites)
     )
@@ -83,19 +83,20 @@ pub(super) fn results(input: &FieldReportInput<'_>) -> Vec<String> {
 /// What became of a motion: the field's error, the energy's, a kink's velocity, and whether it stopped.
 fn outcome(motion: &FieldMotionSummary) -> String {
     let mut parts = Vec::new();
-    match crossings(motion) {
-        Some(count) if count >= 1.0 => {
-            parts.push(format!(
-                "the field is off by {} of its amplitude after one crossing",
-                percent(motion.field_error)
-            ));
-        }
-        _ => parts.push(format!("the field is off by {} of its amplitude at the end", percent(motion.field_error_end))),
-    }
     let span = crossings(motion).map_or_else(
         || format!("until t = {}", trim(&significant(motion.t_end, 3))),
         |count| format!("over {} crossings", trim(&significant(count, 3))),
     );
+    match crossings(motion) {
+        Some(count) if count >= 1.0 => {
+            let once = percent(motion.field_error);
+            parts.push(format!("the field is off by {once} of its amplitude after one crossing"));
+            if count > 1.0 && motion.stopped.is_none() {
+                parts.push(format!("by {} at the end", percent(motion.field_error_end)));
+            }
+        }
+        _ => parts.push(format!("the field is off by {} of its amplitude at the end", percent(motion.field_error_end))),
+    }
     if motion.stopped.is_none() {
         parts.push(format!("the exact energy by at most {} {span}", percent(0.01 * motion.energy_error_percent)));
     }
@@ -130,7 +131,7 @@ mod tests {
             assert!(sentences[0].contains(words), "{words}: {}", sentences[0]);
         }
         let setting = setting(&run.summary);
-        assert!(setting.contains("16 sites and judged on 100 by 500 states"), "{setting}");
+        assert!(setting.contains("16 sites and judged on 100 sites by 500 states"), "{setting}");
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub(super) fn figure(input: &FieldReportInput<'_>, models: &[ModelStyle]) -> Opt
     }
     let mut legend: Vec<LegendEntry> = vec![truth_key()];
     legend.extend(compared.iter().map(|(model, _)| line_key(&model.label, model)));
+    // What is 0 in truth has no size of its own.
+    let size = largest(compared.iter().flat_map(|(_, panels)| *panels).flat_map(|panel| panel.truth.iter().copied()));
     let panels = quantities
         .into_iter()
         .map(|(quantity, argument)| {
@@ -42,7 +44,7 @@ pub(super) fn figure(input: &FieldReportInput<'_>, models: &[ModelStyle]) -> Opt
                     Some((*model, panels.iter().find(same)?))
                 })
                 .collect();
-            panel(quantity, argument, &drawn)
+            panel(quantity, argument, &drawn, size)
         })
         .collect();
     Some(Figure {
@@ -58,7 +60,7 @@ pub(super) fn figure(input: &FieldReportInput<'_>, models: &[ModelStyle]) -> Opt
     })
 }
 
-fn panel(quantity: &str, argument: &str, drawn: &[(&ModelStyle, &DensityPanel)]) -> Panel {
+fn panel(quantity: &str, argument: &str, drawn: &[(&ModelStyle, &DensityPanel)], size: f64) -> Panel {
     let arguments = || drawn.iter().flat_map(|(_, panel)| panel.x.iter().copied()).filter(|x| x.is_finite());
     let values = || {
         let both = drawn.iter().flat_map(|(_, panel)| panel.truth.iter().chain(&panel.learned).copied());
@@ -68,7 +70,8 @@ fn panel(quantity: &str, argument: &str, drawn: &[(&ModelStyle, &DensityPanel)])
         values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
     };
     let (low, high) = range(&mut values());
-    let scale = largest(drawn.iter().flat_map(|(_, panel)| panel.truth.iter().copied()));
+    let own = largest(drawn.iter().flat_map(|(_, panel)| panel.truth.iter().copied()));
+    let scale = if own > 0.0 { own } else { size };
     let room = (0.06 * (high - low)).max(0.5 * (LEAST_ROOM * scale - (high - low)));
     let (from, to) = range(&mut arguments());
     let line = |x: &[f64], y: &[f64], colour, quarter_width| Mark::Line {
