@@ -36,11 +36,13 @@ impl<T: Real> LearnedEquation<T> {
                 let evaluator = FieldEvaluator::new(lagrangian, parameters, SolveBy::Factorisation)?;
                 Equation::Lagrangian(Box::new(evaluator))
             }
-            FieldModel::Plain { .. } | FieldModel::Hamiltonian(_) => match model.block(1, false)? {
-                FieldBlock::Plain(block, scale) => Equation::Plain(block, scale),
-                FieldBlock::Hamiltonian(block) => Equation::Hamiltonian(block),
-                FieldBlock::Lagrangian(_) => unreachable!("a model's block is of its own kind"),
-            },
+            FieldModel::Plain { .. } | FieldModel::Hamiltonian(_) => {
+                match model.block(1, false).map_err(EvaluationError::Factorisation)? {
+                    FieldBlock::Plain(block, scale) => Equation::Plain(block, scale),
+                    FieldBlock::Hamiltonian(block) => Equation::Hamiltonian(block),
+                    FieldBlock::Lagrangian(_) => unreachable!("a model's block is of its own kind"),
+                }
+            }
         };
         Ok(Self { parameters: parameters.to_vec(), unknowns: model.unknowns(), equation })
     }
@@ -85,9 +87,9 @@ impl<T: Real> LearnedEquation<T> {
             Equation::Lagrangian(evaluator) => Some(evaluator.energy(phi, phi_dot)),
             Equation::Plain(..) => None,
             Equation::Hamiltonian(block) => {
-                let mut energy = [T::ZERO];
+                let mut energy = [0.0];
                 block.energy_into(&self.parameters, phi, phi_dot, &mut energy);
-                Some(energy[0].to_f64())
+                Some(energy[0])
             }
         }
     }

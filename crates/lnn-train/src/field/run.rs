@@ -212,7 +212,7 @@ fn judge_all(
         let held_out = &context.held_out;
         let accelerations = held_out.judge(&large, parameters, held_out.len(), context.stop)?.ok_or_else(stopped)?;
         let compared = compare_density(name, (model, parameters), &small, &config.states)
-            .map_err(lnn_graph::EvaluationError::from)?;
+            .map_err(lnn_graph::EvaluationError::Factorisation)?;
         let factor = compared.as_ref().map_or(1.0, |(factor, _)| *factor);
         densities.extend(compared.map(|(_, comparison)| comparison));
         let mut of_model: BTreeMap<String, FieldMotionSummary> = BTreeMap::new();
