@@ -2,9 +2,10 @@
 //!
 //! The modules follow the data: [`config`] says what to do, [`model`] holds the networks, [`fit`] trains
 //! them with [`loss`] and [`optimiser`], [`evaluate`] judges them, [`record`] is what was measured,
-//! [`initialisation_search`] looks for first weights, [`properties`] measures which model can learn what, [`rollout`] integrates many states of a learned motion, [`segment`]
-//! short stretches with the gradient through them, [`trajectory`] holds observed motions, [`report`] shows it, [`store`]
-//! keeps it, and [`experiment`] runs it all.
+//! [`field`] does the same for fields on lattices, [`initialisation_search`] looks for first weights,
+//! [`properties`] measures which model can learn what, [`rollout`] integrates many states of a learned motion,
+//! [`segment`] short stretches with the gradient through them, [`trajectory`] holds observed motions, [`report`]
+//! shows it, [`store`] keeps it, and [`experiment`] runs it all.
 
 pub mod config;
 pub mod evaluate;

@@ -89,7 +89,7 @@ fn a_run_learns_and_writes_what_it_measured_for_any_number_of_threads() {
         for words in ["lgn        training", "cnn        400 steps", "hgn        rolling out", "writing the report"] {
             assert!(ended.stderr.contains(words), "{words}:\n{}", ended.stderr);
         }
-        assert!(ended.stdout.contains("Report: ") && ended.stdout.contains("lgn"), "{}", ended.stdout);
+        assert!(ended.stdout.contains("Report: ") && ended.stdout.contains("LGN"), "{}", ended.stdout);
         assert!(ended.stdout.lines().all(|line| line.chars().count() <= 100), "{}", ended.stdout);
     }
     assert_same(&workplace.path("with-1"), &workplace.path("with-3"));

@@ -16,8 +16,8 @@ use crate::field::start::MotionStart;
 const MOST_TRAINING_SITES: usize = 10_000;
 /// Most sites of the lattice that is judged on, all of whose states are kept.
 const MOST_SITES: usize = 1_000_000;
-/// Most sites of the large lattice.
-const MOST_LARGE_SITES: usize = 100_000_000;
+/// Most sites of the large lattice, each of which takes some 500 bytes.
+const MOST_LARGE_SITES: usize = 10_000_000;
 /// Most numbers in the frames of one motion, and in the held-out states.
 const MOST_NUMBERS: usize = 200_000_000;
 /// Most steps of one motion.
@@ -84,8 +84,8 @@ impl FieldConfig {
     /// What is made of the values: fields, distributions, networks and motions on both lattices.
     fn judge_whole(&self, check: &mut Check) {
         let order = sampler(self.seed, Purpose::Medium);
-        let trained = made(check, "lattice", &self.lattice, self.lattice.topology());
-        let judged = made(check, "evaluation.lattice", &self.evaluation.lattice, self.evaluation.lattice.topology());
+        let trained = made(check, "lattice", self.lattice, self.lattice.topology());
+        let judged = made(check, "evaluation.lattice", self.evaluation.lattice, self.evaluation.lattice.topology());
         let (Some(trained), Some(judged)) = (trained, judged) else { return };
         let (trained, judged) = (Arc::new(trained), Arc::new(judged));
         let small = made(check, "field", self.field, self.field.for_training(Arc::clone(&trained), &order));
@@ -98,8 +98,8 @@ impl FieldConfig {
         for (name, config) in &self.models {
             let path = format!("models.{name}");
             let model = FieldModel::new(config, &self.lattice, small.field());
-            if let Some(model) = made(check, &path, &config.kind, model) {
-                made(check, &path, &config.kind, model.on(whole.field()));
+            if let Some(model) = made(check, &path, config.kind, model) {
+                made(check, &path, config.kind, model.on(whole.field()));
             }
         }
         self.judge_motions(check, &whole);
@@ -165,7 +165,7 @@ fn judge_model(check: &mut Check, path: &str, model: &FieldModelConfig) {
     } = model;
     match *kind {
         FieldModelKind::Lgn { residual_mass } => {
-            check.not_negative(format!("{path}.kind.residual_mass"), residual_mass)
+            check.not_negative(format!("{path}.kind.residual_mass"), residual_mass);
         }
         FieldModelKind::Cnn { output_scale } => check.positive(format!("{path}.kind.output_scale"), output_scale),
         FieldModelKind::Hgn => {}
