@@ -179,6 +179,54 @@ impl<T: Real> FieldEvaluator<T> {
         &self.lagrangian
     }
 
+    /// Makes the mass matrix H and the force r at a field and its rate, `[sites × components]` each: an acceleration without
+    /// its solve, H φ̈ = r. Returns r. H is kept as the solver takes it: assembled, as the elements' own matrices, or its
+    /// diagonal alone.
+    ///
+    /// # Panics
+    /// If a length does not fit.
+    pub fn assemble(&mut self, phi: &[T], phi_dot: &[T]) -> &[T] {
+        let Self { lagrangian, networks, equations, local, force, solver, .. } = self;
+        let stride = lagrangian.unknowns();
+        require([phi.len(), phi_dot.len(), stride], stride);
+        let mass = lagrangian.residual_mass;
+        match solver {
+            Solver::Direct { mass_matrix, .. } => lagrangian.built().start(mass, mass_matrix, force),
+            Solver::Iterative(Iteration { diagonal, .. }) => {
+                diagonal.fill(T::from_f64(mass));
+                force.fill(T::ZERO);
+            }
+        }
+        let fields = Fields { phi, phi_dot, stride };
+        for (index, network, elements) in lagrangian.networks() {
+            let (mlp, workers) = (networks[index].network(), &equations[index]);
+            let width = elements.matrix_and_force();
+            let whole = |jets: &mut LocalJets<T>, rows: Range<usize>, out: &mut [T]| {
+                jets.load(network, elements, fields, rows);
+                jets.equations(network, mlp, out);
+            };
+            match solver {
+                Solver::Direct { mass_matrix, .. } => {
+                    workers.run(elements, width, local, whole);
+                    let local = &local[..elements.len() * width];
+                    lagrangian.built().add((index, elements), 0, local, mass_matrix, force);
+                }
+                Solver::Iterative(Iteration { diagonal, matrices: Some(matrices), .. }) => {
+                    workers.run(elements, width, &mut matrices[index], whole);
+                    add_diagonal(elements, &matrices[index], true, diagonal, force);
+                }
+                Solver::Iterative(Iteration { diagonal, matrices: None, .. }) => {
+                    workers.run(elements, 2 * elements.unknowns(), local, |jets, rows, out| {
+                        jets.load(network, elements, fields, rows);
+                        jets.diagonal_equations(network, mlp, out);
+                    });
+                    add_diagonal(elements, local, false, diagonal, force);
+                }
+            }
+        }
+        &self.force
+    }
+
     /// Writes φ̈ of a field and its rate, `[sites × components]` each, to `phi_ddot`.
     ///
     /// # Errors
@@ -189,29 +237,17 @@ impl<T: Real> FieldEvaluator<T> {
         phi_dot: &[T],
         phi_ddot: &mut [T],
     ) -> Result<Solved, EvaluationError> {
-        let Self { lagrangian, networks, equations, products, local, force, solver, .. } = self;
-        let stride = lagrangian.unknowns();
+        let stride = self.lagrangian.unknowns();
         for (what, given) in [("phi", phi.len()), ("phi_dot", phi_dot.len()), ("phi_ddot", phi_ddot.len())] {
             if given != stride {
-                let (sites, components) = (lagrangian.topology.sites(), lagrangian.density.components());
+                let (sites, components) = (self.lagrangian.topology.sites(), self.lagrangian.density.components());
                 return Err(EvaluationError::Length { what, given, sites, components, expected: stride });
             }
         }
-        let mass = lagrangian.residual_mass;
-        let fields = Fields { phi, phi_dot, stride };
+        self.assemble(phi, phi_dot);
+        let Self { lagrangian, networks, products, local, force, solver, .. } = self;
         match solver {
             Solver::Direct { mass_matrix, factors } => {
-                lagrangian.built().start(mass, mass_matrix, force);
-                for (index, network, elements) in lagrangian.networks() {
-                    let mlp = networks[index].network();
-                    let width = elements.matrix_and_force();
-                    equations[index].run(elements, width, local, |jets, rows, out| {
-                        jets.load(network, elements, fields, rows);
-                        jets.equations(network, mlp, out);
-                    });
-                    let local = &local[..elements.len() * width];
-                    lagrangian.built().add((index, elements), 0, local, mass_matrix, force);
-                }
                 let components = lagrangian.density.components();
                 let factored = factors.factor(0, mass_matrix);
                 let factored = factored.map_err(|error| EvaluationError::of_sites(error, components))?;
@@ -220,31 +256,7 @@ impl<T: Real> FieldEvaluator<T> {
                 Ok(Solved::Factored(factored))
             }
             Solver::Iterative(Iteration { method, tolerance, most_iterations, diagonal, matrices }) => {
-                diagonal.fill(T::from_f64(mass));
-                force.fill(T::ZERO);
                 phi_ddot.fill(T::ZERO);
-                let kept = matrices.is_some();
-                for (index, network, elements) in lagrangian.networks() {
-                    let mlp = networks[index].network();
-                    let made = match matrices {
-                        Some(matrices) => {
-                            let (made, width) = (&mut matrices[index], elements.matrix_and_force());
-                            equations[index].run(elements, width, made, |jets, rows, out| {
-                                jets.load(network, elements, fields, rows);
-                                jets.equations(network, mlp, out);
-                            });
-                            &*made
-                        }
-                        None => {
-                            equations[index].run(elements, 2 * elements.unknowns(), local, |jets, rows, out| {
-                                jets.load(network, elements, fields, rows);
-                                jets.diagonal_equations(network, mlp, out);
-                            });
-                            &*local
-                        }
-                    };
-                    add_diagonal(elements, made, kept, diagonal, force);
-                }
                 let (tolerance, most) = (*tolerance, *most_iterations);
                 let converged = match matrices {
                     Some(matrices) => {
@@ -252,6 +264,7 @@ impl<T: Real> FieldEvaluator<T> {
                         method.solve(&mut operator, diagonal, force, phi_ddot, tolerance, most)
                     }
                     None => {
+                        let fields = Fields { phi, phi_dot, stride };
                         let mut operator =
                             MassMatrixProducts { lagrangian, networks, workers: products, local, fields };
                         method.solve(&mut operator, diagonal, force, phi_ddot, tolerance, most)

@@ -47,6 +47,7 @@ fn every_kind_of_field_obeys_the_euler_lagrange_equation_of_its_whole_lagrangian
             assert_close(&format!("{what}: φ̈"), &got[range], &want.acceleration, condition);
             let mut single = vec![f64::NAN; n];
             evaluator.acceleration_into(phi, phi_dot, &mut single).expect("regular");
+            assert_close(&format!("{what}: r alone"), evaluator.assemble(phi, phi_dot), &want.force, 1.0);
             assert_close(&format!("{what}: φ̈ alone"), &single, &want.acceleration, condition);
             assert_close(&format!("{what}: energy"), &[evaluator.energy(phi, phi_dot)], &[want.energy], n as f64);
         }

@@ -72,6 +72,7 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
         let stored = SolveBy::ElementByElement { tolerance: 1e-13, most_iterations: 20 * n };
         let by_elements = FieldEvaluator::<f64>::new(&case.lagrangian, &case.parameters, stored).expect("memory");
         for mut evaluator in [matrix_free, by_elements] {
+            assert_close("r matrix-free", evaluator.assemble(&phi, &phi_dot), block.force(), 1.0);
             let mut free = vec![f64::NAN; n];
             match evaluator.acceleration_into(&phi, &phi_dot, &mut free) {
                 Ok(_) => assert_close("φ̈ matrix-free", &free, want.as_slice(), 10.0 * condition * n as f64),
