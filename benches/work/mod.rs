@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each bench is a program of its own and uses a part of this")]
 
+pub(crate) mod heap;
 pub(crate) mod products;
 
 use std::time::Duration;

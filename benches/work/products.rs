@@ -55,6 +55,11 @@ pub(crate) fn evaluate(shape: &MlpShape, rows: usize, dof: usize) -> Vec<Product
     [forward(shape, rows, dof), layers(shape, Layout::Reverse, |_| rows)].concat()
 }
 
+/// Value and its derivatives by the inputs: a forward pass without tangents, and the reverse sweep.
+pub(crate) fn slopes(shape: &MlpShape, rows: usize) -> Vec<Product> {
+    [layers(shape, Layout::Forward, |_| rows), layers(shape, Layout::Reverse, |_| rows)].concat()
+}
+
 /// The parameter gradient of the directional functional: one coefficient forward, three adjoints back,
 /// four outer products. The output layer is linear, so that one outer product is left there.
 pub(crate) fn adjoint(shape: &MlpShape, rows: usize) -> Vec<Product> {

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::criterion::{self, Measurement};
-use super::{document, machine, rates, roofline};
+use super::{document, lattice, machine, rates, roofline};
 use crate::error::TaskError;
 use crate::{asks_for_help, cargo, print_help};
 
@@ -19,8 +19,8 @@ The engine's parts and whole steps: time, rate, and the rate as a fraction of th
 Usage: cargo xtask bench cpu [--save] [FILTER…] [CRITERION'S OPTIONS]
 
   FILTER…   only benchmarks with one of these words in their name, or all of a bench:
-            product, jets, optimiser, training_step, rollout, pseudoinverse, generic, roofline
-  --save    write docs/benchmarks/cpu.json, docs/benchmarks/roofline.json and docs/benchmarks.md;
+            product, jets, optimiser, training_step, rollout, pseudoinverse, generic, roofline, lattice
+  --save    write cpu.json, roofline.json and lattice.json in docs/benchmarks, and docs/benchmarks.md;
             takes a run without filter and without criterion's options
 
 What comes after the filters, from the first word that starts with a dash, goes to criterion: --quick,
@@ -86,23 +86,33 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
     }
     let ceilings = rates::ceilings(&measurements);
     let steps = roofline::steps(&measurements, &ceilings);
-    print(&measurements, &ceilings, &steps)?;
+    let lines = lattice::lines(&measurements, &ceilings, &lattice::memory(&results, start)?);
+    print(&measurements, &ceilings, &steps, &lines)?;
     if options.save {
         complete(&targets, &measurements)?;
         save("cpu", rates::document(&measurements, &ceilings), &origin)?;
         save("roofline", roofline::document(&steps), &origin)?;
+        save("lattice", lattice::document(&lines), &origin)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Writes the tables to standard output.
-fn print(measurements: &[Measurement], ceilings: &[rates::Ceiling], steps: &[roofline::Step]) -> Result<(), TaskError> {
+fn print(
+    measurements: &[Measurement],
+    ceilings: &[rates::Ceiling],
+    steps: &[roofline::Step],
+    lines: &[lattice::Line],
+) -> Result<(), TaskError> {
     let mut text = format!("\n{}\n", rates::table(measurements, ceilings));
     if ceilings.is_empty() {
         text += "No fraction: no matrix product was measured. Add the word `product` to the filters.\n";
     }
     if !steps.is_empty() {
         text += &format!("\nWhere the time of a training step goes, on one thread:\n{}\n", roofline::tables(steps));
+    }
+    if !lines.is_empty() {
+        text += &format!("\nAccelerations of fields on lines:\n{}", lattice::table(lines));
     }
     std::io::stdout().write_all(text.as_bytes()).map_err(TaskError::Output)
 }

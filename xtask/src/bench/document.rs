@@ -12,10 +12,11 @@ use super::number;
 use crate::error::TaskError;
 
 /// The templates by name: the page, then a part for each data file.
-const TEMPLATES: [(&str, &str); 4] = [
+const TEMPLATES: [(&str, &str); 5] = [
     ("benchmarks.md", include_str!("../../templates/benchmarks.md")),
     ("cpu.md", include_str!("../../templates/cpu.md")),
     ("roofline.md", include_str!("../../templates/roofline.md")),
+    ("lattice.md", include_str!("../../templates/lattice.md")),
     ("peers.md", include_str!("../../templates/peers.md")),
 ];
 
@@ -69,6 +70,7 @@ pub(crate) fn render(context: &Map<String, Value>) -> Result<String, TaskError> 
     environment.add_filter("duration", number::duration);
     environment.add_filter("rate", |value: f64, unit: &str| number::rate(value, unit));
     environment.add_filter("percent", number::percent);
+    environment.add_filter("bytes", number::bytes);
     for (name, source) in TEMPLATES {
         environment.add_template(name, source).map_err(failure)?;
     }
@@ -109,13 +111,14 @@ mod tests {
     use super::super::criterion::Unit;
     use super::super::criterion::tests::Folder;
     use super::super::rates::tests::measurement;
-    use super::super::{rates, roofline};
+    use super::super::{lattice, rates, roofline};
     use super::*;
 
     /// The data of `run`, as `bench cpu` saves it, on a machine that does not exist.
     fn sample() -> Map<String, Value> {
         let mut run = roofline::tests::run();
         run.push(measurement("generic", "tape of duals, 4 variables", Unit::Other("Hessians".into()), 2e6));
+        run.extend(lattice::tests::run());
         let ceilings = rates::ceilings(&run);
         let machine = json!({ "processor": "Some CPU", "threads": 2, "system": "linux x86_64",
             "rustc": "rustc 1.89.0", "revision": "abc1234", "date": "2025-01-31" });
@@ -125,9 +128,11 @@ mod tests {
             value
         };
         let steps = roofline::steps(&run, &ceilings);
+        let lines = lattice::lines(&run, &ceilings, &lattice::tests::memory());
         Map::from_iter([
             ("cpu".to_owned(), with_origin(rates::document(&run, &ceilings))),
             ("roofline".to_owned(), with_origin(roofline::document(&steps))),
+            ("lattice".to_owned(), with_origin(lattice::document(&lines))),
         ])
     }
 
@@ -151,8 +156,10 @@ mod tests {
     fn parts_without_data_are_left_out() {
         let mut data = sample();
         data.remove("roofline");
+        data.remove("lattice");
         let page = render(&data).expect("one part is enough");
         assert!(page.contains("## Parts of the engine") && !page.contains("## Where the time"), "{page}");
+        assert!(!page.contains("## Fields"), "{page}");
         let page = render(&Map::new()).expect("no part is enough");
         assert!(page.contains("# Benchmarks") && !page.contains("## "), "{page}");
     }
@@ -172,6 +179,7 @@ mod tests {
         save(&folder.0, "cpu", &data["cpu"]).expect("a fresh folder");
         let page = |root: &Path| fs::read_to_string(root.join("docs/benchmarks.md")).expect("just written");
         assert!(!page(&folder.0).contains("## Where the time"));
+        save(&folder.0, "lattice", &data["lattice"]).expect("the same folder");
         save(&folder.0, "roofline", &data["roofline"]).expect("the same folder");
         assert_eq!(page(&folder.0), render(&data).expect("the templates fit the data"));
         let text = fs::read_to_string(folder.0.join("docs/benchmarks/cpu.json")).expect("just written");

@@ -3,6 +3,7 @@
 mod cpu;
 mod criterion;
 mod document;
+mod lattice;
 mod machine;
 mod number;
 mod peers;

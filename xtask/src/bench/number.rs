@@ -34,6 +34,11 @@ pub(crate) fn percent(fraction: f64) -> String {
     format!("{} %", significant(100.0 * fraction))
 }
 
+/// Bytes: `29.0 kB`, 1 kB being 1000 of them.
+pub(crate) fn bytes(count: f64) -> String {
+    scaled(count, &[(1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B")])
+}
+
 /// `x` in the largest of the units, given with falling size, in which it is at least 1.
 fn scaled(x: f64, units: &[(f64, &str)]) -> String {
     // What rounds to 1000 of a unit is written as 1 of the next.
@@ -82,5 +87,8 @@ mod tests {
         assert_eq!(rate(1.07e11, "FLOP/s"), "107 GFLOP/s");
         assert_eq!(rate(999.9, "Hessians/s"), "1.00 kHessians/s");
         assert_eq!(percent(0.7834), "78.3 %");
+        for (count, text) in [(250.04, "250 B"), (29e3, "29.0 kB"), (0.9999e9, "1.00 GB")] {
+            assert_eq!(bytes(count), text);
+        }
     }
 }
