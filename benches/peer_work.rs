@@ -4,12 +4,15 @@
 //! one work at one size and prints one line of JSON. `benches/peers/jax_peer.py` is the other side; both take the
 //! recipe from `benches/peers/recipe.json`, start from the same weights and states, and print the same line.
 
+#[path = "peers/lattice.rs"]
+mod lattice;
 mod work;
 
 use std::error::Error;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::{Args, Parser};
@@ -36,11 +39,13 @@ const PURPOSE: &str = "\
 `peer_work` is timed in turn with other programs by `cargo xtask bench peers`, and does nothing by itself.
 By hand, in the repository's root, each work prints one line of JSON:
 
-  peer_work step    --hidden 500 --layers 4 --batch 512 --repeat 10 --threads 2 --recipe benches/peers/recipe.json
-  peer_work rollout --hidden 64  --layers 3 --batch 1   --repeat 50 --threads 2 --recipe benches/peers/recipe.json
+  peer_work step    --hidden 500 --layers 4 --batch 512  --repeat 10 --threads 2 --recipe benches/peers/recipe.json
+  peer_work rollout --hidden 64  --layers 3 --batch 1    --repeat 50 --threads 2 --recipe benches/peers/recipe.json
+  peer_work lattice --hidden 400 --layers 3 --points 100 --repeat 10 --threads 2 --recipe benches/peers/recipe.json
   peer_work product --repeat 10 --threads 2
 
-`step` is one training step, `rollout` Runge–Kutta steps of a learned motion, `product` the matrix product alone.
+`step` is one training step, `rollout` Runge–Kutta steps of a learned motion, `lattice` one acceleration of a field on a
+periodic line, `product` the matrix product alone.
 ";
 
 /// Name of the model in the configuration.
@@ -54,6 +59,8 @@ enum Work {
     Step(Size),
     /// Runge–Kutta steps of the learned motion.
     Rollout(Size),
+    /// One acceleration of a field on a periodic line.
+    Lattice(LatticeSize),
     /// The rate of the matrix product, all threads at once, each on products of its own.
     Product(Timings),
 }
@@ -61,15 +68,32 @@ enum Work {
 /// A network and a batch.
 #[derive(Args)]
 struct Size {
+    /// States at once.
+    #[arg(long, value_parser = positive)]
+    batch: usize,
+    #[command(flatten)]
+    network: NetworkSize,
+}
+
+/// A network and a lattice.
+#[derive(Args)]
+struct LatticeSize {
+    /// Sites.
+    #[arg(long, value_parser = positive)]
+    points: usize,
+    #[command(flatten)]
+    network: NetworkSize,
+}
+
+/// A network, and how a work with it is timed.
+#[derive(Args)]
+struct NetworkSize {
     /// Width of the hidden layers.
     #[arg(long, value_parser = positive)]
     hidden: usize,
     /// Number of hidden layers.
     #[arg(long, value_parser = positive)]
     layers: usize,
-    /// States at once.
-    #[arg(long, value_parser = positive)]
-    batch: usize,
     /// File with the recipe.
     #[arg(long)]
     recipe: PathBuf,
@@ -104,6 +128,9 @@ struct Recipe {
     velocity: [f64; 2],
     /// Divides the velocities that enter the network.
     velocity_scale: f64,
+    /// Ranges of a field and its rate.
+    field: [f64; 2],
+    field_rate: [f64; 2],
     residual_mass: f64,
     /// Eigenvalues of the mass matrix below this part of the largest count as zero: the default of
     /// `jnp.linalg.pinv` for a matrix of two rows in single precision, 20 ε.
@@ -126,7 +153,7 @@ struct Recipe {
 fn main() -> ExitCode {
     // Cargo adds `--bench`; a single word is a filter that was meant for other benchmarks.
     let arguments: Vec<_> = std::env::args_os().filter(|argument| argument != "--bench").collect();
-    let is_work = |word: &std::ffi::OsString| ["step", "rollout", "product"].iter().any(|work| word == work);
+    let is_work = |word: &std::ffi::OsString| ["step", "rollout", "lattice", "product"].iter().any(|work| word == work);
     let outcome = if arguments.len() > 2 && is_work(&arguments[1]) {
         run(&Work::parse_from(arguments)).map(|report| format!("{report}\n"))
     } else {
@@ -145,7 +172,8 @@ fn main() -> ExitCode {
 /// Does the work; the line to print.
 fn run(work: &Work) -> Result<Value, Box<dyn Error>> {
     let timings = match work {
-        Work::Step(size) | Work::Rollout(size) => &size.timings,
+        Work::Step(size) | Work::Rollout(size) => &size.network.timings,
+        Work::Lattice(size) => &size.network.timings,
         Work::Product(timings) => timings,
     };
     if timings.end_with_stdin {
@@ -157,6 +185,7 @@ fn run(work: &Work) -> Result<Value, Box<dyn Error>> {
         // A boxed error cannot leave the pool, its text can.
         Work::Step(size) => pool.install(|| time_step(size).map_err(|error| error.to_string()))?,
         Work::Rollout(size) => pool.install(|| time_rollout(size).map_err(|error| error.to_string()))?,
+        Work::Lattice(size) => pool.install(|| lattice::time(size).map_err(|error| error.to_string()))?,
     };
     report["program"] = "lnn".into();
     report["threads"] = pool.current_num_threads().into();
@@ -170,7 +199,7 @@ struct Start<'a> {
     size: &'a Size,
     recipe: Recipe,
     config: ExperimentConfig,
-    system: std::sync::Arc<dyn System>,
+    system: Arc<dyn System>,
     model: Model,
     parameters: Vec<f32>,
     /// `[batch, 2d]`.
@@ -179,7 +208,7 @@ struct Start<'a> {
 
 impl<'a> Start<'a> {
     fn new(size: &'a Size) -> Result<Self, Box<dyn Error>> {
-        let recipe = read_recipe(&size.recipe)?;
+        let recipe = read_recipe(&size.network.recipe)?;
         let config = configuration(size, &recipe);
         let system = build_system(&config.system)?;
         let model = build_model(&config.models[MODEL], PENDULUM)?;
@@ -218,21 +247,36 @@ impl<'a> Start<'a> {
         [loss, gradient.iter().map(|&component| f64::from(component).powi(2)).sum::<f64>().sqrt()]
     }
 
-    /// What `work` returns for each timing, after some calls to warm up.
-    fn timed(&self, mut work: impl FnMut() -> Result<f64, Box<dyn Error>>) -> Result<Vec<f64>, Box<dyn Error>> {
-        for _ in 0..self.recipe.warm_up {
-            work()?;
-        }
-        (0..self.size.timings.repeat).map(|_| work()).collect()
+    /// What `work` returns for each timing.
+    fn timed(&self, work: impl FnMut() -> Result<f64, Box<dyn Error>>) -> Result<Vec<f64>, Box<dyn Error>> {
+        timed(&self.recipe, &self.size.network.timings, work)
     }
 
     /// The line of a work.
     fn report(&self, work: &str, seconds: &[f64], check: &[f64]) -> Value {
-        let Size { hidden, layers, batch, .. } = self.size;
-        json!({
-            "work": work, "hidden": hidden, "layers": layers, "batch": batch, "check": check, "seconds": seconds,
-        })
+        report(work, &self.size.network, ("batch", self.size.batch), seconds, check)
     }
+}
+
+/// What `work` returns for each timing, after some calls to warm up.
+fn timed(
+    recipe: &Recipe,
+    timings: &Timings,
+    mut work: impl FnMut() -> Result<f64, Box<dyn Error>>,
+) -> Result<Vec<f64>, Box<dyn Error>> {
+    for _ in 0..recipe.warm_up {
+        work()?;
+    }
+    (0..timings.repeat).map(|_| work()).collect()
+}
+
+/// The line of a work.
+fn report(work: &str, network: &NetworkSize, size: (&str, usize), seconds: &[f64], check: &[f64]) -> Value {
+    let NetworkSize { hidden, layers, .. } = network;
+    let (name, count) = size;
+    json!({
+        "work": work, "hidden": hidden, "layers": layers, name: count, "check": check, "seconds": seconds,
+    })
 }
 
 /// Seconds of each training step.
@@ -295,7 +339,7 @@ fn configuration(size: &Size, recipe: &Recipe) -> ExperimentConfig {
     let (beta1, beta2, epsilon) = (recipe.beta_1, recipe.beta_2, recipe.epsilon);
     let model = ModelConfig {
         kind,
-        hidden: vec![size.hidden; size.layers],
+        hidden: vec![size.network.hidden; size.network.layers],
         activation: Activation::Softplus,
         initialisation: Initialisation::UnitGain { first, hidden, output, bias: 0.0 },
         features: FeaturesConfig {
@@ -306,7 +350,7 @@ fn configuration(size: &Size, recipe: &Recipe) -> ExperimentConfig {
         },
         precision: Precision::F32,
         training: TrainingConfig {
-            steps: (recipe.warm_up + size.timings.repeat) as u64,
+            steps: (recipe.warm_up + size.network.timings.repeat) as u64,
             batch: size.batch,
             loss: Loss::L1,
             weight: LossWeight::Uniform,

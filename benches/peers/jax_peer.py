@@ -1,12 +1,13 @@
-"""The double pendulum's Lagrangian network in JAX: the program that ours is timed against.
+"""Lagrangian networks of the double pendulum and of a lattice in JAX: the program that ours is timed against.
 
-    python jax_peer.py step    --hidden 500 --layers 4 --batch 512 --repeat 10 --threads 2 --recipe recipe.json
-    python jax_peer.py rollout --hidden 64  --layers 3 --batch 1   --repeat 50 --threads 2 --recipe recipe.json
+    python jax_peer.py step    --hidden 500 --layers 4 --batch 512  --repeat 10 --threads 2 --recipe recipe.json
+    python jax_peer.py rollout --hidden 64  --layers 3 --batch 1    --repeat 50 --threads 2 --recipe recipe.json
+    python jax_peer.py lattice --hidden 400 --layers 3 --points 100 --repeat 10 --threads 2 --recipe recipe.json
 
-`step` is one training step, `rollout` is some Runge-Kutta steps of the learned motion in one compiled loop. The
-program is what a JAX user writes from the paper (Cranmer et al. 2020, Appendix A): the Lagrangian of one state, its
-derivatives by `jax.hessian`, `jax.grad` and `jax.jacfwd`, `jax.vmap` over the batch, `jax.jit` around the whole.
-Numbers are in single precision.
+`step` is one training step, `rollout` is some Runge-Kutta steps of the learned motion in one compiled loop, both of the
+double pendulum; `lattice` is one acceleration of a field on a periodic line. The program is what a JAX user writes from
+the paper (Cranmer et al. 2020, Appendix A): the Lagrangian of one state, its derivatives by `jax.hessian`, `jax.grad`
+and `jax.jacfwd`, `jax.vmap` over the batch or the sites, `jax.jit` around the whole. Numbers are in single precision.
 
 One line of JSON goes to standard output. `benches/peer_work.rs` does the same work from the same recipe, weights
 and states, explains the recipe's entries, and prints the same line.
@@ -57,6 +58,12 @@ def first_parameters(recipe, sizes):
     return layers, place
 
 
+def first_field(recipe, place, points):
+    """A field and its rate over the recipe's ranges, [points] each, from uniform number `place` on."""
+    low, high = (np.array(bounds)[:, None] for bounds in zip(recipe.field, recipe.field_rate))
+    return jnp.asarray((low + (high - low) * uniform(place, 2 * points).reshape(2, points)).astype(np.float32))
+
+
 def first_states(recipe, place, count):
     """Angles and rates over the recipe's ranges, [count, 4], from uniform number `place` on."""
     unit = uniform(place, 4 * count).reshape(count, 4)
@@ -64,24 +71,39 @@ def first_states(recipe, place, count):
     return jnp.asarray((low + (high - low) * unit).astype(np.float32))
 
 
-def lagrangian(recipe, parameters, q, q_dot):
-    """L = mass |q_dot|^2 / 2 + net(sin q, cos q, q_dot / scale)."""
+def network(parameters, inputs):
+    """The network's only output."""
     *hidden, output = parameters
-    activation = jnp.concatenate([jnp.sin(q), jnp.cos(q), q_dot / recipe.velocity_scale])
+    activation = inputs
     for layer in hidden:
         activation = jax.nn.softplus(activation @ layer["weight"] + layer["bias"])
-    network = activation @ output["weight"] + output["bias"]
-    return 0.5 * recipe.residual_mass * jnp.dot(q_dot, q_dot) + network[0]
+    return (activation @ output["weight"] + output["bias"])[0]
 
 
-def acceleration(recipe, parameters, state):
+def lagrangian(recipe, parameters, q, q_dot):
+    """L = mass |q_dot|^2 / 2 + net(sin q, cos q, q_dot / scale)."""
+    inputs = jnp.concatenate([jnp.sin(q), jnp.cos(q), q_dot / recipe.velocity_scale])
+    return 0.5 * recipe.residual_mass * jnp.dot(q_dot, q_dot) + network(parameters, inputs)
+
+
+def field_lagrangian(recipe, parameters, field, rate):
+    """L = mass |rate|^2 / 2 + sum of net(field and rate at a site and its neighbours) over a periodic line."""
+    neighbourhoods = jnp.stack([jnp.roll(values, shift) for values in (field, rate) for shift in (1, 0, -1)], axis=1)
+    densities = jax.vmap(partial(network, parameters))(neighbourhoods)
+    return 0.5 * recipe.residual_mass * jnp.dot(rate, rate) + densities.sum()
+
+
+def acceleration(of_motion, q, q_dot, cutoff):
     """The Euler-Lagrange equation solved for the acceleration by the pseudoinverse of the mass matrix."""
-    q, q_dot = state[:2], state[2:]
-    of_motion = partial(lagrangian, recipe, parameters)
     mass_matrix = jax.hessian(of_motion, argnums=1)(q, q_dot)
     mixed = jax.jacfwd(jax.grad(of_motion, argnums=1), argnums=0)(q, q_dot)
     force = jax.grad(of_motion, argnums=0)(q, q_dot) - mixed @ q_dot
-    return jnp.linalg.pinv(mass_matrix, rtol=recipe.eigenvalue_cutoff) @ force
+    return jnp.linalg.pinv(mass_matrix, rtol=cutoff) @ force
+
+
+def pendulum_acceleration(recipe, parameters, state):
+    """The double pendulum's learned acceleration."""
+    return acceleration(partial(lagrangian, recipe, parameters), state[:2], state[2:], recipe.eigenvalue_cutoff)
 
 
 def true_acceleration(recipe, state):
@@ -100,7 +122,7 @@ def true_acceleration(recipe, state):
 
 def mean_error(recipe, parameters, states):
     """Mean over the batch of the sum of absolute errors of the acceleration."""
-    learned = jax.vmap(partial(acceleration, recipe, parameters))(states)
+    learned = jax.vmap(partial(pendulum_acceleration, recipe, parameters))(states)
     return jnp.abs(learned - jax.vmap(partial(true_acceleration, recipe))(states)).sum(axis=1).mean()
 
 
@@ -126,7 +148,7 @@ def rollout(recipe, parameters):
     """
 
     def velocity(states):
-        accelerations = jax.vmap(partial(acceleration, recipe, parameters))(states)
+        accelerations = jax.vmap(partial(pendulum_acceleration, recipe, parameters))(states)
         return jnp.concatenate([states[:, 2:], accelerations], axis=1)
 
     def step(states, _):
@@ -183,6 +205,18 @@ def time_rollout(recipe, parameters, states, repeat):
     return [value / recipe.steps_a_timing for value in seconds], [mean, *reached[0]]
 
 
+def time_lattice(recipe, parameters, field, repeat):
+    """Seconds of each acceleration of the field; mean of the accelerations' sizes, and the first few accelerations."""
+    of_motion = partial(field_lagrangian, recipe, parameters)
+    # As in a rollout, the parameters are constants of the compiled program. The default cutoff grows with the matrix.
+    accelerate = jax.jit(partial(acceleration, of_motion, cutoff=None))
+    seconds, _, last = timed(recipe, lambda _: accelerate(*field), repeat)
+    found = np.asarray(last, np.float64)
+    mean = float(np.abs(found).mean())
+    require_finite(mean)
+    return seconds, [mean, *found[:4]]
+
+
 def peak_memory():
     """Most bytes of memory held at once, or None where the system does not say."""
     try:
@@ -214,15 +248,21 @@ def positive(text):
 
 def main():
     parser = argparse.ArgumentParser(description="Times JAX at the work of a Lagrangian network.", allow_abbrev=False)
-    parser.add_argument("work", choices=["step", "rollout"])
+    parser.add_argument("work", choices=["step", "rollout", "lattice"])
     parser.add_argument("--hidden", type=positive, required=True, help="width of the hidden layers")
     parser.add_argument("--layers", type=positive, required=True, help="number of hidden layers")
-    parser.add_argument("--batch", type=positive, required=True, help="states at once")
+    size = parser.add_mutually_exclusive_group(required=True)
+    size.add_argument("--batch", type=positive, help="states at once, of a step or rollout")
+    size.add_argument("--points", type=positive, help="sites of the lattice")
     parser.add_argument("--repeat", type=positive, required=True, help="timings")
     parser.add_argument("--threads", type=positive, required=True, help="threads")
     parser.add_argument("--recipe", required=True, help="file with the recipe")
     parser.add_argument("--end-with-stdin", action="store_true", help="end when standard input is closed")
     arguments = parser.parse_args()
+    size = "points" if arguments.work == "lattice" else "batch"
+    count = getattr(arguments, size)
+    if count is None:
+        parser.error(f"`{arguments.work}` takes --{size}")
     # Ctrl-C ends the program at once, also inside compiled code.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if arguments.end_with_stdin:
@@ -232,17 +272,18 @@ def main():
     with open(arguments.recipe, encoding="utf-8") as file:
         recipe = SimpleNamespace(**json.load(file))
 
+    # Sines, cosines and rates of two angles; or field and rate at three sites.
     sizes = [6] + [arguments.hidden] * arguments.layers + [1]
-    parameters, count = first_parameters(recipe, sizes)
-    states = first_states(recipe, count, arguments.batch)
-    work = {"step": time_step, "rollout": time_rollout}[arguments.work]
-    seconds, check = work(recipe, parameters, states, arguments.repeat)
+    parameters, place = first_parameters(recipe, sizes)
+    start = (first_field if arguments.work == "lattice" else first_states)(recipe, place, count)
+    work = {"step": time_step, "rollout": time_rollout, "lattice": time_lattice}[arguments.work]
+    seconds, check = work(recipe, parameters, start, arguments.repeat)
     report = {
         "program": "jax",
         "work": arguments.work,
         "hidden": arguments.hidden,
         "layers": arguments.layers,
-        "batch": arguments.batch,
+        size: count,
         "check": check,
         "seconds": seconds,
         "threads": arguments.threads,

@@ -143,8 +143,8 @@ fn run_examples(artifacts: &[Artifact]) -> Result<Vec<Part>, TaskError> {
 /// Runs each benchmark's code once, without measuring.
 fn run_benches() -> Result<Vec<Part>, TaskError> {
     const RECIPE: &str = "benches/peers/recipe.json";
-    const SIZE: [&str; 12] =
-        ["--hidden", "8", "--layers", "2", "--batch", "40", "--repeat", "1", "--threads", "2", "--recipe", RECIPE];
+    const NETWORK: [&str; 10] =
+        ["--hidden", "8", "--layers", "2", "--repeat", "1", "--threads", "2", "--recipe", RECIPE];
     eprintln!("--- build of the benches");
     let start = Instant::now();
     // The whole workspace again, so that cargo chooses the same features and builds nothing a second time.
@@ -157,8 +157,9 @@ fn run_benches() -> Result<Vec<Part>, TaskError> {
     for bench in artifacts.iter().filter(|artifact| artifact.kind == "bench") {
         let calls = match &*bench.target {
             "peer_work" => vec![
-                [&["step"], &SIZE[..]].concat(),
-                [&["rollout"], &SIZE[..]].concat(),
+                [&["step", "--batch", "40"], &NETWORK[..]].concat(),
+                [&["rollout", "--batch", "40"], &NETWORK[..]].concat(),
+                [&["lattice", "--points", "40"], &NETWORK[..]].concat(),
                 vec!["product", "--repeat", "1", "--threads", "2"],
             ],
             // Criterion's own way to run everything once.

@@ -9,6 +9,8 @@ pub(crate) enum Work {
     Step,
     /// Runge–Kutta steps of a learned motion.
     Rollout,
+    /// One acceleration of a field on a periodic line.
+    Lattice,
 }
 
 /// One line of the table.
@@ -20,8 +22,8 @@ pub(crate) struct Case {
     pub(crate) hidden: usize,
     /// Number of hidden layers.
     pub(crate) layers: usize,
-    /// States at once.
-    pub(crate) batch: usize,
+    /// States at once, or sites of the lattice.
+    pub(crate) size: usize,
     /// Timings in one round: a second or two of the slower side.
     pub(crate) repeat: usize,
     /// Ratio that must be reached.
@@ -36,23 +38,27 @@ pub(crate) const LARGE_STEP: &str = "training step 4×500, batch 512";
 /// Bytes that [`LARGE_STEP`] must stay under.
 pub(crate) const LARGE_STEP_MEMORY: u64 = 200_000_000;
 
-use Work::{Rollout, Step};
+use Work::{Lattice, Rollout, Step};
 
 /// All cases, in the table's order.
 #[rustfmt::skip]
-pub(crate) const CASES: [Case; 6] = [
+pub(crate) const CASES: [Case; 8] = [
     Case { name: LARGE_STEP,
-           work: Step,    hidden: 500, layers: 4, batch: 512,  repeat: 8,   must: 4.0, goal: 4.6 },
+           work: Step,    hidden: 500, layers: 4, size: 512,  repeat: 8,   must: 4.0, goal: 4.6 },
     Case { name: "training step 4×500, batch 32",
-           work: Step,    hidden: 500, layers: 4, batch: 32,   repeat: 60,  must: 3.5, goal: 4.3 },
+           work: Step,    hidden: 500, layers: 4, size: 32,   repeat: 60,  must: 3.5, goal: 4.3 },
     Case { name: "training step 3×64, batch 512",
-           work: Step,    hidden: 64,  layers: 3, batch: 512,  repeat: 150, must: 9.0, goal: 12.0 },
+           work: Step,    hidden: 64,  layers: 3, size: 512,  repeat: 150, must: 9.0, goal: 12.0 },
     Case { name: "RK4 step 3×64, 1 state",
-           work: Rollout, hidden: 64,  layers: 3, batch: 1,    repeat: 200, must: 4.0, goal: 8.0 },
+           work: Rollout, hidden: 64,  layers: 3, size: 1,    repeat: 200, must: 4.0, goal: 8.0 },
     Case { name: "RK4 step 3×64, 1024 states",
-           work: Rollout, hidden: 64,  layers: 3, batch: 1024, repeat: 5,   must: 6.0, goal: 9.0 },
+           work: Rollout, hidden: 64,  layers: 3, size: 1024, repeat: 5,   must: 6.0, goal: 9.0 },
     Case { name: "RK4 step 4×500, 1 state",
-           work: Rollout, hidden: 500, layers: 4, batch: 1,    repeat: 20,  must: 3.0, goal: 5.0 },
+           work: Rollout, hidden: 500, layers: 4, size: 1,    repeat: 20,  must: 3.0, goal: 5.0 },
+    Case { name: "lattice 3×400, 100 points",
+           work: Lattice, hidden: 400, layers: 3, size: 100,  repeat: 10,  must: 50.0, goal: 100.0 },
+    Case { name: "lattice 3×400, 300 points",
+           work: Lattice, hidden: 400, layers: 3, size: 300,  repeat: 3,   must: 50.0, goal: 200.0 },
 ];
 
 /// The part of faer's best product rate that the large step must reach, and the part that is wanted.
@@ -64,6 +70,15 @@ impl Work {
         match self {
             Step => "step",
             Rollout => "rollout",
+            Lattice => "lattice",
+        }
+    }
+
+    /// What its size counts, by its name on the command line of both programs.
+    pub(crate) fn size_name(self) -> &'static str {
+        match self {
+            Step | Rollout => "batch",
+            Lattice => "points",
         }
     }
 }
@@ -71,8 +86,8 @@ impl Work {
 impl Case {
     /// The work and its size on the command line of both programs.
     pub(crate) fn arguments(&self) -> Vec<String> {
-        let options =
-            [("hidden", self.hidden), ("layers", self.layers), ("batch", self.batch), ("repeat", self.repeat)];
+        let size = (self.work.size_name(), self.size);
+        let options = [("hidden", self.hidden), ("layers", self.layers), size, ("repeat", self.repeat)];
         let options = options.iter().flat_map(|(name, value)| [format!("--{name}"), value.to_string()]);
         [self.work.name().to_owned()].into_iter().chain(options).collect()
     }
@@ -110,6 +125,7 @@ mod tests {
         assert_eq!(names("").len(), CASES.len());
         assert_eq!(names("rk4 4X500"), ["RK4 step 4×500, 1 state"]);
         assert_eq!(names("training 3×64"), ["training step 3×64, batch 512"]);
+        assert_eq!(names("lattice 300"), ["lattice 3×400, 300 points"]);
     }
 
     #[test]
@@ -122,6 +138,8 @@ mod tests {
     fn the_command_line_says_the_whole_size() {
         let line = "rollout --hidden 64 --layers 3 --batch 1024 --repeat 5";
         assert_eq!(CASES[4].arguments().join(" "), line);
+        let line = "lattice --hidden 400 --layers 3 --points 100 --repeat 10";
+        assert_eq!(CASES[6].arguments().join(" "), line);
     }
 
     #[test]

@@ -226,6 +226,8 @@ mod tests {
             "The training step 4×500, batch 512 runs at 165 GFLOP/s, 82.5 % of faer's best product rate of the same",
             "- Training step 4×500, batch 512: must 4.00×, goal 4.60×; reached: no.",
             "- Rate of the training step 4×500, batch 512: must 78.0 %, goal 88.0 % of the product's; reached: must.",
+            "| lattice 3×400, 100 points | 7.20 ms | 2.00 ms | 3.60× | 3.00–4.00× |",
+            "- Lattice 3×400, 300 points: must 50.0×, goal 200×; reached: no.",
         ] {
             assert!(text.lines().any(|found| found.starts_with(line)), "{line}\nis not in\n{text}");
         }

@@ -49,10 +49,12 @@ impl Recipe {
     /// ```text
     /// step      √(2 · 6 · (layers + 1)) · (√n + 8) · ε
     /// rollout   √steps · ε  +  steps · dt · √(2 · 3 · (layers + 1)) · (√n + 8) · ε
+    /// lattice   √(2 · 3 · (layers + 1)) · (√n + 8) · ε
     /// ```
     ///
     /// where a step of a rollout rounds each number once, and carries the accelerations' error over time: they are at
-    /// most of the size of the states, in these units. Means and norms over a batch lie far below this bound, and a
+    /// most of the size of the states, in these units. The lattice's mass matrix is the residual mass and little more,
+    /// of condition number 1.3 at most, so that the solve adds nothing of note. Means and norms over a batch lie far below this bound, and a
     /// constant of the recipe that is off by a hundredth lies above it.
     fn tolerance(&self, case: &Case) -> f64 {
         let product = ((case.hidden as f64).sqrt() + 8.0) * EPSILON;
@@ -60,20 +62,21 @@ impl Recipe {
         match case.work {
             Work::Step => passes(6),
             Work::Rollout => self.steps.sqrt() * EPSILON + self.steps * self.time_step * passes(3),
+            Work::Lattice => passes(3),
         }
     }
 
     /// Refuses two programs' results that differ by more than rounding; else how much of the tolerance they use.
     ///
     /// A step's results are its loss and its gradient's norm, each compared by its own size; a rollout's are numbers
-    /// of states, compared by the largest.
+    /// of states and a lattice's are accelerations, compared by the largest.
     pub(crate) fn compare(&self, case: &Case, theirs: &[f64], ours: &[f64]) -> Result<f64, TaskError> {
         let largest = theirs.iter().fold(0.0_f64, |largest, number| largest.max(number.abs()));
         let tolerance = self.tolerance(case);
         let used = |(theirs, ours): (&f64, &f64)| {
             let size = match case.work {
                 Work::Step => theirs.abs(),
-                Work::Rollout => largest,
+                Work::Rollout | Work::Lattice => largest,
             };
             (theirs - ours).abs() / (tolerance * size)
         };

@@ -84,7 +84,7 @@ impl Sample {
             ("work", Value::from(case.work.name())),
             ("hidden", case.hidden.into()),
             ("layers", case.layers.into()),
-            ("batch", case.batch.into()),
+            (case.work.size_name(), case.size.into()),
             ("threads", threads.into()),
         ] {
             if report[name] != asked {
@@ -163,6 +163,22 @@ mod tests {
             let message = Sample::read(line, &CASES[0], 2).expect_err(name).to_string();
             assert!(message.contains(&format!("`{name}`")) && message.contains("jax"), "{message}");
         }
+    }
+
+    #[test]
+    fn a_lattice_is_asked_for_by_its_points() {
+        let case = CASES.iter().find(|case| case.work.name() == "lattice").expect("one of the works");
+        let mut line = line();
+        for (name, value) in [("work", json!("lattice")), ("hidden", json!(400)), ("layers", json!(3))] {
+            line[name] = value;
+        }
+        line["seconds"] = json!(vec![0.1; case.repeat]);
+        // A batch of as many is another work.
+        line["batch"] = case.size.into();
+        let message = Sample::read(line.clone(), case, 2).expect_err("no points").to_string();
+        assert!(message.contains("`points`"), "{message}");
+        line["points"] = case.size.into();
+        assert!(Sample::read(line, case, 2).is_ok());
     }
 
     #[test]
