@@ -157,12 +157,17 @@ fn keep(memory: &[Value]) {
     written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
-/// A periodic grid by both of its solvers.
+/// A periodic grid by each of its solvers.
 fn grid(group: &mut Group<'_>, pool: &ThreadPool) {
-    let matrix_free = SolveBy::ConjugateGradient { tolerance: 1e-6, most_iterations: 200 };
+    let (tolerance, most_iterations) = (1e-6, 200);
+    let solvers = [
+        ("sparse", SolveBy::Factorisation),
+        ("by elements", SolveBy::ElementByElement { tolerance, most_iterations }),
+        ("matrix-free", SolveBy::ConjugateGradient { tolerance, most_iterations }),
+    ];
     let [rows, columns] = GRID;
     group.throughput(Throughput::Elements((rows * columns) as u64));
-    for (what, solve_by) in [("sparse", SolveBy::Factorisation), ("matrix-free", matrix_free)] {
+    for (what, solve_by) in solvers {
         let id = in_units(format!("acceleration 3x64, grid {rows}x{columns}, {what}"), "sites");
         let mut field = None;
         group.bench_function(id, |bencher| {
