@@ -168,7 +168,7 @@ fn grid(group: &mut Group<'_>, pool: &ThreadPool) {
     let [rows, columns] = GRID;
     group.throughput(Throughput::Elements((rows * columns) as u64));
     for (what, solve_by) in solvers {
-        let id = in_units(format!("acceleration 3x64, grid {rows}x{columns}, {what}"), "sites");
+        let id = in_units(format!("acceleration 3x64, {rows}x{columns}, {what}"), "sites");
         let mut field = None;
         group.bench_function(id, |bencher| {
             let field = field.get_or_insert_with(|| {
