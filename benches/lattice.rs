@@ -76,7 +76,7 @@ struct Field<T: Real> {
 impl<T: Real> Field<T> {
     /// With the first weights of a training. Made in the pool that it runs in.
     fn new(topology: Topology, density: &Density, solve_by: SolveBy, pool: &ThreadPool) -> Self {
-        let parameters: Vec<T> = Initialisation::default().draw_shapes(density.shapes(), 0);
+        let parameters: Vec<T> = Initialisation::default().draw_networks(density.shapes(), 0);
         let lagrangian = lagrangian(topology, density);
         let evaluator = pool.install(|| FieldEvaluator::new(&lagrangian, &parameters, solve_by));
         let [phi, phi_dot] = state(lagrangian.unknowns());
@@ -183,7 +183,7 @@ fn grid(group: &mut Group<'_>, pool: &ThreadPool) {
 /// Accelerations and parameter gradient of one thread's lattices, as many as have [`ROWS`] sites together.
 fn block(group: &mut Group<'_>, sites: usize) {
     let density = density(Neighbourhood::Line, NETWORK);
-    let parameters: Vec<f32> = Initialisation::default().draw_shapes(density.shapes(), 0);
+    let parameters: Vec<f32> = Initialisation::default().draw_networks(density.shapes(), 0);
     let lagrangian = lagrangian(ring(sites), &density);
     let samples = ROWS / sites;
     let mut block = LagrangianBlock::<f32>::new(&lagrangian, samples, true).expect("memory for the factors");
