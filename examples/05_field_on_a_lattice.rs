@@ -1,11 +1,13 @@
 //! A Lagrangian of a field, learned on a ring of 16 sites and run on one of 1000.
 //!
-//!     cargo run --release --example 05_field_on_a_lattice
+//! `cargo run --release --example 05_field_on_a_lattice`
+
+#![allow(clippy::print_stdout)] // An example talks to its reader.
 
 use std::sync::Arc;
 
-use lnn::autodiff::Activation;
 use lnn::autodiff::jet::Accumulate;
+use lnn::autodiff::{Activation, MlpShape};
 use lnn::graph::fields::{Field, FieldDistribution, RandomStates, Wave, gaussian_bump};
 use lnn::graph::topology::{Boundary, Topology};
 use lnn::graph::{Density, FieldEvaluator, FieldFeatures, FieldLagrangian, LagrangianBlock, Neighbourhood, SolveBy};
@@ -35,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut parameters: Vec<f32> = Initialisation::default().draw_networks(density.shapes(), 0);
     let blocks: Vec<ParameterBlock> = density
         .shapes()
-        .flat_map(|shape| shape.layers())
+        .flat_map(MlpShape::layers)
         .flat_map(|layer| {
             let (rows, columns) = (layer.outputs, layer.inputs);
             let weight = ParameterBlock { offset: layer.weight.start, rows, columns };

@@ -1,3 +1,5 @@
+//! Configurations of fields: round trips, presets, refusals.
+
 use super::*;
 use crate::config::Interval;
 

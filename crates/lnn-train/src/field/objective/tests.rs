@@ -1,3 +1,5 @@
+//! The objective on lattices against direct sums, for any cut of the batch and any number of threads.
+
 use lnn_autodiff::jet::Accumulate;
 
 use super::*;

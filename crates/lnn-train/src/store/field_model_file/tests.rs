@@ -1,3 +1,5 @@
+//! Files of field models: round trips, damage, strangers.
+
 use std::sync::Arc;
 
 use lnn_graph::fields::Wave;
