@@ -114,6 +114,36 @@ fn a_run_learns_and_writes_what_it_measured_for_any_number_of_threads() {
     assert_same(&workplace.path("with-1"), &workplace.path("with-3"));
 }
 
+/// The presets with a tenth of their steps; with all of them errors are ten times smaller and more.
+#[test]
+fn fields_are_learned_on_16_sites_and_run_on_100() {
+    let workplace = workplace(&config(4));
+    for experiment in ["wave", "sine-gordon"] {
+        let mut config = field_preset(experiment, "fast").expect("listed");
+        config.models.retain(|name, _| name == "lgn");
+        let training = &mut config.models.get_mut("lgn").expect("kept").training;
+        training.steps = 3000;
+        training.schedule =
+            Schedule::WarmupCosine { peak: 3e-2, warmup_steps: 300, total_steps: 3000, final_fraction: 0.0 };
+        (config.evaluation.crossings, config.evaluation.frames) = (1.0, 20);
+        workplace.write("learn.ron", &config.to_text().expect("plain data"));
+        workplace.succeed(&format!("experiment {experiment} --config learn.ron --out {experiment} --quiet"));
+        let summary = summary(&workplace.path(experiment));
+        assert_eq!((summary.training_sites, summary.sites), (16, 100));
+        let model = &summary.models["lgn"];
+        let limit = if experiment == "wave" { 1e-3 } else { 1e-2 };
+        assert!(model.acceleration_relative < limit, "{experiment}: {}", model.acceleration_relative);
+        for (name, motion) in &model.motions {
+            assert!(motion.field_error < 0.1, "{experiment} {name}: {motion:?}");
+            assert!(motion.energy_error_percent < 3.0, "{experiment} {name}: {motion:?}");
+            assert!(motion.kink_velocity_error.is_none_or(|error| error < 0.03), "{experiment} {name}: {motion:?}");
+            assert_eq!(motion.kink_velocity_error.is_some(), name == "kink");
+            // What it calls energy it keeps, however well it knows the field.
+            assert!(motion.learned_energy_drift_percent.is_some_and(|drift| drift < 0.01), "{name}: {motion:?}");
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_run_killed_or_interrupted_at_many_moments_ends_with_the_same_bits() {
