@@ -177,6 +177,12 @@ fn refused_edge_lists_name_the_line() {
             TopologyError::TooManySites { sites: u128::from(u64::MAX), most: u32::MAX as usize },
             "18446744073709551615 sites were asked for, at most 4294967295 can be numbered; give a smaller lattice",
         ),
+        (
+            "0 1\n2 4000000000\n",
+            TopologyError::FarSite { place: line(2), site: 4_000_000_000, sites: 4_000_000_001, edges: 2, joined: 4 },
+            "net.txt, line 2: site 4000000000 would make 4000000001 sites, of which 2 edge(s) join at most 4; correct the \
+             number, or give a first line `sites N` if so many are meant",
+        ),
     ];
     for (text, error, message) in cases {
         let given = refused(text);

@@ -34,13 +34,30 @@ impl Topology {
                 list.read(content, index + 1)?;
             }
         }
-        let named = list.edges.iter().flatten().max().map(|&site| site.saturating_add(1));
+        let last_of = |edge: &[usize; 2]| edge[0].max(edge[1]);
+        let farthest = (0..list.edges.len()).max_by_key(|&index| last_of(&list.edges[index]));
+        let named = farthest.map(|index| last_of(&list.edges[index]).saturating_add(1));
+        if let (None, Some(index), Some(sites)) = (list.sites, farthest, named) {
+            let (edges, joined) = (list.edges.len(), 2 * list.edges.len());
+            if sites > joined.saturating_add(UNNAMED) && sites <= u32::MAX as usize {
+                return Err(TopologyError::FarSite {
+                    place: list.place(list.lines[index]),
+                    site: sites - 1,
+                    sites,
+                    edges,
+                    joined,
+                });
+            }
+        }
         let sites = list.sites.or(named).ok_or_else(|| TopologyError::NoEdges { text: source_name.to_owned() })?;
         let per_edge = list.attributes.len().checked_div(list.edges.len()).unwrap_or(0);
         let place = |index: usize| list.place(list.lines[index]);
         Self::from_edges(sites, &list.edges, per_edge, &list.attributes, place)
     }
 }
+
+/// Most sites without an edge that a text may imply without naming their number.
+const UNNAMED: usize = 1_000_000;
 
 /// What has been read so far.
 struct EdgeList<'a> {

@@ -121,6 +121,23 @@ pub enum TopologyError {
         /// Name of the text.
         text: String,
     },
+    /// A site far beyond what the edges can join, which without `sites N` is a slip of the pen and a demand for memory.
+    #[error(
+        "{place}: site {site} would make {sites} sites, of which {edges} edge(s) join at most {joined}; correct the number, \
+         or give a first line `sites N` if so many are meant"
+    )]
+    FarSite {
+        /// Where it stands.
+        place: Place,
+        /// The site.
+        site: usize,
+        /// Sites that there would be.
+        sites: usize,
+        /// Edges of the text.
+        edges: usize,
+        /// Sites that so many edges can join.
+        joined: usize,
+    },
     /// A line of an edge list with fewer than two columns.
     #[error("{place}: `{given}` is no edge; give two sites, `i j`, separated by spaces")]
     TooFewColumns {
