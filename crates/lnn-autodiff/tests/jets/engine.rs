@@ -78,7 +78,10 @@ fn passes<T: Real>(case: &Case, workspace: &mut JetWorkspace<T>, purpose: Purpos
         assert!(cotangents.u.is_empty() && cotangents.w.is_empty());
         passes.directional_input = double(cotangents.value);
         let product = double(workspace.hessian_product(network, &cast::<T>(&case.a)));
-        assert_eq!(product, passes.directional_input, "the same passes without the weight gradients");
+        // Poisoned blocks come by here too.
+        let same = |(a, b): (&f64, &f64)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+        assert_eq!(product.len(), passes.directional_input.len());
+        assert!(product.iter().zip(&passes.directional_input).all(same), "the passes without the weight gradients");
     }
     if purpose >= Purpose::Functional {
         let mut gradient = vec![T::from_f64(f64::NAN); parameters.len()];
