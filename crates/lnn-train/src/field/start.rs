@@ -49,7 +49,7 @@ impl MotionStart {
                 let distribution = FieldDistribution::new(topology, field.components(), states)?;
                 let mut state = vec![0.0; distribution.state_length()];
                 distribution.fill(&sampler(seed, Purpose::Rollout), 0, 0, &mut state);
-                let description = format!("a random smooth state of standing waves up to number {modes}");
+                let description = format!("a random smooth state of up to {modes} waves");
                 Ok(Self { state, t_end, is_kink: false, description })
             }
             MotionConfig::Kink { velocity, widths } => kink(known, velocity, widths),
