@@ -52,8 +52,9 @@ pub(super) fn figure(input: &FieldReportInput<'_>, models: &[ModelStyle]) -> Opt
         title: "What was learned, beside the true Lagrangian".to_owned(),
         caption: "A Lagrangian is known only up to a factor, a constant and total derivatives, which change no \
                   motion. So the curves are second derivatives that none of these changes, after one factor that fits \
-                  the mean mass has been taken out. Where the learned curves leave the truth, look whether the training \
-                  states reach there."
+                  the mean mass has been taken out. A linear field has further Lagrangians of the same motion, whose \
+                  masses couple neighbours, so the second panel need not be 0. The responses −∂φ̈/∂φ are the motion’s \
+                  own: where these leave the truth, look whether the training states reach there."
             .to_owned(),
         legend,
         panels,
