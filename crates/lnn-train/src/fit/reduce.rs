@@ -30,7 +30,7 @@ impl std::ops::Add for Norms {
 
 /// The arrays of [`reduce`], all as long as the parameters.
 pub(super) struct Reduction<'a, T> {
-    /// Becomes scale · Σ parts + 2cθ; the parts are added in their order.
+    /// The first part; becomes scale · Σ parts + 2cθ. The other parts are added in their order.
     pub(super) gradient: &'a mut [T],
     /// Becomes θ.
     pub(super) previous: &'a mut [T],
@@ -38,26 +38,26 @@ pub(super) struct Reduction<'a, T> {
     pub(super) parameters: &'a [T],
 }
 
-/// Sums the partial gradients, multiplies the sum by `scale` unless that is 1, adds the gradient of the penalty c‖θ‖²,
+/// Adds the other partial gradients to the first, multiplies the sum by `scale` unless that is 1, adds the gradient of the penalty c‖θ‖²,
 /// and keeps a copy of the parameters.
 pub(super) fn reduce<T: Real, P: AsRef<[T]> + Sync>(
     arrays: Reduction<'_, T>,
-    parts: &[P],
+    others: &[P],
     scale: f64,
     penalty: f64,
 ) -> Norms {
-    reduce_range(arrays, parts, 0, (scale, penalty))
+    reduce_range(arrays, others, 0, (scale, penalty))
 }
 
 fn reduce_range<T: Real, P: AsRef<[T]> + Sync>(
     arrays: Reduction<'_, T>,
-    parts: &[P],
+    others: &[P],
     start: usize,
     factors: (f64, f64),
 ) -> Norms {
     let length = arrays.parameters.len();
     let Some(middle) = middle(length) else {
-        return reduce_leaf(arrays, parts, start, factors);
+        return reduce_leaf(arrays, others, start, factors);
     };
     let (left_gradient, right_gradient) = arrays.gradient.split_at_mut(middle);
     let (left_previous, right_previous) = arrays.previous.split_at_mut(middle);
@@ -66,24 +66,22 @@ fn reduce_range<T: Real, P: AsRef<[T]> + Sync>(
     let right = Reduction { gradient: right_gradient, previous: right_previous, parameters: right_parameters };
     let (left, right) = both(
         length,
-        || reduce_range(left, parts, start, factors),
-        || reduce_range(right, parts, start + middle, factors),
+        || reduce_range(left, others, start, factors),
+        || reduce_range(right, others, start + middle, factors),
     );
     left + right
 }
 
 fn reduce_leaf<T: Real, P: AsRef<[T]>>(
     arrays: Reduction<'_, T>,
-    parts: &[P],
+    others: &[P],
     start: usize,
     (scale, penalty): (f64, f64),
 ) -> Norms {
     let Reduction { gradient, previous, parameters } = arrays;
     let range = start..start + gradient.len();
-    let part = |index: usize| &parts[index].as_ref()[range.clone()];
-    gradient.copy_from_slice(part(0));
-    for index in 1..parts.len() {
-        add_scaled(gradient, T::ONE, part(index));
+    for other in others {
+        add_scaled(gradient, T::ONE, &other.as_ref()[range.clone()]);
     }
     if scale != 1.0 {
         let scale = T::from_f64(scale);
@@ -152,9 +150,9 @@ mod tests {
             for (scale, penalty, parts) in
                 [(1.0, 0.0, &parts[..1]), (1.0, 0.0, &parts[..]), (1.0, 0.3, &parts[..]), (0.7, 0.3, &parts[..])]
             {
-                let (mut gradient, mut previous) = (vec![f64::NAN; length], vec![f64::NAN; length]);
+                let (mut gradient, mut previous) = (parts[0].clone(), vec![f64::NAN; length]);
                 let arrays = Reduction { gradient: &mut gradient, previous: &mut previous, parameters: &parameters };
-                let norms = reduce(arrays, parts, scale, penalty);
+                let norms = reduce(arrays, &parts[1..], scale, penalty);
                 let want: Vec<f64> = (0..length)
                     .map(|i| {
                         let sum = scale * parts.iter().skip(1).fold(parts[0][i], |sum, part| sum + part[i]);
@@ -192,9 +190,9 @@ mod tests {
         let run = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
             pool.install(|| {
-                let (mut gradient, mut previous) = (vec![0.0; values.len()], vec![0.0; values.len()]);
+                let (mut gradient, mut previous) = (values.clone(), vec![0.0; values.len()]);
                 let arrays = Reduction { gradient: &mut gradient, previous: &mut previous, parameters: &values };
-                reduce(arrays, &[&values, &values], 0.5, 1e-3)
+                reduce(arrays, &[&values], 0.5, 1e-3)
             })
         };
         let one = run(1);

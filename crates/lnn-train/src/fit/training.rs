@@ -21,8 +21,8 @@ pub struct Training<T: Real, O: Objective<T> = DynamicsObjective> {
     step: u64,
     partition: Partition,
     workers: Vec<Mutex<O::Worker>>,
+    /// The first one's gradient becomes that of the batch.
     groups: Vec<Group<T>>,
-    gradient: Vec<T>,
     /// The parameters before the update, in case it overflows.
     previous: Vec<T>,
 }
@@ -62,10 +62,11 @@ impl<T: Real, O: Objective<T>> Training<T, O> {
     /// A training at step 0, with a worker for each thread of the current pool.
     ///
     /// # Panics
-    /// If the initial parameters are not as many as the objective's.
+    /// If the initial parameters are not as many as the objective's, or the batch is empty.
     pub fn new(plan: TrainingPlan<T, O>) -> Self {
         let parameters = plan.objective.parameter_count();
         assert_eq!(plan.parameters.len(), parameters, "initial parameters");
+        assert!(plan.batch > 0, "a batch has at least one sample");
         let size = plan.objective.network_size();
         let partition = match plan.gradient_parts {
             None => Partition::new(plan.batch, size),
@@ -78,7 +79,6 @@ impl<T: Real, O: Objective<T>> Training<T, O> {
             partition,
             workers: (0..rayon::current_num_threads()).map(worker).collect(),
             groups: (0..partition.groups()).map(group).collect(),
-            gradient: vec![T::ZERO; parameters],
             previous: vec![T::ZERO; parameters],
             plan,
         };
@@ -90,7 +90,7 @@ impl<T: Real, O: Objective<T>> Training<T, O> {
     /// makes it at the first call: without this a step would allocate when a thread gets its first block.
     fn warm_up(&self) {
         let (objective, workers) = (&self.plan.objective, &self.workers);
-        let (rows, parameters) = (self.partition.block_rows(), self.gradient.len());
+        let (rows, parameters) = (self.partition.block_rows(), self.previous.len());
         // The first step, and one after any warm start.
         let inputs = [0, u64::MAX].map(|step| self.plan.input(step));
         rayon::broadcast(|thread| {
@@ -166,11 +166,12 @@ impl<T: Real, O: Objective<T>> Training<T, O> {
         if loss.non_finite > 0 || !loss.value.is_finite() {
             return skip(&mut self.plan.clip);
         }
-        let outcome = self.plan.clip.apply_with_norm(&mut self.gradient, squared_norm);
+        let gradient = &mut self.groups[0].gradient;
+        let outcome = self.plan.clip.apply_with_norm(gradient, squared_norm);
         if outcome == ClipOutcome::Skipped {
             return Ok(StepReport { loss: loss.value, gradient_norm: f64::NAN, learning_rate, skipped: true });
         }
-        self.plan.optimiser.update(&mut self.plan.parameters, &self.gradient, learning_rate)?;
+        self.plan.optimiser.update(&mut self.plan.parameters, gradient, learning_rate)?;
         if !all_finite(&self.plan.parameters) {
             self.plan.parameters.copy_from_slice(&self.previous);
             check_finite(&self.plan.optimiser.state())?;
@@ -196,7 +197,7 @@ impl<T: Real, O: Objective<T>> Training<T, O> {
         });
     }
 
-    /// Sums the groups in their order and keeps the parameters; the batch loss and the gradient's squared norm, or
+    /// Sums the groups in their order into the first and keeps the parameters; the batch loss and the gradient's squared norm, or
     /// the first error in that order, so that it too does not depend on threads.
     fn reduce(&mut self) -> Result<(BatchLoss, f64), DataError> {
         let mut loss = BatchLoss::default();
@@ -204,12 +205,13 @@ impl<T: Real, O: Objective<T>> Training<T, O> {
             loss += group.loss.clone()?;
         }
         let penalty = self.plan.l2_penalty;
-        let arrays =
-            Reduction { gradient: &mut self.gradient, previous: &mut self.previous, parameters: &self.plan.parameters };
         // Weights are divided by their sum, here and not in every sample: without them nothing is done.
         let scale = if self.plan.objective.divides_by_weights() { loss.weight.recip() } else { 1.0 };
         loss.value *= scale;
-        let norms = reduce(arrays, &self.groups, scale, penalty);
+        let (first, others) = self.groups.split_first_mut().expect("a batch has at least one group");
+        let (previous, parameters) = (&mut *self.previous, &*self.plan.parameters);
+        let arrays = Reduction { gradient: &mut first.gradient, previous, parameters };
+        let norms = reduce(arrays, others, scale, penalty);
         loss.value += penalty * norms.parameters;
         Ok((loss, norms.gradient))
     }
