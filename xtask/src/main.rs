@@ -5,6 +5,7 @@
 
 mod bench;
 mod cargo;
+mod documents;
 mod error;
 mod experiment;
 mod summary;
@@ -28,6 +29,7 @@ Verbs:
   experiment NAME [OPTIONS]   build the `lnn` program and run one of its experiments
   test [FILTER…]              the whole test suite, tidy included; with filters, matching tests only
   tidy                        formatting, lints, docs, module headers, file lengths, dependencies
+  documents                   the commands and code of README and docs, as a reader would run them
   bench [cpu [FILTER…]]       the engine's benchmarks, their rates beside the matrix product's
   bench peers                 the same work by another program, in turn with ours
   help                        this text
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
             Verb::Experiment => experiment::run(&arguments),
             Verb::Test => test::run(&arguments),
             Verb::Tidy => tidy::run(&arguments),
+            Verb::Documents => documents::run(&arguments),
             Verb::Bench => bench::run(&arguments),
         }),
     };

@@ -13,12 +13,19 @@ pub(crate) enum Verb {
     Test,
     /// Run the checks that need no test program.
     Tidy,
+    /// Run the commands and code of the documents.
+    Documents,
     /// Run the benchmarks.
     Bench,
 }
 
-const VERBS: [(&str, Verb); 4] =
-    [("experiment", Verb::Experiment), ("test", Verb::Test), ("tidy", Verb::Tidy), ("bench", Verb::Bench)];
+const VERBS: [(&str, Verb); 5] = [
+    ("experiment", Verb::Experiment),
+    ("test", Verb::Test),
+    ("tidy", Verb::Tidy),
+    ("documents", Verb::Documents),
+    ("bench", Verb::Bench),
+];
 
 impl Verb {
     /// The verb of this exact name; else a usage error with the nearest name and the whole list.

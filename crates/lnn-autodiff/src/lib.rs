@@ -34,3 +34,8 @@ pub use real::Real;
 pub use scalar::Scalar;
 pub use tape::{Adjoints, Tape, Var};
 pub use vectorised::vectorised;
+
+/// Runs the program of the README as a doctest.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

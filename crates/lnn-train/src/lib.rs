@@ -26,3 +26,8 @@ mod target;
 pub mod trajectory;
 
 pub use target::{DataError, NonFiniteTarget};
+
+/// Runs the program of the README as a doctest.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

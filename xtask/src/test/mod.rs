@@ -13,16 +13,16 @@ use serde_json::Value;
 use crate::cargo::{self, Artifact};
 use crate::error::TaskError;
 use crate::summary::{self, Part};
-use crate::{asks_for_help, print_help, tidy};
+use crate::{asks_for_help, documents, print_help, tidy};
 use results::Results;
 
 const HELP: &str = "\
-The whole test suite: tidy, then all unit, integration and documentation tests, then each example, and each
-benchmark once without measuring.
+The whole test suite: tidy, then all unit, integration and documentation tests, then what the documents tell their
+readers to run, each example, and each benchmark once without measuring.
 
 Usage: cargo xtask test [FILTER…]
 
-With filters, only the tests whose names contain one of them run, without tidy, examples and benchmarks.
+With filters, only the tests whose names contain one of them run, without tidy, documents, examples and benchmarks.
 A part that fails does not keep the others from running. The last line reads `N passed, N failed`.
 
 Examples:
@@ -46,6 +46,9 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
         let packages = package_names(&cargo::metadata()?);
         parts.extend(run_tests(&["test", "--workspace", "--no-fail-fast"], &filters, &artifacts, &packages)?);
         if filters.is_empty() {
+            let (part, left_out) = documents::check(&artifacts)?;
+            parts.push(part);
+            notes.extend(left_out);
             parts.extend(run_examples(&artifacts)?);
             parts.extend(run_benches()?);
         }
@@ -57,7 +60,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
     }
     if !filters.is_empty() {
         let list = filters.join("`, `");
-        notes.push(format!("only tests matching `{list}` ran; tidy, examples and benchmarks did not"));
+        notes.push(format!("only tests matching `{list}` ran; tidy, documents, examples and benchmarks did not"));
         if summary::totals(&parts) == (0, 0) {
             notes.push(format!("no test has `{list}` in its name"));
         }

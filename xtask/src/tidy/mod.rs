@@ -27,6 +27,7 @@ Usage: cargo xtask tidy
   formatting        cargo fmt --all -- --check
   lints             cargo clippy --workspace --all-targets -- -D warnings
   documentation     cargo doc --no-deps --workspace, warnings being errors
+  packages          cargo package of every library
 
 A missing rustfmt or clippy is installed through rustup, where there is one.
 ";
@@ -56,6 +57,7 @@ pub(crate) fn checks() -> Result<Vec<Part>, TaskError> {
         timed("formatting", toolchain::formatting)?,
         timed("lints", toolchain::lints)?,
         timed("documentation", toolchain::documentation)?,
+        timed("packages", toolchain::packages)?,
     ])
 }
 

@@ -30,6 +30,13 @@ pub(crate) fn documentation() -> Result<Vec<String>, TaskError> {
     check(&mut command, "repair the documentation that rustdoc names above")
 }
 
+/// `cargo package` of every library, without building what it would pack.
+pub(crate) fn packages() -> Result<Vec<String>, TaskError> {
+    let mut command =
+        cargo::cargo(&["package", "--workspace", "--exclude", "xtask", "--no-verify", "--allow-dirty", "--quiet"]);
+    check(&mut command, "repair the manifest that cargo names above")
+}
+
 fn check(command: &mut Command, remedy: &str) -> Result<Vec<String>, TaskError> {
     let status = cargo::status(command)?;
     Ok(if status.success() { vec![] } else { vec![format!("`{}` failed: {remedy}", cargo::display(command))] })

@@ -95,6 +95,11 @@ pub(super) struct ExperimentArguments {
     #[arg(long, value_name = "FILE")]
     pub(super) write_docs: Option<PathBuf>,
 
+    /// Go through the whole experiment in seconds, with 20 steps a training and short rollouts: to see that everything
+    /// works before a long run. Its figures mean nothing; it has a folder of its own.
+    #[arg(long)]
+    pub(super) trial: bool,
+
     /// Go on with the unfinished run in the folder, or judge a finished one again.
     #[arg(long)]
     pub(super) resume: bool,
@@ -221,6 +226,8 @@ Examples:
       One model on one thread; another recipe needs a folder of its own.
   cargo xtask experiment dblpend --preset trajectories
       Learn from observed motions, without any acceleration.
+  cargo xtask experiment dblpend --preset paper --trial
+      See within seconds whether a long run would go through, from the first weights to the report.
   cargo xtask experiment dblpend --preset paper --out /data/paper-run
       Ctrl-C writes a checkpoint; the same command with --resume goes on.
   cargo xtask experiment wave

@@ -196,6 +196,9 @@ fn configuration(arguments: &ExperimentArguments) -> Result<Validated, Box<dyn E
         }
     }
     config.models = chosen_models(arguments, config.models)?;
+    if arguments.trial {
+        config = config.trial();
+    }
     Ok(config.validate().map_err(|problems| ConfigError::Invalid { origin, problems })?)
 }
 
@@ -269,6 +272,9 @@ pub(super) fn repeat_command(arguments: &ExperimentArguments, seed: u64, folder:
         }
         if let Some(train_on) = arguments.train_on {
             command += &format!(" --train-on {}", train_on.name());
+        }
+        if arguments.trial {
+            command += " --trial";
         }
     }
     command + &format!(" --out {}", quoted(&beside(folder)))

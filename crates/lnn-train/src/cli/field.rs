@@ -95,6 +95,9 @@ fn configuration(arguments: &ExperimentArguments) -> Result<FieldConfig, Box<dyn
         config.seed = seed;
     }
     config.models = chosen_models(arguments, config.models)?;
+    if arguments.trial {
+        config = config.trial();
+    }
     config.require_usable(&origin)?;
     Ok(config)
 }

@@ -77,6 +77,9 @@ fn configuration(arguments: &ExperimentArguments) -> Result<SearchConfig, Box<dy
     if let Some(seed) = arguments.seed {
         config.seed = seed;
     }
+    if arguments.trial {
+        config = config.trial();
+    }
     let problems = config.problems();
     if problems.is_empty() { Ok(config) } else { Err(ConfigError::Invalid { origin, problems }.into()) }
 }

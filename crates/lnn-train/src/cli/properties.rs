@@ -83,6 +83,7 @@ fn configuration(arguments: &ExperimentArguments) -> Result<PropertiesConfig, Bo
         Some(seed) => config.with_seed(seed),
         None => config,
     };
+    let config = if arguments.trial { config.trial() } else { config };
     config.validated_runs()?;
     Ok(config)
 }

@@ -24,6 +24,7 @@ pub mod presets;
 mod protocol;
 mod system;
 mod text;
+mod trial;
 mod validation;
 
 pub(crate) use activation::ActivationText;
@@ -42,5 +43,6 @@ pub use presets::{preset, preset_with};
 pub use protocol::{CHNN_CHUNK, CHNN_DT, CHNN_LINKS, CHNN_ROWS, Protocol, chnn_chain};
 pub use system::{Interval, SamplingConfig, SamplingCurriculum, SamplingTail, SystemConfig};
 pub(crate) use text::{from_ron, to_ron};
+pub(crate) use trial::{TRIAL, TRIAL_STEPS};
 pub(crate) use validation::Check;
 pub use validation::Validated;

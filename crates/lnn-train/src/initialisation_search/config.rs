@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ensemble::EnsembleSizes;
 use super::search::SearchSettings;
-use crate::config::{ConfigError, Difference, Problem, from_ron, to_ron, value_differences};
+use crate::config::{ConfigError, Difference, Problem, TRIAL, from_ron, to_ron, value_differences};
 use crate::store::FolderConfiguration;
 
 /// Name of the experiment.
@@ -99,6 +99,18 @@ impl SearchConfig {
         let config: Self = from_ron(&text, &origin)?;
         let problems = config.problems();
         if problems.is_empty() { Ok(config) } else { Err(ConfigError::Invalid { origin, problems }) }
+    }
+
+    /// The same search on its two smallest widths and depths, with small ensembles and one short descent: everything runs
+    /// once within seconds, and its figures mean nothing.
+    #[must_use]
+    pub fn trial(mut self) -> Self {
+        self.preset += TRIAL;
+        self.widths.truncate(2);
+        self.hidden_layers.truncate(2);
+        self.networks = self.networks.min(64);
+        self.search = SearchSettings { scan: 4, descents: 1, evaluations: 10, ..self.search };
+        self
     }
 
     /// Name of the run's folder: `<preset>-<seed>`.
@@ -203,6 +215,8 @@ mod tests {
             assert_eq!((config.preset.as_str(), config.problems()), (name, Vec::new()));
             let text = config.to_text().expect("plain data");
             assert_eq!(SearchConfig::from_text(&text, "own").expect("own text"), config);
+            let trial = config.trial();
+            assert_eq!((trial.problems(), trial.grid().len()), (Vec::new(), 4));
         }
         let message = SearchConfig::preset("bset").expect_err("misspelt").to_string();
         assert!(message.contains("did you mean `best`?"), "{message}");

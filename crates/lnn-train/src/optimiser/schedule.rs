@@ -95,6 +95,21 @@ fn peak_step(total_steps: u64, warmup_fraction: f64) -> u64 {
 }
 
 impl Schedule {
+    /// The same schedule for a training of `steps`: its end is moved there, and a rise that would last longer is cut.
+    #[must_use]
+    pub fn ending_at(mut self, steps: u64) -> Self {
+        match &mut self {
+            Self::Constant { .. } | Self::StepDecay { .. } => {}
+            Self::OneCycle { total_steps, .. } => *total_steps = steps,
+            Self::WarmupCosine { warmup_steps, total_steps, .. }
+            | Self::WarmupExponential { warmup_steps, total_steps, .. } => {
+                *total_steps = steps;
+                *warmup_steps = steps.saturating_sub(1).min(*warmup_steps);
+            }
+        }
+        self
+    }
+
     /// Learning rate of `step`, where the first step is number 0.
     #[must_use]
     pub fn learning_rate(&self, step: u64) -> f64 {
@@ -200,6 +215,18 @@ mod tests {
 
     fn close(value: f64, expected: f64, scale: f64) {
         assert!((value - expected).abs() <= 8.0 * f64::EPSILON * scale, "{value:e} is not {expected:e}");
+    }
+
+    #[test]
+    fn a_schedule_can_end_elsewhere_even_before_its_rise_does() {
+        let shorter = COSINE.ending_at(1000);
+        assert_eq!((shorter.learning_rate(299), shorter.learning_rate(1000)), (COSINE.learning_rate(299), 0.0));
+        let within = COSINE.ending_at(20);
+        close(within.learning_rate(18), 3e-2, 3e-2);
+        assert_eq!((within.validate(), within.learning_rate(20)), (Vec::new(), 0.0));
+        assert_eq!(CYCLE.ending_at(500).learning_rate(150), CYCLE.learning_rate(300));
+        let constant = Schedule::Constant { rate: 0.1 };
+        assert_eq!(constant.ending_at(7), constant);
     }
 
     #[test]

@@ -6,10 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::EXPERIMENT;
 use crate::config::{
-    ConfigError, Difference, ExperimentConfig, Problem, TrainingData, Validated, from_ron, preset, to_ron,
+    ConfigError, Difference, ExperimentConfig, Problem, TRIAL, TrainingData, Validated, from_ron, preset, to_ron,
     value_differences,
 };
-use crate::optimiser::Schedule;
 use crate::store::FolderConfiguration;
 
 /// Presets, the default first: `fast` takes minutes; `best` has the steps of the systems' own presets.
@@ -95,6 +94,14 @@ impl PropertiesConfig {
         self
     }
 
+    /// The same table by runs that are cut to a few steps, see [`ExperimentConfig::trial`].
+    #[must_use]
+    pub fn trial(mut self) -> Self {
+        self.preset += TRIAL;
+        self.runs = self.runs.into_iter().map(|(name, run)| (name, run.trial())).collect();
+        self
+    }
+
     /// Name of the folder: `<preset>-<seed>`.
     #[must_use]
     pub fn run_name(&self) -> String {
@@ -157,9 +164,7 @@ fn shorten(config: &mut ExperimentConfig, run: &str) {
     for (name, model) in &mut config.models {
         let steps = fast_steps(run, name);
         model.training.steps = steps;
-        if let Schedule::WarmupCosine { total_steps, .. } = &mut model.training.schedule {
-            *total_steps = steps;
-        }
+        model.training.schedule = model.training.schedule.ending_at(steps);
     }
 }
 
@@ -196,6 +201,11 @@ mod tests {
             }
             let text = config.to_text().expect("plain data");
             assert_eq!(PropertiesConfig::from_text(&text, "own").expect("own text"), config);
+            let trial = config.trial();
+            assert_eq!(
+                (trial.validated_runs().expect("usable").len(), trial.run_name()),
+                (3, format!("{name}-trial-3"))
+            );
         }
         let message = PropertiesConfig::preset("fst").expect_err("misspelt").to_string();
         assert!(message.contains("did you mean `fast`?"), "{message}");

@@ -19,7 +19,7 @@ pub use model::{
 };
 pub use presets::{field_preset, field_presets};
 
-use crate::config::{ConfigError, Difference, from_ron, to_ron, value_differences};
+use crate::config::{ConfigError, Difference, TRIAL, TRIAL_STEPS, from_ron, to_ron, value_differences};
 use crate::store::FolderConfiguration;
 
 /// The experiments on fields.
@@ -87,12 +87,34 @@ impl FieldConfig {
         if problems.is_empty() { Ok(()) } else { Err(ConfigError::Invalid { origin: origin.to_owned(), problems }) }
     }
 
+    /// The same experiment with 20 steps a training and short motions, see
+    /// [`ExperimentConfig::trial`](crate::config::ExperimentConfig::trial).
+    #[must_use]
+    pub fn trial(mut self) -> Self {
+        self.preset += TRIAL;
+        for model in self.models.values_mut() {
+            let training = &mut model.training;
+            training.steps = training.steps.min(TRIAL_STEPS);
+            training.schedule = training.schedule.ending_at(training.steps);
+        }
+        let evaluation = &mut self.evaluation;
+        evaluation.held_out = evaluation.held_out.min(10);
+        evaluation.frames = evaluation.frames.min(20);
+        evaluation.crossings = evaluation.crossings.min(0.1);
+        if let Some(large) = &mut evaluation.large {
+            (large.sites, large.t_end) = (large.sites.min(1000), large.t_end.min(1.0));
+        }
+        self
+    }
+
     /// Name of the run's folder: `<preset>-<seed>`, with the profile of a medium and the sites of a large lattice where
     /// they are not the preset's own.
     #[must_use]
     pub fn run_name(&self) -> String {
         let mut name = self.preset.clone();
-        let of_preset = field_preset(&self.experiment, &self.preset).ok();
+        let whole = self.preset.strip_suffix(TRIAL);
+        let of_preset = field_preset(&self.experiment, whole.unwrap_or(&self.preset)).ok();
+        let of_preset = if whole.is_some() { of_preset.map(Self::trial) } else { of_preset };
         let own = |config: &Self| match config.field {
             FieldKind::Medium { profile, .. } => Some(profile),
             _ => None,

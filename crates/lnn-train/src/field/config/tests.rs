@@ -25,6 +25,9 @@ fn presets_are_usable_and_return_from_their_text() {
             let text = config.to_text().expect("plain data");
             assert_eq!(FieldConfig::from_text(&text, "own").expect("own text"), config);
             assert_eq!(config.differences(&config).expect("plain data"), []);
+            let trial = config.clone().trial();
+            assert_eq!((trial.problems(), trial.run_name()), (Vec::new(), format!("{preset}-trial-0")));
+            assert!(trial.models.values().all(|model| model.training.steps <= TRIAL_STEPS));
         }
     }
     for (experiment, preset, words) in [

@@ -1,6 +1,6 @@
 //! Load a trained model file, evaluate it, and roll it out.
 //!
-//! `cargo run --release --example 04_use_a_trained_model [MODEL.safetensors]`
+//! `cargo run --release --example 06_use_a_trained_model [MODEL.safetensors]`
 //!
 //! Without an argument the example trains a small Lagrangian for a second, saves it and loads it again.
 

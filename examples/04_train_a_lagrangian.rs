@@ -1,6 +1,6 @@
 //! Train a Lagrangian network step by step from the library, and see what it has learned.
 //!
-//! `cargo run --release --example 03_train_a_lagrangian`
+//! `cargo run --release --example 04_train_a_lagrangian`
 
 #![allow(clippy::print_stdout)] // An example talks to its reader.
 

@@ -1,6 +1,6 @@
 //! A Lagrangian of a field, learned on a ring of 16 sites and run on one of 1000.
 //!
-//! `cargo run --release --example 05_field_on_a_lattice`
+//! `cargo run --release --example 07_field_on_a_lattice`
 
 #![allow(clippy::print_stdout)] // An example talks to its reader.
 
