@@ -1,4 +1,3 @@
-"use strict";
 (() => {
   const data = JSON.parse(document.getElementById("field-data").textContent);
   const section = document.getElementById("animation");
@@ -7,10 +6,6 @@
   const mapStage = section.querySelector(".maps");
   const switches = [...section.querySelectorAll(".actors input")];
   const readouts = [...section.querySelectorAll(".actors output")];
-  const playButton = document.getElementById("play");
-  const slider = document.getElementById("time");
-  const clock = document.getElementById("clock");
-  const speed = document.getElementById("speed");
   const choice = document.getElementById("motion");
   const extent = document.getElementById("extent");
 
@@ -38,44 +33,27 @@
   }));
 
   let motion = motions[0];
-  let time = 0;
-  let playing = false;
-  let previous = null;
   const begin = () => motion.times[0];
   const end = () => motion.times[motion.times.length - 1];
 
-  // The frame at or before a time, and the share of the way to the next.
-  function locate(t) {
-    let low = 0;
-    let high = motion.times.length - 1;
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (motion.times[middle] <= t) { low = middle; } else { high = middle; }
-    }
-    const step = motion.times[high] - motion.times[low];
-    return { frame: low, share: step > 0 ? Math.min(Math.max((t - motion.times[low]) / step, 0), 1) : 0, step };
-  }
-
-  // The field at every site: cubics through fields and rates, since straight lines between frames would
-  // flatten a narrow bump that travels. The last frame beyond the end; null without a frame.
+  // The field at every site. The last frame beyond the end; null without a frame.
   function fieldAt(track, at) {
     if (track === null || track.frames === 0) { return null; }
     const n = motion.sites;
     const from = Math.min(at.frame, track.frames - 1) * n;
     if (at.frame + 1 >= track.frames) { return track.field.subarray(from, from + n); }
-    const s = at.share;
     const values = new Float32Array(n);
     for (let site = 0; site < n; site += 1) {
       const [a, b] = [track.field[from + site], track.field[from + n + site]];
       const [u, v] = [track.rate[from + site] * at.step, track.rate[from + n + site] * at.step];
-      values[site] = a + s * (u + s * (3 * (b - a) - 2 * u - v + s * (2 * (a - b) + u + v)));
+      values[site] = hermite(a, b, u, v, at.share);
     }
     return values;
   }
 
   const stopTime = (track) => track === null || track.frames === 0 ? begin() : motion.times[track.frames - 1];
   // Rounding of times to five digits must not make the last frame look like a stop.
-  const stopped = (track) => track !== null && track.frames < motion.times.length && time > stopTime(track);
+  const stopped = (track, time) => track !== null && track.frames < motion.times.length && time > stopTime(track);
 
   function pen(canvas, height) {
     const width = canvas.clientWidth;
@@ -96,7 +74,7 @@
     return [1, 2, 5, 10].find((factor) => factor * magnitude >= rough * (1 - 1e-9)) * magnitude;
   }
 
-  function drawCurves(at) {
+  function drawCurves(at, time) {
     const height = curves.clientHeight;
     const { context, width } = pen(curves, height);
     if (width === 0) { return; }
@@ -134,7 +112,7 @@
     for (const [index, track] of motion.tracks.entries()) {
       const values = switches[index].checked ? fieldAt(track, at) : null;
       if (values === null) { continue; }
-      context.globalAlpha = index === 0 ? 0.3 : stopped(track) ? 0.35 : 1;
+      context.globalAlpha = index === 0 ? 0.3 : stopped(track, time) ? 0.35 : 1;
       context.strokeStyle = data.actors[index].colour;
       context.lineWidth = index === 0 ? 6 : 2;
       context.setLineDash(data.actors[index].dash);
@@ -154,7 +132,7 @@
   }
 
   const small = document.createElement("canvas");
-  function drawMap(index, at) {
+  function drawMap(index, at, time) {
     const canvas = maps[index];
     const [rows, columns] = motion.shape;
     const { context, width } = pen(canvas, canvas.clientWidth * rows / columns);
@@ -172,104 +150,54 @@
       pixels.data.set([...colour, 255], pixel);
     }
     small.getContext("2d").putImageData(pixels, 0, 0);
-    context.globalAlpha = stopped(motion.tracks[index]) ? 0.35 : 1;
+    context.globalAlpha = stopped(motion.tracks[index], time) ? 0.35 : 1;
     context.imageSmoothingEnabled = width / columns < 12;
     context.drawImage(small, 0, 0, width, width * rows / columns);
     context.globalAlpha = 1;
   }
 
-  function percent(value) {
-    if (value === 0) { return "0 %"; }
-    if (value < 0.0001) { return "below 0.0001 %"; }
-    if (value > 1e6) { return "more than 10⁶ %"; }
-    return `${value < 0.01 ? value.toFixed(4) : value < 1 ? value.toFixed(3) : value < 100 ? value.toFixed(1) : value.toFixed(0)} %`;
-  }
-
-  function describe(index, at) {
+  function describe(index, at, time) {
     const track = motion.tracks[index];
     if (track === null || track.frames === 0) { return "not kept"; }
     if (index === 0) { return ""; }
-    if (stopped(track)) { return `stopped at t = ${track.stopped ?? stopTime(track)}`; }
+    if (stopped(track, time)) { return `stopped at t = ${track.stopped ?? stopTime(track)}`; }
     const [field, energy] = track.errors[Math.min(Math.round(at.frame + at.share), track.errors.length - 1)];
     return `field ${percent(field)}, energy ${percent(energy)}`;
   }
 
-  function show() {
-    const at = locate(time);
-    if (motion.line) { drawCurves(at); } else { maps.forEach((_, index) => drawMap(index, at)); }
-    readouts.forEach((readout, index) => {
-      const text = describe(index, at);
-      if (readout.value !== text) { readout.value = text; }
-    });
-    const decimals = end() < 50 ? 1 : 0;
-    const label = `t = ${time.toFixed(decimals)}`;
-    if (clock.value !== label) { clock.value = label; }
-    slider.value = time;
-    slider.setAttribute("aria-valuetext", `time ${time.toFixed(decimals)} of ${end().toFixed(decimals)}`);
-  }
+  const decimals = () => end() < 50 ? 1 : 0;
+  const player = createPlayer({
+    begin,
+    end,
+    pace: () => motion.pace,
+    steps: () => [(end() - begin()) / 200, (end() - begin()) / 20],
+    label: (time) => `t = ${time.toFixed(decimals())}`,
+    spoken: (time) => `time ${time.toFixed(decimals())} of ${end().toFixed(decimals())}`,
+    draw(time) {
+      const at = locate(motion.times, time);
+      if (motion.line) { drawCurves(at, time); } else { maps.forEach((_, index) => drawMap(index, at, time)); }
+      readouts.forEach((readout, index) => {
+        const text = describe(index, at, time);
+        if (readout.value !== text) { readout.value = text; }
+      });
+    },
+  });
 
   function choose(index) {
     motion = motions[index];
     // Curves that hardly go below 0 get the whole height.
     motion.low = motion.tracks[0].field.reduce((low, value) => Math.min(low, value), 0) < -0.1 * motion.amplitude ? -1 : 0;
-    time = begin();
-    slider.min = begin();
-    slider.max = end();
     curves.hidden = !motion.line;
     mapStage.hidden = motion.line;
     section.classList.toggle("grid", !motion.line);
     extent.textContent = motion.extent;
-    show();
   }
 
-  function tick(now) {
-    if (!playing) { return; }
-    if (previous !== null) {
-      // A hidden tab wakes up after a long pause; the motion must not leap.
-      time += Math.min((now - previous) / 1000, 0.1) * Number(speed.value) * motion.pace;
-    }
-    previous = now;
-    if (time >= end()) {
-      time = end();
-      setPlaying(false);
-    }
-    show();
-    if (playing) { requestAnimationFrame(tick); }
-  }
-
-  function setPlaying(wanted) {
-    if (wanted && time >= end()) { time = begin(); }
-    const begins = wanted && !playing;
-    playing = wanted;
-    previous = null;
-    playButton.textContent = playing ? "Pause" : "Play";
-    if (begins) { requestAnimationFrame(tick); }
-  }
-
-  playButton.addEventListener("click", () => setPlaying(!playing));
-  slider.addEventListener("input", () => {
-    time = Number(slider.value);
-    show();
+  choice.addEventListener("change", () => {
+    choose(Number(choice.value));
+    player.restart();
   });
-  slider.addEventListener("keydown", (event) => {
-    const [fine, coarse] = [(end() - begin()) / 200, (end() - begin()) / 20];
-    const step = { ArrowLeft: -fine, ArrowDown: -fine, ArrowRight: fine, ArrowUp: fine, PageDown: -coarse, PageUp: coarse }[event.key];
-    if (step === undefined) { return; }
-    event.preventDefault();
-    time = Math.min(Math.max(time + step, begin()), end());
-    show();
-  });
-  choice.addEventListener("change", () => choose(Number(choice.value)));
-  switches.forEach((box) => box.addEventListener("change", show));
-  document.addEventListener("keydown", (event) => {
-    const busy = event.target.closest("button, select, input, a, summary, pre, [tabindex]");
-    if (event.key === " " && !busy && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      event.preventDefault();
-      setPlaying(!playing);
-    }
-  });
-  window.addEventListener("resize", show);
-
+  switches.forEach((box) => box.addEventListener("change", player.show));
   choose(0);
-  if (!window.matchMedia("(prefers-reduced-motion: reduce)").matches) { setPlaying(true); }
+  player.start();
 })();

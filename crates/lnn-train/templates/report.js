@@ -1,14 +1,8 @@
-
-"use strict";
 (() => {
   const data = JSON.parse(document.getElementById("rollout-data").textContent);
   const section = document.getElementById("animation");
   const canvases = [...section.querySelectorAll("canvas")];
   const readouts = [...section.querySelectorAll(".readout")];
-  const playButton = document.getElementById("play");
-  const slider = document.getElementById("time");
-  const clock = document.getElementById("clock");
-  const speed = document.getElementById("speed");
   const choice = document.getElementById("rollout");
 
   const TRAIL_SECONDS = 2.5;
@@ -19,41 +13,19 @@
   const lightest = Math.min(...data.masses);
 
   let rollout = data.rollouts[data.initial];
-  let time = start;
-  let playing = false;
-  let previous = null;
 
-  slider.min = start;
-  slider.max = end;
-
-  // The frame at or before a time, and the share of the way to the next.
-  function locate(t) {
-    let low = 0;
-    let high = data.times.length - 1;
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (data.times[middle] <= t) { low = middle; } else { high = middle; }
-    }
-    const step = high > low ? data.times[high] - data.times[low] : 0;
-    const share = step > 0 ? Math.min(Math.max((t - data.times[low]) / step, 0), 1) : 0;
-    return { frame: low, share, step };
-  }
-
-  // Cubic Hermite interpolation from angles and rates: straight lines between frames would cut the
-  // corners of a fast bob. Null where the track has no frame at all; the last frame beyond its end.
+  // Null where the track has no frame at all; the last frame beyond its end.
   function angleAt(track, link, at) {
     const angles = track.angles[link];
     const rates = track.rates[link];
     if (angles.length === 0) { return null; }
     if (at.frame + 1 >= angles.length) { return angles[angles.length - 1]; }
-    const s = at.share;
-    const [a, b] = [angles[at.frame], angles[at.frame + 1]];
     const [u, v] = [rates[at.frame] * at.step, rates[at.frame + 1] * at.step];
-    return a + s * (u + s * (3 * (b - a) - 2 * u - v + s * (2 * (a - b) + u + v)));
+    return hermite(angles[at.frame], angles[at.frame + 1], u, v, at.share);
   }
 
   function bobs(track, t) {
-    const at = locate(t);
+    const at = locate(data.times, t);
     const first = angleAt(track, 0, at);
     const second = angleAt(track, 1, at);
     if (first === null || second === null) { return null; }
@@ -93,7 +65,7 @@
     pen.fill();
   }
 
-  function drawActor(index) {
+  function drawActor(index, time) {
     const canvas = canvases[index];
     const track = rollout.tracks[index];
     const size = canvas.clientWidth;
@@ -153,90 +125,40 @@
     return value.toFixed(count).replace("-", "−");
   }
 
-  function percent(value) {
-    if (value === 0) { return "0 %"; }
-    if (value < 0.0001) { return "below 0.0001 %"; }
-    return `${value < 0.01 ? value.toFixed(4) : value < 1 ? value.toFixed(3) : value < 100 ? value.toFixed(1) : value.toFixed(0)} %`;
-  }
-
-  function describe(index) {
+  function describe(index, time) {
     const track = rollout.tracks[index];
     if (!track) { return ""; }
     if (track.energy.length === 0) { return track.failure ? `no frame: ${track.failure}` : "no frame"; }
     if (time > stopTime(track)) {
       return `stopped at ${digits(stopTime(track), 1)} s${track.failure ? `: ${track.failure}` : ""}`;
     }
-    const frame = Math.min(Math.round(locate(time).frame + locate(time).share), track.energy.length - 1);
+    const at = locate(data.times, time);
+    const frame = Math.min(Math.round(at.frame + at.share), track.energy.length - 1);
     const energy = track.energy[frame];
     const text = `energy ${digits(energy, 2)} ${data.energy_unit}`;
     const error = track.error[frame];
     return Number.isFinite(error) ? `${text}\nerror ${percent(error)}` : text;
   }
 
-  function show() {
-    for (let index = 0; index < canvases.length; index += 1) {
-      drawActor(index);
-      const text = describe(index);
-      if (readouts[index].innerText !== text) { readouts[index].innerText = text; }
-    }
-    const label = `${digits(time, 1)} s`;
-    if (clock.value !== label) { clock.value = label; }
-    slider.value = time;
-    slider.setAttribute("aria-valuetext", `${digits(time, 1)} seconds of ${digits(end, 0)}`);
-  }
-
-  function tick(now) {
-    if (!playing) { return; }
-    if (previous !== null) {
-      // A hidden tab wakes up after a long pause; the motion must not leap.
-      time += Math.min((now - previous) / 1000, 0.1) * Number(speed.value);
-    }
-    previous = now;
-    if (time >= end) {
-      time = end;
-      setPlaying(false);
-    }
-    show();
-    if (playing) { requestAnimationFrame(tick); }
-  }
-
-  function setPlaying(wanted) {
-    if (wanted && time >= end) { time = start; }
-    const begins = wanted && !playing;
-    playing = wanted;
-    previous = null;
-    playButton.textContent = playing ? "Pause" : "Play";
-    if (begins) { requestAnimationFrame(tick); }
-  }
-
-  playButton.addEventListener("click", () => setPlaying(!playing));
-  slider.addEventListener("input", () => {
-    time = Number(slider.value);
-    show();
+  const player = createPlayer({
+    begin: () => start,
+    end: () => end,
+    pace: () => 1,
+    steps: () => [Math.min(0.1, (end - start) / 100), Math.min(5, (end - start) / 10)],
+    label: (time) => `${digits(time, 1)} s`,
+    spoken: (time) => `${digits(time, 1)} seconds of ${digits(end, 0)}`,
+    draw(time) {
+      for (let index = 0; index < canvases.length; index += 1) {
+        drawActor(index, time);
+        const text = describe(index, time);
+        if (readouts[index].innerText !== text) { readouts[index].innerText = text; }
+      }
+    },
   });
-  slider.addEventListener("keydown", (event) => {
-    const fine = Math.min(0.1, (end - start) / 100);
-    const coarse = Math.min(5, (end - start) / 10);
-    const step = { ArrowLeft: -fine, ArrowDown: -fine, ArrowRight: fine, ArrowUp: fine, PageDown: -coarse, PageUp: coarse }[event.key];
-    if (step === undefined) { return; }
-    event.preventDefault();
-    time = Math.min(Math.max(time + step, start), end);
-    show();
-  });
+
   choice.addEventListener("change", () => {
     rollout = data.rollouts[Number(choice.value)];
-    time = start;
-    show();
+    player.restart();
   });
-  document.addEventListener("keydown", (event) => {
-    const busy = event.target.closest("button, select, a, summary, pre, [tabindex]");
-    if (event.key === " " && !busy && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      event.preventDefault();
-      setPlaying(!playing);
-    }
-  });
-  window.addEventListener("resize", show);
-
-  show();
-  if (!window.matchMedia("(prefers-reduced-motion: reduce)").matches) { setPlaying(true); }
+  player.start();
 })();

@@ -131,7 +131,7 @@ pub(crate) fn html(input: &ReportInput<'_>, figures: &[Figure]) -> Result<String
         config: input.config_ron,
         command: input.command,
         style: include_str!("../../templates/report.css"),
-        script: include_str!("../../templates/report.js"),
+        script: concat!(include_str!("../../templates/player.js"), include_str!("../../templates/report.js")),
     };
     Ok(page.render()?)
 }

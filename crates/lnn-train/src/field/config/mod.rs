@@ -100,7 +100,7 @@ impl FieldConfig {
         let evaluation = &mut self.evaluation;
         evaluation.held_out = evaluation.held_out.min(10);
         evaluation.frames = evaluation.frames.min(20);
-        evaluation.crossings = evaluation.crossings.min(0.1);
+        evaluation.crossings = evaluation.crossings.min(1.0);
         if let Some(large) = &mut evaluation.large {
             (large.sites, large.t_end) = (large.sites.min(1000), large.t_end.min(1.0));
         }

@@ -121,7 +121,7 @@ fn view(data: &Animation) -> Result<AnimationView, PageError> {
         motions: data.motions.iter().map(|motion| motion.label.clone()).collect(),
         // A closing tag in a text would end the script element that carries the data.
         json: serde_json::to_string(data)?.replace('<', "\\u003c"),
-        script: include_str!("../../../templates/field.js"),
+        script: concat!(include_str!("../../../templates/player.js"), include_str!("../../../templates/field.js")),
     })
 }
 
