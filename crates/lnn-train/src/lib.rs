@@ -4,8 +4,8 @@
 //! them with [`loss`] and [`optimiser`], [`evaluate`] judges them, [`record`] is what was measured,
 //! [`field`] does the same for fields on lattices, [`initialisation_search`] looks for first weights,
 //! [`properties`] measures which model can learn what, [`rollout`] integrates many states of a learned motion,
-//! [`segment`] short stretches with the gradient through them, [`trajectory`] holds observed motions, [`report`]
-//! shows it, [`store`] keeps it, and [`experiment`] runs it all.
+//! [`segment`] short stretches with the gradient through them, [`table`] reads numbers from a person's files,
+//! [`trajectory`] holds observed motions, [`report`] shows it, [`store`] keeps it, and [`experiment`] runs it all.
 
 pub mod config;
 pub mod evaluate;
@@ -22,6 +22,7 @@ pub mod report;
 pub mod rollout;
 pub mod segment;
 pub mod store;
+pub mod table;
 mod target;
 pub mod trajectory;
 

@@ -39,6 +39,7 @@ pub use model::{
     TrainingConfig,
 };
 pub use nearest::nearest;
+pub(crate) use nearest::suggestion;
 pub use presets::{preset, preset_with};
 pub use protocol::{CHNN_CHUNK, CHNN_DT, CHNN_LINKS, CHNN_ROWS, Protocol, chnn_chain};
 pub use system::{Interval, SamplingConfig, SamplingCurriculum, SamplingTail, SystemConfig};

@@ -1,8 +1,10 @@
 //! Files that are either the old or the new version, never a part: write beside, flush, rename.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use super::error::StoreError;
 
@@ -22,15 +24,81 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = folder_of(path);
+    let mut temporary = temporary(path)?;
+    temporary.write_all(bytes)?;
+    persist(temporary, path, true)
+}
+
+/// A file under another name in the folder of `path`.
+fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     // Opened as any other file, so that it gets the usual permissions instead of the owner's alone.
     let open = |path: &Path| OpenOptions::new().write(true).create_new(true).open(path);
     let mut builder = tempfile::Builder::new();
-    let mut temporary = builder.prefix(".").suffix(PARTIAL).make_in(folder, open)?;
-    temporary.write_all(bytes)?;
+    let named = builder.prefix(".").suffix(PARTIAL).make_in(folder_of(path), open)?;
+    Ok(named)
+}
+
+/// Flushes the file and gives it its name, in place of another if `replace`.
+fn persist(temporary: NamedTempFile, path: &Path, replace: bool) -> io::Result<()> {
     temporary.as_file().sync_all()?;
-    temporary.persist(path).map_err(|error| error.error)?;
-    sync_folder(folder)
+    let named = if replace { temporary.persist(path) } else { temporary.persist_noclobber(path) };
+    named.map_err(|error| error.error)?;
+    sync_folder(folder_of(path))
+}
+
+/// A file that is written piece by piece and takes its name at the end; dropped before, nothing of it is left.
+#[derive(Debug)]
+pub(crate) struct PartialFile {
+    path: PathBuf,
+    temporary: NamedTempFile,
+}
+
+impl PartialFile {
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub(crate) fn create(path: &Path) -> Result<Self, StoreError> {
+        if path.is_dir() {
+            return Err(StoreError::write(path)(io::ErrorKind::IsADirectory.into()));
+        }
+        let temporary = temporary(path).map_err(StoreError::write(path))?;
+        Ok(Self { path: path.to_owned(), temporary })
+    }
+
+    /// Takes the name, in place of what has it.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub(crate) fn finish(self) -> Result<(), StoreError> {
+        persist(self.temporary, &self.path, true).map_err(StoreError::write(&self.path))
+    }
+
+    /// Takes the name if no other file has it, and says whether it did.
+    ///
+    /// # Errors
+    /// [`StoreError::Write`].
+    pub(crate) fn finish_unless_there(self) -> Result<bool, StoreError> {
+        match persist(self.temporary, &self.path, false) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(StoreError::write(&self.path)(error)),
+        }
+    }
+}
+
+impl Write for PartialFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.temporary.as_file_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.temporary.as_file_mut().flush()
+    }
+}
+
+impl Seek for PartialFile {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        self.temporary.as_file_mut().seek(position)
+    }
 }
 
 /// Creates a folder and its parents; an existing folder is fine.

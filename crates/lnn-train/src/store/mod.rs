@@ -16,6 +16,7 @@ mod run_folder;
 mod state;
 mod tensor;
 
+pub(crate) use atomic::PartialFile;
 pub use atomic::{create_folder, write_atomically};
 pub use checkpoint::{
     Checkpoint, CheckpointRecord, FallbackNotice, FoundCheckpoint, checkpoint_path, load_checkpoint,
