@@ -61,7 +61,9 @@ pub enum ModelKind {
     Lnn {
         /// Residual mass m of the quadratic term; 0 leaves the network alone.
         residual_mass: f64,
-        /// Eigenvalues of the mass matrix below this fraction of the largest in magnitude count as zero.
+        /// Eigenvalues of the mass matrix below this fraction of the largest in magnitude count as zero; 1e-6 where it is
+        /// left out.
+        #[serde(default = "pseudoinverse_tolerance")]
         pseudoinverse_tolerance: f64,
         /// Adds s · net₂(features without velocities), a second network of the same hidden widths; absent, there is
         /// none. For systems whose potential has a much wider range than their kinetic energy.
@@ -157,8 +159,13 @@ impl ModelKind {
 impl Default for ModelKind {
     /// A Lagrangian network with residual mass 1.
     fn default() -> Self {
-        Self::Lnn { residual_mass: 1.0, pseudoinverse_tolerance: 1e-6, potential_scale: None }
+        let pseudoinverse_tolerance = pseudoinverse_tolerance();
+        Self::Lnn { residual_mass: 1.0, pseudoinverse_tolerance, potential_scale: None }
     }
+}
+
+fn pseudoinverse_tolerance() -> f64 {
+    1e-6
 }
 
 /// How a state (q, q̇, c) becomes the network's input.

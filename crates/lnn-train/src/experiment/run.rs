@@ -23,7 +23,7 @@ use crate::model::Model;
 use crate::record::{EnergyReference, ModelSummary, Rollouts, Summary};
 use crate::report::{self, ReportFiles, ReportInput};
 use crate::store::{
-    Element, MetricsLog, ModelHeader, Provenance, RunFolder, RunState, StoreError, load_checkpoint, load_model,
+    Element, Label, MetricsLog, ModelHeader, Provenance, RunFolder, RunState, StoreError, load_checkpoint, load_model,
     read_metrics, save_model, write_atomically,
 };
 use crate::target::DataError;
@@ -346,7 +346,7 @@ fn train<T: Real + Element>(
     let result = fit(&mut training, &plan, state, &mut judge, log, context.stop, &mut progress)?;
     observe(Event::Trained(result));
     if !result.interrupted {
-        let header = header(config, name, &model, &context.fingerprint);
+        let header = header(config, name, &model, context);
         let path = context.folder.model_path(name);
         if let Some(problem) = path.exists().then(|| load_model(&path).err()).flatten() {
             let reason = match problem {
@@ -369,7 +369,9 @@ fn train<T: Real + Element>(
     Ok((trained, earlier))
 }
 
-fn header(config: &ExperimentConfig, name: &str, model: &Model, fingerprint: &str) -> ModelHeader {
+fn header(config: &ExperimentConfig, name: &str, model: &Model, context: &Context<'_>) -> ModelHeader {
+    let system = &*context.system;
+    let label = |name: &str, unit: &str| Label { name: name.to_owned(), unit: Some(unit.to_owned()) };
     let model_config = &config.models[name];
     let recipe = &model_config.training;
     ModelHeader {
@@ -388,8 +390,11 @@ fn header(config: &ExperimentConfig, name: &str, model: &Model, fingerprint: &st
             seed: config.seed,
             steps: recipe.steps,
             samples: recipe.steps * recipe.batch as u64,
-            configuration: fingerprint.to_owned(),
+            configuration: context.fingerprint.clone(),
         },
+        coordinates: system.coordinates().iter().map(|q| label(q.name, q.unit)).collect(),
+        conditional_labels: system.conditionals().iter().map(|c| label(c.name, c.unit)).collect(),
+        time_unit: Some(system.time_unit().to_owned()),
     }
 }
 

@@ -14,12 +14,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::atomic::{PARTIAL, folder_of, sync_folder};
-use super::container::{self, FileKind};
+use super::container::{self, Checksum, FileKind};
 use super::error::StoreError;
 use super::model_file::refused;
 use super::tensor::{Elements, Tensor};
 
-const KIND: FileKind = FileKind { key: "lnn.checkpoint", version: 1, what: "checkpoint" };
+const KIND: FileKind = FileKind { key: "lnn.checkpoint", version: 1, what: "checkpoint", checksum: Checksum::Required };
 
 /// Everything that training of one model needs to go on bit for bit.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,7 +3,8 @@
 //! The record lies in the file's metadata under one key, as
 //! `(format:1,checksum:"crc32:xxxxxxxx",record:(…))`. The checksum is the CRC-32 of the whole file with
 //! the eight digits replaced by zeros: header, record and tensors, so that any altered byte is found.
-//! One key only, because the library keeps metadata in a hash map and files must be reproducible.
+//! One key only, because the library keeps metadata in a hash map and files must be reproducible. Files of some kinds are
+//! also written by other programs: those may leave the checksum out.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -21,6 +22,15 @@ pub(super) struct FileKind {
     pub(super) key: &'static str,
     pub(super) version: u32,
     pub(super) what: &'static str,
+    pub(super) checksum: Checksum,
+}
+
+/// Whether a file of a kind must have a checksum.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Checksum {
+    Required,
+    /// Checked where it is given.
+    Optional,
 }
 
 /// Why a file was refused.
@@ -39,10 +49,22 @@ impl From<Damage> for Refusal {
 /// What a file holds: the record and the tensors by name.
 pub(super) type Contents<R> = (R, BTreeMap<String, Tensor>);
 
-#[derive(Serialize, Deserialize)]
+/// As it is written.
+#[derive(Serialize)]
 struct Envelope<R> {
     format: u32,
     checksum: String,
+    record: R,
+}
+
+/// As it is read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename = "Envelope")]
+struct AnyEnvelope<R> {
+    // Judged before, by `Head`.
+    #[serde(rename = "format")]
+    _format: u32,
+    checksum: Option<String>,
     record: R,
 }
 
@@ -97,13 +119,16 @@ pub(super) fn decode<R: DeserializeOwned>(kind: FileKind, bytes: &[u8]) -> Resul
         .metadata()
         .as_ref()
         .and_then(|entries| entries.get(kind.key))
-        .filter(|_| checksum_digits(bytes).is_some())
+        .filter(|_| kind.checksum == Checksum::Optional || checksum_digits(bytes).is_some())
         .ok_or(Damage::NoRecord { key: kind.key })?;
     let head: Head = from_ron(text, kind.key).map_err(|error| Damage::Record(Box::new(error)))?;
     if head.format != kind.version {
         return Err(Refusal::Version(head.format));
     }
-    let envelope: Envelope<R> = from_ron(text, kind.key).map_err(|error| Damage::Record(Box::new(error)))?;
+    let envelope: AnyEnvelope<R> = from_ron(text, kind.key).map_err(|error| Damage::Record(Box::new(error)))?;
+    if let (Some(found), None) = (envelope.checksum, checksum_digits(bytes)) {
+        return Err(Damage::ChecksumForm(found).into());
+    }
     let data = &bytes[LENGTH_FIELD + header..];
     let mut tensors = BTreeMap::new();
     for (name, info) in metadata.tensors() {
@@ -179,7 +204,8 @@ mod tests {
 
     use super::*;
 
-    const KIND: FileKind = FileKind { key: "lnn.test", version: 3, what: "test file" };
+    const KIND: FileKind = FileKind { key: "lnn.test", version: 3, what: "test file", checksum: Checksum::Required };
+    const BY_ANYONE: FileKind = FileKind { checksum: Checksum::Optional, ..KIND };
 
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -213,12 +239,43 @@ mod tests {
     #[test]
     fn every_single_bit_flip_is_found() {
         let mut bytes = bytes();
-        for bit in 0..8 * bytes.len() {
-            bytes[bit / 8] ^= 1 << (bit % 8);
-            assert!(decode::<Record>(KIND, &bytes).is_err(), "bit {bit}");
-            bytes[bit / 8] ^= 1 << (bit % 8);
+        for kind in [KIND, BY_ANYONE] {
+            for bit in 0..8 * bytes.len() {
+                bytes[bit / 8] ^= 1 << (bit % 8);
+                assert!(decode::<Record>(kind, &bytes).is_err(), "{kind:?}, bit {bit}");
+                bytes[bit / 8] ^= 1 << (bit % 8);
+            }
+            assert!(decode::<Record>(kind, &bytes).is_ok());
         }
-        assert!(decode::<Record>(KIND, &bytes).is_ok());
+    }
+
+    /// The sample with this text as its record.
+    fn with_record(text: &str) -> Vec<u8> {
+        let metadata = HashMap::from([(KIND.key.to_owned(), text.to_owned())]);
+        safetensors::serialize(&sample().1, Some(metadata)).expect("plain data")
+    }
+
+    #[test]
+    fn another_program_may_leave_the_checksum_out_where_the_kind_allows_it() {
+        let record = r#"(text: "by hand", number: 2)"#;
+        let written = with_record(&format!("(format: 3, record: {record} /* any RON */,\n)"));
+        let (found, tensors) = decode::<Record>(BY_ANYONE, &written).expect("no checksum");
+        assert_eq!(found, Record { text: "by hand".to_owned(), number: 2.0 });
+        assert_eq!(tensors, sample().1);
+        assert_eq!(decode::<Record>(KIND, &written), Err(Refusal::Damage(Damage::NoRecord { key: "lnn.test" })));
+        for checksum in ["sha256:00", "crc32", ""] {
+            let written = with_record(&format!("(format: 3, checksum: \"{checksum}\", record: {record})"));
+            let refused = decode::<Record>(BY_ANYONE, &written);
+            assert_eq!(refused, Err(Refusal::Damage(Damage::ChecksumForm(checksum.to_owned()))));
+        }
+        let written = with_record(&format!("(format:3,checksum:\"crc32:01234567\",record:{record})"));
+        let refused = decode::<Record>(BY_ANYONE, &written).expect_err("another checksum");
+        assert!(matches!(refused, Refusal::Damage(Damage::Checksum { .. })), "{refused:?}");
+        let written = with_record(&format!("(format: 3, checksums: \"\", record: {record})"));
+        let Err(Refusal::Damage(Damage::Record(error))) = decode::<Record>(BY_ANYONE, &written) else {
+            panic!("an unknown field");
+        };
+        assert!(error.message.contains("`checksums`") && error.message.contains("`checksum`"), "{error}");
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The contents are not what was once written.
-    #[error("{} is not a usable {what}: {damage}; use another copy of the file or train again", path.display())]
+    #[error("{} is not a usable {what}: {damage}{}", path.display(), damage_remedy(damage))]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -199,18 +199,27 @@ pub enum Damage {
         expected: u64,
     },
     /// A byte changed since the file was written.
-    #[error("its contents do not match its checksum ({computed} instead of {stored}), so it was altered")]
+    #[error(
+        "its contents do not match its checksum ({computed} instead of {stored}), so it was altered (if on \
+         purpose, leave `checksum` out of its record)"
+    )]
     Checksum {
         /// Checksum kept in the file.
         stored: String,
         /// Checksum of the contents as they are.
         computed: String,
     },
+    /// A checksum that cannot be checked.
+    #[error("its checksum `{0}` is not of the form `crc32:` and eight digits; leave `checksum` out of the record")]
+    ChecksumForm(String),
     /// Not a safetensors file.
     #[error("it is not a safetensors file ({0})")]
     NotSafetensors(String),
     /// A safetensors file without this program's record.
-    #[error("it is a safetensors file without the record `{key}` that this program writes")]
+    #[error(
+        "it is a safetensors file without the record `{key}` in its metadata, which says what the tensors are; \
+         docs/model-format.md shows how to write one"
+    )]
     NoRecord {
         /// Metadata key of the record.
         key: &'static str,
@@ -219,7 +228,7 @@ pub enum Damage {
     #[error("its record cannot be read: {0}")]
     Record(Box<SyntaxError>),
     /// A tensor of an element type that this program does not write.
-    #[error("its tensor `{tensor}` has elements of type {found}; expected F32, F64 or U64")]
+    #[error("its tensor `{tensor}` has elements of type {found}; expected F32 or F64 (in checkpoints also U64)")]
     ElementType {
         /// Name of the tensor.
         tensor: String,
@@ -252,6 +261,14 @@ pub enum TensorProblem {
         found: Vec<usize>,
         /// Shape that the description asks for.
         expected: Vec<usize>,
+    },
+    /// A weight that is no matrix.
+    #[error("the tensor `{name}` has the shape {}, expected a matrix [out, in]", shape_text(found))]
+    NotAMatrix {
+        /// Name of the tensor.
+        name: String,
+        /// Shape in the file.
+        found: Vec<usize>,
     },
     /// A tensor of another element type.
     #[error("the tensor `{name}` has elements of type {found}, expected {expected}")]
@@ -290,6 +307,16 @@ pub enum TensorProblem {
 fn shape_text(shape: &[usize]) -> String {
     let sizes: Vec<String> = shape.iter().map(ToString::to_string).collect();
     format!("[{}]", sizes.join(", "))
+}
+
+/// What to do about a damaged file; a record by another program's hand says itself what to change.
+fn damage_remedy(damage: &Damage) -> &'static str {
+    match damage {
+        Damage::Length { .. } | Damage::Checksum { .. } | Damage::NotSafetensors(_) => {
+            "; use another copy of the file or train again"
+        }
+        Damage::ChecksumForm(_) | Damage::NoRecord { .. } | Damage::Record(_) | Damage::ElementType { .. } => "",
+    }
 }
 
 /// What to do about a failed write.

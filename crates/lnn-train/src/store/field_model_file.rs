@@ -13,15 +13,17 @@ use lnn_graph::{Density, DensityError, Neighbourhood};
 use serde::{Deserialize, Serialize};
 
 use super::atomic::write_atomically;
-use super::container::{self, FileKind};
+use super::container::{self, Checksum, FileKind};
 use super::error::{StoreError, TensorProblem};
-use super::model_file::{self, Parameters, Provenance, join_parameters, refused_model, split};
+use super::model_file::{self, Parameters, join_parameters, refused_model, split};
+use super::model_header::Provenance;
 use super::tensor::Element;
 use crate::config::ActivationText;
 use crate::field::FieldModel;
 use crate::field::config::{FieldFeaturesConfig, FieldKind, FieldModelKind};
 
-pub(super) const KIND: FileKind = FileKind { key: "lnn.field-model", version: 1, what: "model file of a field" };
+pub(super) const KIND: FileKind =
+    FileKind { key: "lnn.field-model", version: 1, what: "model file of a field", checksum: Checksum::Required };
 
 /// What a model of a field is, apart from its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -12,6 +12,7 @@ mod error;
 mod field_model_file;
 mod metrics_log;
 mod model_file;
+mod model_header;
 mod run_folder;
 mod state;
 mod tensor;
@@ -25,6 +26,7 @@ pub use checkpoint::{
 pub use error::{Damage, StoreError, TensorProblem};
 pub use field_model_file::{FieldModelHeader, LoadedFieldModel, load_field_model, save_field_model};
 pub use metrics_log::{MetricsLog, read_metrics};
-pub use model_file::{LoadedModel, ModelHeader, Parameters, Provenance, load_model, save_model};
+pub use model_file::{LoadedModel, Parameters, load_model, save_model};
+pub use model_header::{Label, ModelHeader, Provenance};
 pub use run_folder::{FolderConfiguration, RunFolder, RunState};
 pub use tensor::{Element, Elements, Tensor};

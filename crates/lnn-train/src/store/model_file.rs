@@ -3,106 +3,26 @@
 //! Tensors `layers.{i}.weight` `[out, in]` and `layers.{i}.bias` `[out]` in the precision of training, and
 //! `potential.layers.{i}…` likewise for a model with a second network;
 //! everything else that the model is (architecture, features, residual mass, system, origin) as RON in
-//! the file's metadata under `lnn.model`. Any safetensors reader can read the weights.
+//! the file's metadata under `lnn.model`. Any safetensors reader can read the weights, and any writer can write such a
+//! file: `docs/model-format.md` shows how.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
-use lnn_autodiff::{Activation, MlpShape, Real};
-use serde::{Deserialize, Serialize};
+use lnn_autodiff::{MlpShape, Real};
 
 use super::atomic::write_atomically;
-use super::container::{self, FileKind, Refusal};
+use super::container::{self, Checksum, FileKind, Refusal};
 use super::error::{StoreError, TensorProblem};
 use super::field_model_file;
+use super::model_header::ModelHeader;
 use super::tensor::{Element, Elements, Tensor};
-use crate::config::{ActivationText, FeaturesConfig, ModelKind, SystemConfig};
 use crate::model::{Model, ModelError};
 
-pub(super) const KIND: FileKind = FileKind { key: "lnn.model", version: 1, what: "model file" };
-
-/// What a model is, apart from its weights.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelHeader {
-    /// Name of the model within its experiment.
-    pub name: String,
-    /// What the networks stand for, with the numbers that are not trained.
-    pub kind: ModelKind,
-    /// Degrees of freedom d.
-    pub degrees_of_freedom: usize,
-    /// Number of conditional inputs c (parameters such as g), which follow q and q̇ in the features.
-    pub conditionals: usize,
-    /// Layer sizes `[inputs, hidden…, outputs]` of the main network; a second one has the same hidden layers.
-    pub dimensions: Vec<usize>,
-    /// Activation of the hidden layers.
-    #[serde(with = "ActivationText")]
-    pub activation: Activation,
-    /// How a state becomes the network's input.
-    pub features: FeaturesConfig,
-    /// The system it was trained on, if it is one that the program knows.
-    pub system: Option<SystemConfig>,
-    /// Where the weights come from.
-    pub provenance: Provenance,
-}
-
-/// Where a model's weights come from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Provenance {
-    /// Program and version that trained it.
-    pub program: String,
-    /// Experiment.
-    pub experiment: String,
-    /// Preset that its configuration started from.
-    pub preset: String,
-    /// Seed of weights and states.
-    pub seed: u64,
-    /// Optimiser steps.
-    pub steps: u64,
-    /// Training states seen.
-    pub samples: u64,
-    /// Fingerprint of the run's configuration.
-    pub configuration: String,
-}
-
-impl ModelHeader {
-    /// Shapes of the model's networks: the main one, then that of the configuration alone if the model has one.
-    ///
-    /// # Errors
-    /// [`TensorProblem::Architecture`] if the sizes are no network or do not fit d, c and the features.
-    pub fn shapes(&self) -> Result<Vec<MlpShape>, TensorProblem> {
-        let shape = |dimensions: &[usize]| {
-            MlpShape::new(dimensions, self.activation).map_err(|error| TensorProblem::Architecture(error.to_string()))
-        };
-        let main = shape(&self.dimensions)?;
-        let (d, c) = (self.degrees_of_freedom, self.conditionals);
-        // Before anything is computed from them: a file may say what it likes.
-        const MOST: usize = 1 << 20;
-        if d > MOST || c > MOST {
-            return Err(TensorProblem::Architecture(format!(
-                "{d} degrees of freedom and {c} conditional inputs are more than any network takes (at most {MOST})"
-            )));
-        }
-        let hidden = &self.dimensions[1..self.dimensions.len() - 1];
-        let needed = self.kind.dimensions(&self.features, hidden, d, c);
-        if d == 0 || needed != self.dimensions {
-            return Err(TensorProblem::Architecture(format!(
-                "the network maps {} inputs to {} outputs, but {d} degrees of freedom with these features \
-                 need {} and {}",
-                main.inputs(),
-                main.outputs(),
-                needed[0],
-                needed[needed.len() - 1],
-            )));
-        }
-        let potential = self.kind.potential_dimensions(&self.features, hidden, d, c);
-        let potential = potential.map(|dimensions| shape(&dimensions)).transpose()?;
-        Ok([main].into_iter().chain(potential).collect())
-    }
-}
+pub(super) const KIND: FileKind =
+    FileKind { key: "lnn.model", version: 1, what: "model file", checksum: Checksum::Optional };
 
 /// A model's parameters in the precision of the file: for each layer its weight `[out, in]`, row-major,
 /// then its bias `[out]`.
@@ -176,7 +96,8 @@ impl LoadedModel {
 /// [`StoreError::Write`]; an existing file is untouched then.
 pub fn save_model<T: Element + Real>(path: &Path, header: &ModelHeader, parameters: &[T]) -> Result<(), StoreError> {
     let tensors = header
-        .shapes()
+        .require_labels()
+        .and_then(|()| header.shapes())
         .and_then(|shapes| split(&shapes, PREFIXES, parameters))
         .map_err(|problem| StoreError::Tensor { path: path.to_owned(), problem })?;
     let bytes = container::encode(KIND, header, &tensors)
@@ -269,10 +190,31 @@ pub(super) fn split<T: Element>(
     Ok(tensors)
 }
 
-fn join(header: ModelHeader, tensors: BTreeMap<String, Tensor>) -> Result<LoadedModel, TensorProblem> {
+fn join(mut header: ModelHeader, tensors: BTreeMap<String, Tensor>) -> Result<LoadedModel, TensorProblem> {
+    header.require_labels()?;
+    if header.dimensions.is_empty() {
+        header.dimensions = dimensions(&tensors)?;
+    }
     let shapes = header.shapes()?;
     let parameters = join_parameters(&shapes, PREFIXES, tensors)?;
     Ok(LoadedModel { header, shapes, parameters })
+}
+
+/// Layer sizes of the main network as its weights `[out, in]` have them.
+fn dimensions(tensors: &BTreeMap<String, Tensor>) -> Result<Vec<usize>, TensorProblem> {
+    let mut sizes = Vec::new();
+    for layer in 0.. {
+        let [name, _] = names("", layer);
+        let Some(tensor) = tensors.get(&name) else { break };
+        let &[outputs, inputs] = tensor.shape.as_slice() else {
+            return Err(TensorProblem::NotAMatrix { name, found: tensor.shape.clone() });
+        };
+        if sizes.is_empty() {
+            sizes.push(inputs);
+        }
+        sizes.push(outputs);
+    }
+    if sizes.is_empty() { Err(TensorProblem::Missing { name: names("", 0)[0].clone() }) } else { Ok(sizes) }
 }
 
 /// The parameters of networks of these shapes, from all tensors of a file.

@@ -90,6 +90,9 @@ fn models_of_fields_and_of_systems_are_not_taken_for_each_other() {
         features: crate::config::FeaturesConfig::default(),
         system: None,
         provenance: Provenance::default(),
+        coordinates: Vec::new(),
+        conditional_labels: Vec::new(),
+        time_unit: None,
     };
     save_model(&of_system, &system, &[0.5_f32; 11]).expect("writable");
     let message = load_field_model(&of_system).expect_err("another sort").to_string();

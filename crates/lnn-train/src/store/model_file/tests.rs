@@ -2,8 +2,13 @@
 
 use proptest::prelude::*;
 
+use std::collections::HashMap;
+
+use lnn_autodiff::Activation;
+
 use super::*;
-use crate::store::Damage;
+use crate::config::{AngleFeatures, FeaturesConfig, ModelKind, SystemConfig};
+use crate::store::{Damage, Label, Provenance};
 
 fn header(dimensions: &[usize]) -> ModelHeader {
     ModelHeader {
@@ -16,6 +21,9 @@ fn header(dimensions: &[usize]) -> ModelHeader {
         features: FeaturesConfig::default(),
         system: Some(SystemConfig::default()),
         provenance: Provenance { seed: 3, ..Provenance::default() },
+        coordinates: vec![Label { name: "elbow".to_owned(), unit: Some("rad".to_owned()) }; 2],
+        conditional_labels: vec![Label { name: "g".to_owned(), unit: None }; dimensions[0] - 6],
+        time_unit: Some("s".to_owned()),
     }
 }
 
@@ -99,7 +107,7 @@ fn bad_parameters_are_not_written_and_the_old_file_stays() {
     parameters[20] = f32::INFINITY;
     let infinite = save_model(&path, &header, &parameters).expect_err("infinite").to_string();
     assert!(infinite.contains("`layers.0.bias` has the non-finite value inf at index 2"), "{infinite}");
-    let wrong = ModelHeader { degrees_of_freedom: 3, ..header };
+    let wrong = ModelHeader { degrees_of_freedom: 3, coordinates: vec![], ..header };
     let wrong = save_model(&path, &wrong, &[0.0_f32; 25]).expect_err("other features").to_string();
     assert!(wrong.contains("maps 6 inputs to 1 outputs"), "{wrong}");
     assert_eq!(fs::read(&path).expect("untouched"), before);
@@ -186,6 +194,117 @@ fn a_header_with_an_impossible_number_makes_no_model() {
     let loaded = LoadedModel { header, shapes, parameters: Parameters::F32(parameters) };
     let message = loaded.model().expect_err("negative mass").to_string();
     assert!(message.contains("the residual mass is -1"), "{message}");
+}
+
+/// A file as another program writes it: this record, and these tensors of f32 by name and shape.
+fn by_hand(record: &str, tensors: &[(&str, &[usize])]) -> Result<LoadedModel, StoreError> {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("model.safetensors");
+    let tensor = |shape: &[usize]| Tensor {
+        shape: shape.to_vec(),
+        elements: Elements::F32((0..shape.iter().product()).map(|i| (i as f32 * 0.7).sin()).collect()),
+    };
+    let tensors: BTreeMap<String, Tensor> =
+        tensors.iter().map(|&(name, shape)| (name.to_owned(), tensor(shape))).collect();
+    let metadata = HashMap::from([("lnn.model".to_owned(), record.to_owned())]);
+    fs::write(&path, safetensors::serialize(&tensors, Some(metadata)).expect("plain data")).expect("writable");
+    load_model(&path)
+}
+
+const TWO_LAYERS: [(&str, &[usize]); 4] =
+    [("layers.0.weight", &[3, 2]), ("layers.0.bias", &[3]), ("layers.1.weight", &[1, 3]), ("layers.1.bias", &[1])];
+
+#[test]
+fn a_short_record_by_hand_is_enough_and_what_it_leaves_out_changes_nothing() {
+    let record = "(format: 1, record: (kind: Lnn(residual_mass: 0), degrees_of_freedom: 1, activation: tanh))";
+    let loaded = by_hand(record, &TWO_LAYERS).expect("complete");
+    let expected = ModelHeader {
+        name: "model".to_owned(),
+        kind: ModelKind::Lnn { residual_mass: 0.0, pseudoinverse_tolerance: 1e-6, potential_scale: None },
+        degrees_of_freedom: 1,
+        conditionals: 0,
+        dimensions: vec![2, 3, 1],
+        activation: Activation::Tanh,
+        features: FeaturesConfig {
+            angles: AngleFeatures::Identity,
+            position_scale: 1.0,
+            velocity_scale: 1.0,
+            conditional_scale: 1.0,
+            coordinates: vec![],
+        },
+        system: None,
+        provenance: Provenance::default(),
+        coordinates: vec![],
+        conditional_labels: vec![],
+        time_unit: None,
+    };
+    assert_eq!(loaded.header, expected);
+    assert!(loaded.model().is_ok());
+}
+
+#[test]
+fn a_record_by_hand_is_refused_by_the_name_of_what_is_wrong() {
+    let with = |fields: &str| format!("(format: 1, record: (degrees_of_freedom: 1, activation: tanh, {fields}))");
+    let lnn = "kind: Lnn(residual_mass: 0)";
+    for (record, words) in [
+        (with(lnn).replace("tanh", "than"), "there is no choice `than`"),
+        (with(lnn).replace("activation: tanh,", ""), "the field `activation` of `ModelHeader` is missing"),
+        (with("kind: Lnn(residual_mas: 0)"), "no field `residual_mas` in `Lnn`; did you mean `residual_mass`"),
+        (with("kind: Lnn()"), "the field `residual_mass` of `Lnn` is missing"),
+        (with(&format!("{lnn}, unit: 3")), "there is no field `unit` in `ModelHeader`; valid names"),
+        (with(&format!("{lnn}, features: (scale: 2)")), "there is no field `scale` in the features section"),
+        (with(lnn).replace("format: 1", "format: 2"), "of format version 2, but this program reads version 1"),
+        (with(lnn).replace("format: 1,", ""), "the field `format`"),
+        (with(&format!("{lnn}, conditionals: 1")), "1 degrees of freedom and 1 conditional input(s) with these"),
+        (with(&format!("{lnn}, features: (angles: SinCos)")), "maps 2 inputs to 1 outputs, but 1 degrees of freedom"),
+        (
+            with(&format!(r#"{lnn}, coordinates: [(name: "x", unit: "m"), (name: "y")]"#)),
+            "`coordinates` names 2, but there are 1",
+        ),
+        (
+            with(&format!(r#"{lnn}, conditional_labels: [(name: "g")]"#)),
+            "`conditional_labels` names 1, but there are 0",
+        ),
+        (with("kind: Lnn(residual_mass: 0, potential_scale: 1)"), "`potential.layers.0.weight` is missing"),
+    ] {
+        let message = by_hand(&record, &TWO_LAYERS).expect_err(words).to_string();
+        assert!(message.contains(words) && message.contains("model.safetensors"), "{words}\n{message}");
+    }
+    for (tensors, words) in [
+        (&TWO_LAYERS[2..], "the tensor `layers.0.weight` is missing"),
+        (&[("layers.0.weight", &[2][..])][..], "`layers.0.weight` has the shape [2], expected a matrix [out, in]"),
+        (
+            &[TWO_LAYERS[0], TWO_LAYERS[1], ("layers.1.weight", &[1, 4]), TWO_LAYERS[3]],
+            "`layers.1.weight` has the shape [1, 4], expected [1, 3]",
+        ),
+    ] {
+        let message = by_hand(&with(lnn), tensors).expect_err(words).to_string();
+        assert!(message.contains(words), "{words}\n{message}");
+    }
+}
+
+#[test]
+fn files_of_an_earlier_build_stay_readable() {
+    use crate::model::{RatesMut, States};
+
+    for (name, precise, acceleration, energy) in [
+        ("lnn-f32", false, [0.506385151398034, 0.8815427403418231], -0.07722528996130962),
+        ("delan-f64", true, [0.38611749625502173, 0.36567911006838677], 2.3747196839419793),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/format-1-{name}.safetensors"));
+        let loaded = load_model(&path).expect("written by format 1");
+        assert_eq!(matches!(loaded.parameters, Parameters::F64(_)), precise);
+        let (model, parameters) = (loaded.model().expect("usable"), loaded.parameters.to_f64());
+        let states = States { q: &[0.3, -1.2], q_dot: &[2.0, -0.7], conditionals: &[9.8] };
+        let (mut velocity, mut found, mut conserved) = ([0.0; 2], [0.0; 2], [0.0]);
+        let mut block = model.block(1, false);
+        block.rates(model.bind(&parameters), states, RatesMut { q: &mut velocity, q_dot: &mut found });
+        block.energy(model.bind(&parameters), states, &mut conserved);
+        // Sums of tens of terms of order 1, another processor's last bits.
+        for (found, expected) in found.iter().chain(&conserved).zip(acceleration.iter().chain([&energy])) {
+            assert!((found - expected).abs() < 1e-12, "{name}: {found} {expected}");
+        }
+    }
 }
 
 proptest! {
