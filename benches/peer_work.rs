@@ -335,6 +335,7 @@ fn configuration(size: &Size, recipe: &Recipe) -> ExperimentConfig {
         residual_mass: recipe.residual_mass,
         pseudoinverse_tolerance: recipe.eigenvalue_cutoff,
         potential_scale: None,
+        scaled_velocities: false,
     };
     let (beta1, beta2, epsilon) = (recipe.beta_1, recipe.beta_2, recipe.epsilon);
     let model = ModelConfig {

@@ -54,12 +54,16 @@ impl FieldFeatures {
         let mut features: Vec<Feature> = circular().map(|(index, _)| Feature::Sine { index }).collect();
         features.extend(circular().map(|(index, _)| Feature::Cosine { index }));
         features.extend(places().filter_map(|(index, component)| match component.value {
-            FieldValue::Plain { scale } => Some(Feature::Position { index, scale }),
+            FieldValue::Plain { scale } => Some(Feature::Position { index, scale, centre: 0.0 }),
             FieldValue::Circular => None,
         }));
         features.extend(places().map(|(index, component)| Feature::Velocity { index, scale: component.rate_scale }));
         let attributes = self.attribute_scales(width);
-        features.extend(attributes.enumerate().map(|(index, scale)| Feature::Conditional { index, scale }));
+        features.extend(attributes.enumerate().map(|(index, scale)| Feature::Conditional {
+            index,
+            scale,
+            centre: 0.0,
+        }));
         Ok(FeatureMap::new(width * c, self.attribute_scales(width).count(), features)?)
     }
 

@@ -272,9 +272,9 @@ mod tests {
         use lnn_autodiff::{Activation, MlpShape};
 
         let features = vec![
-            Feature::Position { index: 0, scale: 1.0 },
+            Feature::Position { index: 0, scale: 1.0, centre: 0.0 },
             Feature::Velocity { index: 0, scale: 1.0 },
-            Feature::Conditional { index: 0, scale: 1.0 },
+            Feature::Conditional { index: 0, scale: 1.0, centre: 0.0 },
         ];
         let features = FeatureMap::new(1, 1, features).expect("usable");
         let shape = MlpShape::new(&[3, 8, 1], Activation::Softplus).expect("usable");

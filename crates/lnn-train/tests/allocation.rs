@@ -72,7 +72,12 @@ const STEPS: usize = 35;
 /// Every kind of model, and the Lagrangian network with a second network and on observed motions.
 fn every_model() -> ExperimentConfig {
     let mut config = presets::models();
-    let kind = ModelKind::Lnn { residual_mass: 1.0, pseudoinverse_tolerance: 1e-6, potential_scale: Some(3.0) };
+    let kind = ModelKind::Lnn {
+        residual_mass: 1.0,
+        pseudoinverse_tolerance: 1e-6,
+        potential_scale: Some(3.0),
+        scaled_velocities: false,
+    };
     let with_potential = ModelConfig { kind, ..config.models[LNN].clone() };
     config.models.insert("lnn-potential".to_owned(), with_potential);
     let mut of_motions = config.models[LNN].clone();

@@ -93,7 +93,7 @@ impl Golden {
 }
 
 fn positions(d: usize, scale: f64) -> Vec<Feature> {
-    (0..d).map(|index| Feature::Position { index, scale }).collect()
+    (0..d).map(|index| Feature::Position { index, scale, centre: 0.0 }).collect()
 }
 fn velocities(d: usize, scale: f64) -> Vec<Feature> {
     (0..d).map(|index| Feature::Velocity { index, scale }).collect()
@@ -103,7 +103,7 @@ fn all() -> Vec<Golden> {
     let wrapped = (0..2).map(|index| Feature::WrappedAngle { index, scale: 1.0 });
     let sines = (0..2).map(|index| Feature::Sine { index });
     let cosines = (0..2).map(|index| Feature::Cosine { index });
-    let conditional = Feature::Conditional { index: 0, scale: 10.0 };
+    let conditional = Feature::Conditional { index: 0, scale: 10.0, centre: 0.0 };
     vec![
         Golden::load("lnn_wrap", wrapped.chain(velocities(2, 1.0)).collect(), 2),
         Golden::load("lnn_sincos_mass", sines.chain(cosines).chain(velocities(2, 5.0)).collect(), 2),

@@ -13,12 +13,14 @@ use crate::jet::JetInputs;
 /// One network input as a function of the state.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Feature {
-    /// `q_index / scale`.
+    /// `(q_index − centre) / scale`.
     Position {
         /// Coordinate.
         index: usize,
         /// Divisor, in the coordinate's unit.
         scale: f64,
+        /// What is taken off first, in the coordinate's unit.
+        centre: f64,
     },
     /// `wrap(q_index) / scale` with the angle wrapped to [−π, π).
     WrappedAngle {
@@ -44,12 +46,14 @@ pub enum Feature {
         /// Divisor, in the velocity's unit.
         scale: f64,
     },
-    /// `c_index / scale`: an input that is neither coordinate nor velocity.
+    /// `(c_index − centre) / scale`: an input that is neither coordinate nor velocity.
     Conditional {
         /// Conditional.
         index: usize,
         /// Divisor, in the conditional's unit.
         scale: f64,
+        /// What is taken off first, in the conditional's unit.
+        centre: f64,
     },
 }
 
@@ -78,6 +82,14 @@ pub enum FeatureError {
         feature: usize,
         /// The scale given.
         scale: f64,
+    },
+    /// A centre that cannot be taken off.
+    #[error("feature {feature} has the centre {centre}; expected a finite number")]
+    Centre {
+        /// Position in the list.
+        feature: usize,
+        /// The centre given.
+        centre: f64,
     },
 }
 
@@ -108,24 +120,30 @@ impl FeatureMap {
     /// A map for states with `degrees_of_freedom` coordinates and `conditionals` further inputs.
     ///
     /// # Errors
-    /// An empty list, an index beyond the state, or a scale that is not finite and positive.
+    /// An empty list, an index beyond the state, a scale that is not finite and positive, or a centre that is not finite.
     pub fn new(degrees_of_freedom: usize, conditionals: usize, features: Vec<Feature>) -> Result<Self, FeatureError> {
         if features.is_empty() {
             return Err(FeatureError::Empty);
         }
         for (position, feature) in features.iter().enumerate() {
-            let (kind, index, available, scale) = match *feature {
-                Feature::Position { index, scale }
-                | Feature::WrappedAngle { index, scale }
-                | Feature::Velocity { index, scale } => ("coordinate", index, degrees_of_freedom, scale),
-                Feature::Sine { index } | Feature::Cosine { index } => ("coordinate", index, degrees_of_freedom, 1.0),
-                Feature::Conditional { index, scale } => ("conditional", index, conditionals, scale),
+            let (kind, index, available, scale, centre) = match *feature {
+                Feature::Position { index, scale, centre } => ("coordinate", index, degrees_of_freedom, scale, centre),
+                Feature::WrappedAngle { index, scale } | Feature::Velocity { index, scale } => {
+                    ("coordinate", index, degrees_of_freedom, scale, 0.0)
+                }
+                Feature::Sine { index } | Feature::Cosine { index } => {
+                    ("coordinate", index, degrees_of_freedom, 1.0, 0.0)
+                }
+                Feature::Conditional { index, scale, centre } => ("conditional", index, conditionals, scale, centre),
             };
             if index >= available {
                 return Err(FeatureError::Index { feature: position, kind, index, available });
             }
             if !(scale.is_finite() && scale > 0.0) {
                 return Err(FeatureError::Scale { feature: position, scale });
+            }
+            if !centre.is_finite() {
+                return Err(FeatureError::Centre { feature: position, centre });
             }
         }
         let partners = (0..features.len()).map(|k| partner(&features[..k], features[k])).collect();
@@ -166,7 +184,9 @@ impl FeatureMap {
             let slope = &mut slope[row * n..(row + 1) * n];
             for (k, (feature, partner)) in self.features.iter().zip(&self.partners).enumerate() {
                 (x[k], slope[k]) = match *feature {
-                    Feature::Position { index, scale } => linear(q[row * d + index], scale),
+                    Feature::Position { index, scale, centre } => {
+                        linear(q[row * d + index] - T::from_f64(centre), scale)
+                    }
                     Feature::WrappedAngle { index, scale } => linear(wrap(q[row * d + index]), scale),
                     Feature::Sine { index } => match *partner {
                         Some(cosine) => (-slope[cosine], x[cosine]),
@@ -180,7 +200,9 @@ impl FeatureMap {
                         }
                     },
                     Feature::Velocity { index, scale } => linear(q_dot[row * d + index], scale),
-                    Feature::Conditional { index, scale } => linear(conditionals[row * c + index], scale),
+                    Feature::Conditional { index, scale, centre } => {
+                        linear(conditionals[row * c + index] - T::from_f64(centre), scale)
+                    }
                 };
             }
         }
@@ -272,10 +294,10 @@ mod tests {
                 Feature::Sine { index: 0 },
                 Feature::Cosine { index: 0 },
                 Feature::WrappedAngle { index: 1, scale: 2.0 },
-                Feature::Position { index: 1, scale: 3.0 },
+                Feature::Position { index: 1, scale: 3.0, centre: 1.5 },
                 Feature::Velocity { index: 1, scale: 5.0 },
                 Feature::Velocity { index: 0, scale: 7.0 },
-                Feature::Conditional { index: 0, scale: 11.0 },
+                Feature::Conditional { index: 0, scale: 11.0, centre: -2.0 },
             ],
         )
         .expect("valid features")
@@ -314,6 +336,18 @@ mod tests {
         let mut along = vec![0.0; n];
         map.position_tangent(&slope, &q_dot, &mut along);
         assert_eq!(along, tangents[2 * n..], "(q̇, 0) is the position tangent along q̇");
+    }
+
+    #[test]
+    fn what_is_centred_is_small_near_its_centre_and_changes_no_slope() {
+        let list = vec![
+            Feature::Position { index: 0, scale: 0.5, centre: 1000.0 },
+            Feature::Conditional { index: 0, scale: 4.0, centre: -8.0 },
+        ];
+        let map = FeatureMap::new(1, 1, list).expect("valid features");
+        let (mut x, mut slope) = ([0.0_f32; 4], [0.0_f32; 4]);
+        map.evaluate(&[1000.0, 1001.0], &[0.0; 2], &[-8.0, 0.0], &mut x, &mut slope);
+        assert_eq!((x, slope), ([0.0, 0.0, 2.0, 2.0], [2.0, 0.25, 2.0, 0.25]));
     }
 
     #[test]
@@ -366,11 +400,20 @@ mod tests {
         assert_eq!(FeatureMap::new(1, 0, vec![]), Err(FeatureError::Empty));
         let beyond = FeatureMap::new(1, 0, vec![Feature::Sine { index: 1 }]);
         assert!(matches!(beyond, Err(FeatureError::Index { index: 1, available: 1, .. })));
-        let conditional = FeatureMap::new(1, 0, vec![Feature::Conditional { index: 0, scale: 1.0 }]);
+        let conditional = FeatureMap::new(1, 0, vec![Feature::Conditional { index: 0, scale: 1.0, centre: 0.0 }]);
         assert!(matches!(conditional, Err(FeatureError::Index { kind: "conditional", .. })));
         for scale in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             let bad = FeatureMap::new(1, 0, vec![Feature::Velocity { index: 0, scale }]);
             assert!(matches!(bad, Err(FeatureError::Scale { .. })), "{scale}");
+        }
+        for centre in [f64::NAN, f64::INFINITY] {
+            for bad in [
+                Feature::Position { index: 0, scale: 1.0, centre },
+                Feature::Conditional { index: 0, scale: 1.0, centre },
+            ] {
+                let bad = FeatureMap::new(1, 1, vec![bad]);
+                assert!(matches!(bad, Err(FeatureError::Centre { feature: 0, .. })), "{centre}");
+            }
         }
     }
 }

@@ -35,8 +35,8 @@ pub use error::{ConfigError, Problem, SyntaxError};
 pub use evaluation::{EvaluationConfig, IntegratorConfig};
 pub use experiment::ExperimentConfig;
 pub use model::{
-    AngleFeatures, CoordinateFeatures, FeaturesConfig, Initialisation, ModelConfig, ModelKind, Precision,
-    TrainingConfig,
+    AngleFeatures, ConditionalFeatures, CoordinateFeatures, FeaturesConfig, Initialisation, ModelConfig, ModelKind,
+    Precision, TrainingConfig,
 };
 pub use nearest::nearest;
 pub(crate) use nearest::suggestion;

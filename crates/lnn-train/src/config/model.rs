@@ -69,6 +69,10 @@ pub enum ModelKind {
         /// none. For systems whose potential has a much wider range than their kinetic energy.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         potential_scale: Option<f64>,
+        /// Whether the residual mass is that of the scaled velocities uⱼ = q̇ⱼ / `velocity_scale`ⱼ, ½ m |u|², and the mass
+        /// matrix is judged and inverted in them: so that neither depends on the units of the coordinates.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        scaled_velocities: bool,
     },
     /// L = ½ q̇ᵀ M(q) q̇ − s · net₂(q), M = C Cᵀ + ε I, C = b I + net(q): a deep Lagrangian network (DeLaN).
     Delan {
@@ -160,7 +164,7 @@ impl Default for ModelKind {
     /// A Lagrangian network with residual mass 1.
     fn default() -> Self {
         let pseudoinverse_tolerance = pseudoinverse_tolerance();
-        Self::Lnn { residual_mass: 1.0, pseudoinverse_tolerance, potential_scale: None }
+        Self::Lnn { residual_mass: 1.0, pseudoinverse_tolerance, potential_scale: None, scaled_velocities: false }
     }
 }
 
@@ -180,6 +184,10 @@ pub struct FeaturesConfig {
     pub velocity_scale: f64,
     /// Divides the conditionals.
     pub conditional_scale: f64,
+    /// Centre and scale of each conditional, where they are not all alike: in place of `conditional_scale`, one entry a
+    /// conditional. Empty, that holds for all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conditionals: Vec<ConditionalFeatures>,
     /// Treatment and scales of each coordinate and its velocity, where they are not all alike: in place of the first
     /// three fields, one entry a coordinate. Empty, those hold for all.
     pub coordinates: Vec<CoordinateFeatures>,
@@ -195,6 +203,24 @@ pub struct CoordinateFeatures {
     pub position_scale: f64,
     /// Divides its velocity, or its momentum.
     pub velocity_scale: f64,
+    /// Taken off the coordinate before it is divided; must be 0 unless it enters as it is.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub position_centre: f64,
+}
+
+/// How one conditional becomes an input: (c − centre) / scale.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConditionalFeatures {
+    /// Taken off first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub centre: f64,
+    /// Divides.
+    pub scale: f64,
+}
+
+fn is_zero(x: &f64) -> bool {
+    *x == 0.0
 }
 
 impl FeaturesConfig {
@@ -207,7 +233,16 @@ impl FeaturesConfig {
             return self.coordinates.clone();
         }
         let Self { angles, position_scale, velocity_scale, .. } = *self;
-        vec![CoordinateFeatures { angles, position_scale, velocity_scale }; degrees_of_freedom]
+        vec![CoordinateFeatures { angles, position_scale, velocity_scale, position_centre: 0.0 }; degrees_of_freedom]
+    }
+
+    /// How each of the c conditionals becomes an input; a list of another length than c is given as it is, as for
+    /// [`of_coordinates`](Self::of_coordinates).
+    pub fn of_conditionals(&self, conditionals: usize) -> Vec<ConditionalFeatures> {
+        if !self.conditionals.is_empty() {
+            return self.conditionals.clone();
+        }
+        vec![ConditionalFeatures { centre: 0.0, scale: self.conditional_scale }; conditionals]
     }
 
     /// The network's number of inputs for d degrees of freedom and c conditional inputs.
@@ -237,6 +272,7 @@ impl Default for FeaturesConfig {
             position_scale: 1.0,
             velocity_scale: 5.0,
             conditional_scale: 1.0,
+            conditionals: Vec::new(),
             coordinates: Vec::new(),
         }
     }

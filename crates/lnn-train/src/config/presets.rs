@@ -305,7 +305,12 @@ fn plain() -> ModelConfig {
 /// What both published recipes share for the Lagrangian network.
 fn published_lnn() -> ModelConfig {
     ModelConfig {
-        kind: ModelKind::Lnn { residual_mass: 0.0, pseudoinverse_tolerance: 1e-6, potential_scale: None },
+        kind: ModelKind::Lnn {
+            residual_mass: 0.0,
+            pseudoinverse_tolerance: 1e-6,
+            potential_scale: None,
+            scaled_velocities: false,
+        },
         hidden: Vec::new(),
         activation: Activation::Softplus,
         initialisation: Initialisation::Paper,

@@ -209,7 +209,7 @@ impl Check {
     ) {
         let ModelConfig { kind, hidden, activation, initialisation, features, precision: _, training } = model;
         match *kind {
-            ModelKind::Lnn { residual_mass, pseudoinverse_tolerance, potential_scale } => {
+            ModelKind::Lnn { residual_mass, pseudoinverse_tolerance, potential_scale, scaled_velocities: _ } => {
                 self.not_negative(format!("{path}.kind.residual_mass"), residual_mass);
                 self.fraction(format!("{path}.kind.pseudoinverse_tolerance"), pseudoinverse_tolerance);
                 if let Some(scale) = potential_scale {

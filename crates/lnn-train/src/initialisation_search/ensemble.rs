@@ -114,7 +114,7 @@ impl Ensemble {
         if !system.conditionals().is_empty() {
             return Err(SearchError::ConditionalInputs { system: system.name() });
         }
-        let coordinates = (0..d).map(|index| Feature::Position { index, scale: 1.0 });
+        let coordinates = (0..d).map(|index| Feature::Position { index, scale: 1.0, centre: 0.0 });
         let velocities = (0..d).map(|index| Feature::Velocity { index, scale: 1.0 });
         let features = FeatureMap::new(d, 0, coordinates.chain(velocities).collect()).map_err(ModelError::from)?;
         let dimensions = [&[2 * d][..], &vec![width; hidden_layers], &[1]].concat();

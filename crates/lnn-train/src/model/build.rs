@@ -28,9 +28,14 @@ impl Model {
         let potential = kind.potential_dimensions(features, hidden, degrees_of_freedom, conditionals);
         let potential = potential.map(|sizes| MlpShape::new(&sizes, shape.activation())).transpose()?;
         Ok(match kind {
-            ModelKind::Lnn { residual_mass, pseudoinverse_tolerance, potential_scale } => {
+            ModelKind::Lnn { residual_mass, pseudoinverse_tolerance, potential_scale, scaled_velocities } => {
                 let tolerance = Tolerance { relative: pseudoinverse_tolerance, absolute: 0.0 };
-                let model = LagrangianNetwork::new(shape, map, residual_mass, Some(tolerance))?;
+                let mut model = LagrangianNetwork::new(shape, map, residual_mass, Some(tolerance))?;
+                if scaled_velocities {
+                    let each = features.of_coordinates(degrees_of_freedom);
+                    let units: Vec<f64> = each.iter().map(|coordinate| coordinate.velocity_scale).collect();
+                    model = model.in_velocity_units(&units)?;
+                }
                 Self::Lagrangian(match potential_scale.zip(potential) {
                     Some((scale, potential)) => model.with_potential(potential, scale)?,
                     None => model,
@@ -72,13 +77,17 @@ fn feature_map(config: &FeaturesConfig, dof: usize, conditionals: usize) -> Resu
         match coordinate.angles {
             AngleFeatures::SinCos => None,
             AngleFeatures::Wrap => Some(Feature::WrappedAngle { index, scale }),
-            AngleFeatures::Identity => Some(Feature::Position { index, scale }),
+            AngleFeatures::Identity => Some(Feature::Position { index, scale, centre: coordinate.position_centre }),
         }
     }));
     let velocities = each.iter().enumerate();
     features.extend(velocities.map(|(index, one)| Feature::Velocity { index, scale: one.velocity_scale }));
-    let scale = config.conditional_scale;
-    features.extend((0..conditionals).map(|index| Feature::Conditional { index, scale }));
+    let each = config.of_conditionals(conditionals);
+    if each.len() != conditionals {
+        return Err(ModelError::ConditionalFeatures { given: each.len(), conditionals });
+    }
+    let numbered = each.into_iter().enumerate();
+    features.extend(numbered.map(|(index, one)| Feature::Conditional { index, scale: one.scale, centre: one.centre }));
     Ok(FeatureMap::new(dof, conditionals, features)?)
 }
 
@@ -92,7 +101,12 @@ mod tests {
     }
 
     fn with_mass(residual_mass: f64) -> Result<Model, ModelError> {
-        let kind = ModelKind::Lnn { residual_mass, pseudoinverse_tolerance: 1e-6, potential_scale: None };
+        let kind = ModelKind::Lnn {
+            residual_mass,
+            pseudoinverse_tolerance: 1e-6,
+            potential_scale: None,
+            scaled_velocities: false,
+        };
         Model::new(kind, &FeaturesConfig::default(), network(6, 1), 2, 0)
     }
 
@@ -106,7 +120,12 @@ mod tests {
                 other => panic!("{wanted} = {given}: {other:?}"),
             };
             refused(with_mass(given), "the residual mass");
-            let kind = ModelKind::Lnn { residual_mass: 0.0, pseudoinverse_tolerance: given, potential_scale: None };
+            let kind = ModelKind::Lnn {
+                residual_mass: 0.0,
+                pseudoinverse_tolerance: given,
+                potential_scale: None,
+                scaled_velocities: false,
+            };
             let features = FeaturesConfig::default();
             refused(Model::new(kind, &features, network(6, 1), 2, 0), "the pseudoinverse's relative tolerance");
             let kind = ModelKind::Baseline { output_scale: given };

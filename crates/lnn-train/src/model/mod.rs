@@ -64,6 +64,14 @@ pub enum ModelError {
         /// Coordinates there are.
         degrees_of_freedom: usize,
     },
+    /// Features given conditional by conditional, for another number of conditionals.
+    #[error("features for {given} conditionals were given, but the system has {conditionals}; give one for each")]
+    ConditionalFeatures {
+        /// Conditionals with features.
+        given: usize,
+        /// Conditionals there are.
+        conditionals: usize,
+    },
     /// A number of the model's that makes no sense.
     #[error("{name} is {given}; give a finite number, {expected}")]
     Setting {

@@ -145,7 +145,12 @@ fn the_comparison_refuses_a_single_perturbed_entry() {
 /// A mass matrix of constant rank below d: the pseudoinverse's two further terms on the way back, by finite differences.
 #[test]
 fn rank_deficient_mass_matrices_reach_parameters_and_states() {
-    let kind = ModelKind::Lnn { residual_mass: 0.0, pseudoinverse_tolerance: 1e-9, potential_scale: None };
+    let kind = ModelKind::Lnn {
+        residual_mass: 0.0,
+        pseudoinverse_tolerance: 1e-9,
+        potential_scale: None,
+        scaled_velocities: false,
+    };
     for (d, hidden, seed) in [(2, 1, 1), (3, 1, 2), (3, 2, 3), (4, 2, 4)] {
         let case = Case::new(kind, AngleFeatures::SinCos, Activation::Softplus, [d, 1, 2], &[hidden], seed);
         let found = case.run();

@@ -30,9 +30,25 @@ pub(crate) struct Found {
     pub(crate) states_bar: [Vec<f64>; 2],
 }
 
-pub(crate) const KINDS: [ModelKind; 7] = [
-    ModelKind::Lnn { residual_mass: 1.5, pseudoinverse_tolerance: 1e-9, potential_scale: None },
-    ModelKind::Lnn { residual_mass: 1.0, pseudoinverse_tolerance: 1e-9, potential_scale: Some(3.0) },
+pub(crate) const KINDS: [ModelKind; 8] = [
+    ModelKind::Lnn {
+        residual_mass: 1.5,
+        pseudoinverse_tolerance: 1e-9,
+        potential_scale: None,
+        scaled_velocities: false,
+    },
+    ModelKind::Lnn {
+        residual_mass: 1.0,
+        pseudoinverse_tolerance: 1e-9,
+        potential_scale: Some(3.0),
+        scaled_velocities: false,
+    },
+    ModelKind::Lnn {
+        residual_mass: 3.0,
+        pseudoinverse_tolerance: 1e-9,
+        potential_scale: None,
+        scaled_velocities: true,
+    },
     ModelKind::Delan { diagonal: 1.25, regularisation: 0.25, potential_scale: 2.0 },
     ModelKind::Hnn,
     ModelKind::HnnCanonical { potential_scale: Some(3.0) },

@@ -24,12 +24,12 @@ fn features<S: Scalar>(map: &FeatureMap, state: &State<S>) -> Vec<S> {
     map.features()
         .iter()
         .map(|feature| match *feature {
-            Feature::Position { index, scale } => state.q[index] / scale,
+            Feature::Position { index, scale, centre } => (state.q[index] - centre) / scale,
             Feature::WrappedAngle { index, scale } => wrapped(state.q[index]) / scale,
             Feature::Sine { index } => state.q[index].sin(),
             Feature::Cosine { index } => state.q[index].cos(),
             Feature::Velocity { index, scale } => state.q_dot[index] / scale,
-            Feature::Conditional { index, scale } => state.conditionals[index] / scale,
+            Feature::Conditional { index, scale, centre } => (state.conditionals[index] - centre) / scale,
         })
         .collect()
 }
@@ -59,7 +59,9 @@ fn lagrangian<S: Scalar>(model: &Model, parameters: &[S], state: &State<S>) -> O
     let (first, second) = split(model, parameters);
     match model {
         Model::Lagrangian(model) => {
-            let kinetic = state.q_dot.iter().fold(S::zero(), |sum, &v| sum + v * v);
+            let unit = |j: usize| model.velocity_units().map_or(1.0, |units| units[j]);
+            let scaled = state.q_dot.iter().enumerate().map(|(j, &v)| v / unit(j));
+            let kinetic = scaled.fold(S::zero(), |sum, v| sum + v * v);
             let mut value = network(model.shape(), first, features(model.features(), state))[0];
             value += kinetic * (0.5 * model.residual_mass());
             if let Some(potential) = model.potential() {

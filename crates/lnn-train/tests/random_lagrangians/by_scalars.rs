@@ -52,7 +52,8 @@ pub(crate) fn lagrangian<S: Scalar>(
 ) -> Second<S> {
     let exact = matches!(reading, Reading::Exact);
     let feature = |feature: &Feature| match *feature {
-        Feature::Position { index, scale } => q[index] / scale,
+        Feature::Position { index, scale, centre } if exact => (q[index] - centre) / scale,
+        Feature::Position { index, scale, centre } => (q[index] + centre.abs()) / scale,
         // A majorant keeps the angle's size: wrapping rounds relative to it.
         Feature::WrappedAngle { index, scale } if exact => (q[index] + turns(q[index].value())) / scale,
         Feature::WrappedAngle { index, scale } => q[index] / scale,
@@ -60,7 +61,8 @@ pub(crate) fn lagrangian<S: Scalar>(
         Feature::Cosine { index } if exact => q[index].cos(),
         Feature::Sine { index } | Feature::Cosine { index } => taylor(q[index], [1.0; 5]),
         Feature::Velocity { index, scale } => q_dot[index] / scale,
-        Feature::Conditional { index, scale } => conditionals[index] / scale,
+        Feature::Conditional { index, scale, centre } if exact => (conditionals[index] - centre) / scale,
+        Feature::Conditional { index, scale, centre } => (conditionals[index] + centre.abs()) / scale,
     };
     let inputs: Vec<_> = case.model.features().features().iter().map(feature).collect();
     let shape = case.model.shape();
@@ -68,7 +70,9 @@ pub(crate) fn lagrangian<S: Scalar>(
         Reading::Exact => activation(shape.activation(), z),
         Reading::Majorant(at) => majorant(shape.activation(), at[unit], z, f64::MIN_POSITIVE / f64::EPSILON),
     };
-    let kinetic = q_dot.iter().fold(Second::zero(), |sum, &v| sum + v.square());
+    let kinetic = q_dot.iter().enumerate().fold(Second::zero(), |sum, (j, &v)| {
+        sum + (v / case.model.velocity_units().map_or(1.0, |units| units[j])).square()
+    });
     network(shape, parameters, &inputs, sigma)[0] + kinetic * (0.5 * case.model.residual_mass())
 }
 

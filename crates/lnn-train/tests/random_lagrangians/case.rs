@@ -44,13 +44,13 @@ impl Plan {
     /// Feature number `kind` of every kind, coordinate and scale.
     fn feature(&self, kind: usize) -> Feature {
         let index = kind % self.d;
-        let scale = [0.5, 1.0, 3.0][kind % 3];
+        let (scale, centre) = ([0.5, 1.0, 3.0][kind % 3], [0.0, 0.7][kind % 2]);
         match kind % 6 {
-            0 => Feature::Position { index, scale },
+            0 => Feature::Position { index, scale, centre },
             1 => Feature::WrappedAngle { index, scale },
             2 => Feature::Sine { index },
             3 => Feature::Cosine { index },
-            4 if self.conditionals > 0 => Feature::Conditional { index: kind % self.conditionals, scale },
+            4 if self.conditionals > 0 => Feature::Conditional { index: kind % self.conditionals, scale, centre },
             _ => Feature::Velocity { index, scale },
         }
     }

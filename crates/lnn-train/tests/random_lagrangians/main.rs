@@ -5,6 +5,7 @@ mod by_scalars;
 mod case;
 mod full_rank;
 mod rank_deficient;
+mod units;
 
 // The generic network and its majorant are those of the engine's own tests.
 #[path = "../../../lnn-autodiff/tests/jets/numbers.rs"]

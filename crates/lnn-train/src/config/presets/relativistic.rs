@@ -18,6 +18,7 @@ pub(super) fn adapt(config: ExperimentConfig) -> ExperimentConfig {
                 residual_mass: 0.3,
                 pseudoinverse_tolerance: 1e-6,
                 potential_scale: Some(POTENTIAL_SCALE),
+                scaled_velocities: false,
             },
             ModelKind::Delan { diagonal, regularisation, .. } => {
                 ModelKind::Delan { diagonal, regularisation, potential_scale: POTENTIAL_SCALE }
@@ -55,6 +56,7 @@ fn features() -> FeaturesConfig {
         position_scale: 10.0,
         velocity_scale: 1.0,
         conditional_scale: 10.0,
+        conditionals: Vec::new(),
         coordinates: Vec::new(),
     }
 }

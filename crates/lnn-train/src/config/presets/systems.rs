@@ -61,7 +61,12 @@ pub(super) fn preset(system: SystemConfig, built: &dyn System, name: &str) -> Ex
 /// Every kind of model, with inputs and outputs in units of their spread.
 fn every_kind(spread: &Spread) -> BTreeMap<String, ModelConfig> {
     let residual_mass = two_digits((VELOCITY_CURVATURE.sqrt() / spread.fastest()).powi(2));
-    let kind = ModelKind::Lnn { residual_mass, pseudoinverse_tolerance: 1e-6, potential_scale: None };
+    let kind = ModelKind::Lnn {
+        residual_mass,
+        pseudoinverse_tolerance: 1e-6,
+        potential_scale: None,
+        scaled_velocities: false,
+    };
     let lnn = ModelConfig { kind, features: spread.features(), training: fast_recipe(3e-2), ..ModelConfig::default() };
     let plain = ModelConfig {
         hidden: vec![128; 3],
@@ -147,7 +152,7 @@ impl Spread {
             } else {
                 (AngleFeatures::Identity, column(index))
             };
-            CoordinateFeatures { angles, position_scale, velocity_scale: fastest }
+            CoordinateFeatures { angles, position_scale, velocity_scale: fastest, position_centre: 0.0 }
         };
         let momenta = system.canonical().map(|canonical| {
             let mut momenta = Vec::with_capacity(STATES * d);

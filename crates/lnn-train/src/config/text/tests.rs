@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::presets;
 use crate::config::{
-    AngleFeatures, CoordinateFeatures, EvaluationConfig, FeaturesConfig, Initialisation, IntegratorConfig, Interval,
-    ModelConfig, ModelKind, Precision, Protocol, SamplingConfig, SamplingCurriculum, SamplingTail, SystemConfig,
-    TrainingConfig, TrainingData,
+    AngleFeatures, ConditionalFeatures, CoordinateFeatures, EvaluationConfig, FeaturesConfig, Initialisation,
+    IntegratorConfig, Interval, ModelConfig, ModelKind, Precision, Protocol, SamplingConfig, SamplingCurriculum,
+    SamplingTail, SystemConfig, TrainingConfig, TrainingData,
 };
 use crate::loss::LossWeight;
 use crate::optimiser::ClippingConfig;
@@ -135,7 +135,12 @@ fn any_integrator() -> impl Strategy<Value = IntegratorConfig> {
 
 fn any_model() -> impl Strategy<Value = ModelConfig> {
     let kind = (0..6, number(), number(), prop::option::of(number())).prop_map(|(kind, a, b, c)| match kind {
-        0 => ModelKind::Lnn { residual_mass: a, pseudoinverse_tolerance: b, potential_scale: c },
+        0 => ModelKind::Lnn {
+            residual_mass: a,
+            pseudoinverse_tolerance: b,
+            potential_scale: c,
+            scaled_velocities: a > b,
+        },
         1 => ModelKind::Delan { diagonal: a, regularisation: b, potential_scale: c.unwrap_or(a) },
         2 => ModelKind::Hnn,
         5 => ModelKind::HnnCanonical { potential_scale: c },
@@ -175,11 +180,13 @@ fn any_model() -> impl Strategy<Value = ModelConfig> {
                 position_scale: features.1,
                 velocity_scale: features.2,
                 conditional_scale: features.1,
+                conditionals: vec![ConditionalFeatures { centre: features.1, scale: features.2 }; usize::from(double)],
                 coordinates: vec![
                     CoordinateFeatures {
                         angles: features.0,
                         position_scale: features.2,
                         velocity_scale: features.1,
+                        position_centre: if double { features.1 } else { 0.0 },
                     };
                     usize::from(double)
                 ],

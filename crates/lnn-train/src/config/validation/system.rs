@@ -8,7 +8,7 @@ use lnn_physics::systems::{SystemError, kind};
 
 use super::super::data::TrainingData;
 use super::super::experiment::ExperimentConfig;
-use super::super::model::{AngleFeatures, CoordinateFeatures, FeaturesConfig, ModelKind};
+use super::super::model::{AngleFeatures, ConditionalFeatures, CoordinateFeatures, FeaturesConfig, ModelKind};
 use super::super::nearest::suggestion;
 use super::super::protocol::Protocol;
 use super::super::system::{Interval, SamplingConfig, SamplingCurriculum, SystemConfig};
@@ -162,10 +162,12 @@ impl Check {
     }
 
     pub(super) fn features(&mut self, path: &str, features: &FeaturesConfig, system: Option<&dyn System>) {
-        let FeaturesConfig { angles, position_scale, velocity_scale, conditional_scale, coordinates } = features;
+        let FeaturesConfig { angles, position_scale, velocity_scale, conditional_scale, conditionals, coordinates } =
+            features;
         if coordinates.is_empty() {
             let (angles, position_scale, velocity_scale) = (*angles, *position_scale, *velocity_scale);
-            self.coordinate(path, CoordinateFeatures { angles, position_scale, velocity_scale });
+            let position_centre = 0.0;
+            self.coordinate(path, CoordinateFeatures { angles, position_scale, velocity_scale, position_centre });
         }
         for (index, &coordinate) in coordinates.iter().enumerate() {
             self.coordinate(&format!("{path}.coordinates[{index}]"), coordinate);
@@ -178,12 +180,24 @@ impl Check {
                 format_args!("a list of {}", coordinates.len()),
                 &format!("one entry for each of the {d} coordinates of system `{}`, or none", system.name()),
             );
+            let c = system.conditionals().len();
+            self.require(
+                conditionals.is_empty() || conditionals.len() == c,
+                format!("{path}.conditionals"),
+                format_args!("a list of {}", conditionals.len()),
+                &format!("one entry for each of the {c} conditionals of system `{}`, or none", system.name()),
+            );
+        }
+        for (index, ConditionalFeatures { centre, scale }) in conditionals.iter().enumerate() {
+            let field = format!("{path}.conditionals[{index}]");
+            self.require(centre.is_finite(), format!("{field}.centre"), centre, "a finite number");
+            self.positive(format!("{field}.scale"), *scale);
         }
         self.positive(format!("{path}.conditional_scale"), *conditional_scale);
     }
 
     fn coordinate(&mut self, path: &str, coordinate: CoordinateFeatures) {
-        let CoordinateFeatures { angles, position_scale, velocity_scale } = coordinate;
+        let CoordinateFeatures { angles, position_scale, velocity_scale, position_centre } = coordinate;
         if angles == AngleFeatures::SinCos {
             self.require(
                 position_scale == 1.0,
@@ -195,5 +209,20 @@ impl Check {
             self.positive(format!("{path}.position_scale"), position_scale);
         }
         self.positive(format!("{path}.velocity_scale"), velocity_scale);
+        if angles == AngleFeatures::Identity {
+            self.require(
+                position_centre.is_finite(),
+                format!("{path}.position_centre"),
+                position_centre,
+                "a finite number",
+            );
+        } else {
+            self.require(
+                position_centre == 0.0,
+                format!("{path}.position_centre"),
+                position_centre,
+                "0, because an angle has no centre; for one, use Identity",
+            );
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Each bad value, found under its own name.
 
-use super::super::model::{AngleFeatures, CoordinateFeatures};
+use super::super::model::{AngleFeatures, ConditionalFeatures, CoordinateFeatures};
 use super::super::system::{Interval, SamplingConfig, SamplingCurriculum};
 use super::*;
 use crate::config::presets::{self, BASELINE, LNN};
@@ -31,9 +31,13 @@ fn the_preset_itself_has_no_problem() {
 fn each_bad_value_is_found_under_its_own_name() {
     type Spoil = fn(&mut ExperimentConfig);
     const WIDE: Interval = Interval { low: -1.0, high: 1.0 };
-    const CIRCULAR: CoordinateFeatures =
-        CoordinateFeatures { angles: AngleFeatures::SinCos, position_scale: 1.0, velocity_scale: 5.0 };
-    let cases: [(&str, Spoil); 42] = [
+    const CIRCULAR: CoordinateFeatures = CoordinateFeatures {
+        angles: AngleFeatures::SinCos,
+        position_scale: 1.0,
+        velocity_scale: 5.0,
+        position_centre: 0.0,
+    };
+    let cases: [(&str, Spoil); 45] = [
         ("experiment", |c| c.experiment = "wave-equation".into()),
         ("preset", |c| c.preset = "../elsewhere".into()),
         ("system.parameters.m1", |c| set_system(c, "m1", -1.0)),
@@ -71,10 +75,20 @@ fn each_bad_value_is_found_under_its_own_name() {
             lnn(c).activation = Activation::Relu;
         }),
         ("models.lnn.kind.residual_mass", |c| {
-            lnn(c).kind = ModelKind::Lnn { residual_mass: -0.5, pseudoinverse_tolerance: 1e-6, potential_scale: None };
+            lnn(c).kind = ModelKind::Lnn {
+                residual_mass: -0.5,
+                pseudoinverse_tolerance: 1e-6,
+                potential_scale: None,
+                scaled_velocities: false,
+            };
         }),
         ("models.lnn.kind.pseudoinverse_tolerance", |c| {
-            lnn(c).kind = ModelKind::Lnn { residual_mass: 0.0, pseudoinverse_tolerance: 1.0, potential_scale: None };
+            lnn(c).kind = ModelKind::Lnn {
+                residual_mass: 0.0,
+                pseudoinverse_tolerance: 1.0,
+                potential_scale: None,
+                scaled_velocities: false,
+            };
         }),
         ("models.baseline.kind.output_scale", |c| {
             c.models.get_mut(BASELINE).expect("in every preset").kind = ModelKind::Baseline { output_scale: 0.0 };
@@ -92,6 +106,15 @@ fn each_bad_value_is_found_under_its_own_name() {
         ("models.lnn.features.coordinates", |c| lnn(c).features.coordinates = vec![CIRCULAR; 3]),
         ("models.lnn.features.coordinates[1].velocity_scale", |c| {
             lnn(c).features.coordinates = vec![CIRCULAR, CoordinateFeatures { velocity_scale: 0.0, ..CIRCULAR }];
+        }),
+        ("models.lnn.features.coordinates[1].position_centre", |c| {
+            lnn(c).features.coordinates = vec![CIRCULAR, CoordinateFeatures { position_centre: 1.0, ..CIRCULAR }];
+        }),
+        ("models.lnn.features.conditionals", |c| {
+            lnn(c).features.conditionals = vec![ConditionalFeatures { centre: 0.0, scale: 1.0 }];
+        }),
+        ("models.lnn.features.conditionals[0].scale", |c| {
+            lnn(c).features.conditionals = vec![ConditionalFeatures { centre: 0.0, scale: 0.0 }];
         }),
         ("models.lnn.training.schedule.total_steps", |c| {
             lnn(c).training.steps = 10;

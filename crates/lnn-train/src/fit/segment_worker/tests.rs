@@ -10,8 +10,18 @@ use crate::fit::trapezium::Rule;
 use crate::trajectory::Trajectories;
 
 const KINDS: [ModelKind; 6] = [
-    ModelKind::Lnn { residual_mass: 1.5, pseudoinverse_tolerance: 1e-9, potential_scale: None },
-    ModelKind::Lnn { residual_mass: 1.5, pseudoinverse_tolerance: 1e-9, potential_scale: Some(2.0) },
+    ModelKind::Lnn {
+        residual_mass: 1.5,
+        pseudoinverse_tolerance: 1e-9,
+        potential_scale: None,
+        scaled_velocities: false,
+    },
+    ModelKind::Lnn {
+        residual_mass: 1.5,
+        pseudoinverse_tolerance: 1e-9,
+        potential_scale: Some(2.0),
+        scaled_velocities: false,
+    },
     ModelKind::Delan { diagonal: 1.25, regularisation: 0.25, potential_scale: 2.0 },
     ModelKind::Hnn,
     ModelKind::Baseline { output_scale: 3.0 },

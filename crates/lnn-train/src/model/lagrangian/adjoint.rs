@@ -4,7 +4,7 @@ use lnn_autodiff::jet::{Accumulate, JetWorkspace};
 use lnn_autodiff::pseudoinverse::RankDeficientTerms;
 use lnn_autodiff::{Mlp, Real};
 
-use super::workspace::AdjointBuffers;
+use super::workspace::{AdjointBuffers, InVelocityUnits, multiply};
 use super::{LagrangianNetwork, LagrangianWorkspace};
 use crate::model::block::require_vjp;
 use crate::model::{Networks, Rates, RatesMut};
@@ -85,9 +85,9 @@ impl LagrangianNetwork {
         }
     }
 
-    /// v = H⁺ λ and the vectors of the constant-rank terms; whether a row needs these.
+    /// v = H⁺ λ (U (U H U)⁺ U λ where velocities have units) and the vectors of the constant-rank terms; whether a row needs these.
     fn solve_transposed<T: Real>(&self, lambda: &[T], workspace: &mut LagrangianWorkspace<T>) -> bool {
-        let LagrangianWorkspace { rows, dof: d, force, acceleration, factors, adjoint, .. } = workspace;
+        let LagrangianWorkspace { rows, dof: d, force, acceleration, factors, in_units, adjoint, .. } = workspace;
         let AdjointBuffers { v, inverse_v, null_b, null_lambda, inverse_x, .. } = adjoint;
         for buffer in [&mut *inverse_v, null_b, null_lambda, inverse_x] {
             buffer.fill(T::ZERO);
@@ -101,8 +101,24 @@ impl LagrangianNetwork {
                 null_lambda: &mut null_lambda[range.clone()],
                 inverse_x: &mut inverse_x[range.clone()],
             };
-            let (b, x) = (&force[range.clone()], &acceleration[range.clone()]);
-            rank_deficient |= factors.solve_vjp(row, b, x, &lambda[range.clone()], &mut v[range], terms);
+            let (b, x, lambda) = (&force[range.clone()], &acceleration[range.clone()], &lambda[range.clone()]);
+            match in_units {
+                None => rank_deficient |= factors.solve_vjp(row, b, x, lambda, &mut v[range], terms),
+                Some(InVelocityUnits { units, force, acceleration, lambda: scaled, .. }) => {
+                    multiply(force, b, units);
+                    for ((y, &x), &unit) in acceleration.iter_mut().zip(x).zip(&*units) {
+                        *y = x / unit;
+                    }
+                    multiply(scaled, lambda, units);
+                    // Every vector that multiplies dH is U times its twin that multiplies d(U H U) = U dH U.
+                    rank_deficient |= factors.solve_vjp(row, force, acceleration, scaled, &mut v[range.clone()], terms);
+                    for vector in [&mut *v, inverse_v, null_b, null_lambda, inverse_x] {
+                        for (component, &unit) in vector[range.clone()].iter_mut().zip(&*units) {
+                            *component *= unit;
+                        }
+                    }
+                }
+            }
         }
         rank_deficient
     }

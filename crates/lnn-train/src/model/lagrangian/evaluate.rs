@@ -3,6 +3,7 @@
 use lnn_autodiff::Real;
 use lnn_autodiff::pseudoinverse::Tolerance;
 
+use super::workspace::{InVelocityUnits, multiply};
 use super::{LagrangianNetwork, LagrangianWorkspace};
 use crate::model::{Networks, States};
 
@@ -71,17 +72,35 @@ impl LagrangianNetwork {
             potential.add_gradient(networks.both()[1], states, workspace, with_value, T::ONE, force);
         }
         let tolerance = self.tolerance.unwrap_or_else(|| Tolerance::for_dimension::<T>(d));
-        ws.factors.factor(&ws.mass_matrix[..rows * d * d], tolerance);
-        for row in 0..rows {
-            let range = row * d..(row + 1) * d;
-            ws.factors.solve(row, &ws.force[range.clone()], &mut ws.acceleration[range]);
+        match &mut ws.in_units {
+            None => {
+                ws.factors.factor(&ws.mass_matrix[..rows * d * d], tolerance);
+                for row in 0..rows {
+                    let range = row * d..(row + 1) * d;
+                    ws.factors.solve(row, &ws.force[range.clone()], &mut ws.acceleration[range]);
+                }
+            }
+            Some(InVelocityUnits { units, mass_matrix, force, .. }) => {
+                let mass_matrix = &mut mass_matrix[..rows * d * d];
+                for (place, (scaled, &entry)) in mass_matrix.iter_mut().zip(&ws.mass_matrix).enumerate() {
+                    *scaled = entry * units[place / d % d] * units[place % d];
+                }
+                ws.factors.factor(mass_matrix, tolerance);
+                let forces = ws.force[..rows * d].chunks_exact(d);
+                for (row, (r, acceleration)) in forces.zip(ws.acceleration.chunks_exact_mut(d)).enumerate() {
+                    multiply(force, r, units);
+                    ws.factors.solve(row, force, acceleration);
+                    for (component, &unit) in acceleration.iter_mut().zip(&*units) {
+                        *component *= unit;
+                    }
+                }
+            }
         }
     }
 
     /// H, r and p from the network's derivatives and the residual mass.
     fn assemble<T: Real>(&self, q_dot: &[T], ws: &mut LagrangianWorkspace<T>) {
         let d = ws.dof;
-        let mass = T::from_f64(self.residual_mass);
         for row in 0..ws.rows {
             let second = &ws.second[row * self.pairs.len()..(row + 1) * self.pairs.len()];
             let matrix = &mut ws.mass_matrix[row * d * d..(row + 1) * d * d];
@@ -91,6 +110,7 @@ impl LagrangianNetwork {
                 matrix[j * d + i] = value;
             }
             for i in 0..d {
+                let mass = T::from_f64(self.mass_of(i));
                 matrix[i * d + i] += mass;
                 ws.force[row * d + i] -= mixed[i];
                 ws.momentum[row * d + i] += mass * q_dot[row * d + i];
@@ -101,11 +121,11 @@ impl LagrangianNetwork {
     /// L and the energy `q̇·p − L`.
     fn energy<T: Real>(&self, q_dot: &[T], ws: &mut LagrangianWorkspace<T>) {
         let d = ws.dof;
-        let half_mass = T::from_f64(0.5 * self.residual_mass);
         for (row, q_dot) in q_dot.chunks_exact(d).enumerate() {
             let mut lagrangian = ws.jets.output()[row];
             let mut product = T::ZERO;
-            for (&velocity, &momentum) in q_dot.iter().zip(&ws.momentum[row * d..]) {
+            for (i, (&velocity, &momentum)) in q_dot.iter().zip(&ws.momentum[row * d..]).enumerate() {
+                let half_mass = T::from_f64(0.5 * self.mass_of(i));
                 lagrangian += half_mass * velocity * velocity;
                 product += velocity * momentum;
             }

@@ -1,4 +1,4 @@
-//! The Lagrangian network: L = ½ m |q̇|² + net(features), q̈ from the Euler–Lagrange equation.
+//! The Lagrangian network: L = ½ m Σ (q̇ⱼ/uⱼ)² + net(features), q̈ from the Euler–Lagrange equation.
 
 mod adjoint;
 mod evaluate;
@@ -13,12 +13,14 @@ use lnn_autodiff::{MlpShape, Real};
 
 use super::block::{BlockModel, Rates, RatesMut, States};
 use super::potential::PotentialNetwork;
-use super::{ModelError, Networks, not_negative, require_sizes};
+use super::{ModelError, Networks, not_negative, positive, require_sizes};
 
-/// `L(q, q̇, c) = ½ m |q̇|² + net(features(q, q̇, c)) [+ s · net₂(features(q, c))]`.
+/// `L(q, q̇, c) = ½ m Σ (q̇ⱼ/uⱼ)² + net(features(q, q̇, c)) [+ s · net₂(features(q, c))]`.
 ///
 /// The acceleration solves `H q̈ = r` with the mass matrix `H = ∂²L/∂q̇∂q̇ᵀ` `[d, d]` and the force
 /// `r = ∂L/∂q − (∂²L/∂q̇∂qᵀ) q̇` `[d]`, by the pseudoinverse of H.
+///
+/// Units u of the velocities are all 1 unless they are [given](Self::in_velocity_units).
 ///
 /// The second network, if there is one, sees no velocity. It does not enlarge the family of Lagrangians; it is meant for
 /// potentials whose range is far above that of the kinetic energy, which the first network then need not carry.
@@ -29,6 +31,8 @@ pub struct LagrangianNetwork {
     potential: Option<PotentialNetwork>,
     residual_mass: f64,
     tolerance: Option<Tolerance>,
+    /// u, `[d]`, where they are not all 1.
+    velocity_units: Option<Vec<f64>>,
     /// (i, j) for i ≤ j < d, then (i, d): the entries of H, then those of (∂²L/∂q̇∂q) q̇.
     pairs: Vec<(usize, usize)>,
 }
@@ -67,7 +71,7 @@ impl LagrangianNetwork {
         }
         let mass = (0..d).flat_map(|i| (i..d).map(move |j| (i, j)));
         let pairs = mass.chain((0..d).map(|i| (i, d))).collect();
-        Ok(Self { shape, features, potential: None, residual_mass, tolerance, pairs })
+        Ok(Self { shape, features, potential: None, residual_mass, tolerance, velocity_units: None, pairs })
     }
 
     /// The same Lagrangian with `scale` times a network of the configuration alone added, which maps the features
@@ -78,6 +82,30 @@ impl LagrangianNetwork {
     pub fn with_potential(self, shape: MlpShape, scale: f64) -> Result<Self, ModelError> {
         let potential = Some(PotentialNetwork::new(shape, &self.features, scale)?);
         Ok(Self { potential, ..self })
+    }
+
+    /// The same Lagrangian whose residual mass is that of q̇ⱼ/uⱼ, and whose mass matrix is judged and inverted in these
+    /// units u `[d]`: with U = diag(u),
+    ///
+    /// ```text
+    /// q̈ = U (U H U)⁺ U r
+    /// ```
+    ///
+    /// At full rank that is H⁻¹ r. Which eigenvalues count as zero, and H⁺ where some do, depend on what velocities are
+    /// measured in; a length and an angle have no units in common, so that a number beside H would otherwise decide.
+    /// [`factors`](LagrangianWorkspace::factors) then has the eigenvalues of U H U.
+    ///
+    /// # Errors
+    /// Another number of units than coordinates, or one that is not finite and above 0.
+    pub fn in_velocity_units(self, units: &[f64]) -> Result<Self, ModelError> {
+        let d = self.features.degrees_of_freedom();
+        if units.len() != d {
+            return Err(ModelError::CoordinateFeatures { given: units.len(), degrees_of_freedom: d });
+        }
+        for &unit in units {
+            positive("a velocity's unit", unit)?;
+        }
+        Ok(Self { velocity_units: Some(units.to_vec()), ..self })
     }
 
     /// The main network's shape.
@@ -95,6 +123,17 @@ impl LagrangianNetwork {
     /// Residual mass m.
     pub fn residual_mass(&self) -> f64 {
         self.residual_mass
+    }
+    /// Units u of the velocities, `[d]`, if they are not all 1.
+    pub fn velocity_units(&self) -> Option<&[f64]> {
+        self.velocity_units.as_deref()
+    }
+    /// m/uᵢ², what the residual mass adds to H.
+    fn mass_of(&self, coordinate: usize) -> f64 {
+        match &self.velocity_units {
+            None => self.residual_mass,
+            Some(units) => self.residual_mass / units[coordinate] / units[coordinate],
+        }
     }
 }
 

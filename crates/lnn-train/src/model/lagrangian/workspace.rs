@@ -27,7 +27,29 @@ pub struct LagrangianWorkspace<T> {
     pub(super) energy: Vec<T>,
     pub(super) acceleration: Vec<T>,
     pub(super) factors: SymmetricFactors<T>,
+    /// Where velocities have units.
+    pub(super) in_units: Option<InVelocityUnits<T>>,
     pub(super) adjoint: AdjointBuffers<T>,
+}
+
+/// What is solved where velocities have units u, U = diag(u).
+#[derive(Clone, Debug)]
+pub(super) struct InVelocityUnits<T> {
+    /// u, `[d]`.
+    pub(super) units: Vec<T>,
+    /// U H U, `[rows, d, d]`.
+    pub(super) mass_matrix: Vec<T>,
+    /// U r, U⁻¹ q̈ and U λ of one row, `[d]`.
+    pub(super) force: Vec<T>,
+    pub(super) acceleration: Vec<T>,
+    pub(super) lambda: Vec<T>,
+}
+
+/// `out = x ⊙ y`.
+pub(super) fn multiply<T: Real>(out: &mut [T], x: &[T], y: &[T]) {
+    for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
+        *out = x * y;
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -67,6 +89,13 @@ impl LagrangianNetwork {
             energy: zeros(1),
             acceleration: zeros(d),
             factors: SymmetricFactors::new(d, capacity),
+            in_units: self.velocity_units.as_ref().map(|units| InVelocityUnits {
+                units: units.iter().map(|&unit| T::from_f64(unit)).collect(),
+                mass_matrix: zeros(d * d),
+                force: vec![T::ZERO; d],
+                acceleration: vec![T::ZERO; d],
+                lambda: vec![T::ZERO; d],
+            }),
             adjoint: AdjointBuffers {
                 v: adjoint(d),
                 inverse_v: adjoint(d),
@@ -110,7 +139,7 @@ impl<T: Real> LagrangianWorkspace<T> {
     pub fn energy(&self) -> &[T] {
         &self.energy[..self.rows]
     }
-    /// Eigenvalues, ranks and solves of the mass matrices.
+    /// Eigenvalues, ranks and solves of the mass matrices; where velocities have units u, of U H U, U = diag(u).
     pub fn factors(&self) -> &SymmetricFactors<T> {
         &self.factors
     }

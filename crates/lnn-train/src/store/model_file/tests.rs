@@ -13,7 +13,12 @@ use crate::store::{Damage, Label, Provenance};
 fn header(dimensions: &[usize]) -> ModelHeader {
     ModelHeader {
         name: "lnn".to_owned(),
-        kind: ModelKind::Lnn { residual_mass: 1.0, pseudoinverse_tolerance: 1e-6, potential_scale: None },
+        kind: ModelKind::Lnn {
+            residual_mass: 1.0,
+            pseudoinverse_tolerance: 1e-6,
+            potential_scale: None,
+            scaled_velocities: false,
+        },
         degrees_of_freedom: 2,
         conditionals: dimensions[0] - 6,
         dimensions: dimensions.to_vec(),
@@ -159,8 +164,18 @@ fn a_loaded_model_gives_the_rates_of_the_saved_one() {
         velocity.iter().chain(&acceleration).map(|value| value.to_bits()).collect::<Vec<u64>>()
     };
     for kind in [
-        ModelKind::Lnn { residual_mass: 0.5, pseudoinverse_tolerance: 1e-6, potential_scale: None },
-        ModelKind::Lnn { residual_mass: 0.5, pseudoinverse_tolerance: 1e-6, potential_scale: Some(2.0) },
+        ModelKind::Lnn {
+            residual_mass: 0.5,
+            pseudoinverse_tolerance: 1e-6,
+            potential_scale: None,
+            scaled_velocities: false,
+        },
+        ModelKind::Lnn {
+            residual_mass: 0.5,
+            pseudoinverse_tolerance: 1e-6,
+            potential_scale: Some(2.0),
+            scaled_velocities: false,
+        },
         ModelKind::Delan { diagonal: 1.0, regularisation: 0.1, potential_scale: 2.0 },
         ModelKind::Hnn,
         ModelKind::Baseline { output_scale: 3.0 },
@@ -187,7 +202,12 @@ fn a_loaded_model_gives_the_rates_of_the_saved_one() {
 fn a_header_with_an_impossible_number_makes_no_model() {
     let (header, parameters) = sample();
     let header = ModelHeader {
-        kind: ModelKind::Lnn { residual_mass: -1.0, pseudoinverse_tolerance: 1e-6, potential_scale: None },
+        kind: ModelKind::Lnn {
+            residual_mass: -1.0,
+            pseudoinverse_tolerance: 1e-6,
+            potential_scale: None,
+            scaled_velocities: false,
+        },
         ..header
     };
     let shapes = header.shapes().expect("fits");
