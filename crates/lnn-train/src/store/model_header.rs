@@ -4,7 +4,9 @@ use lnn_autodiff::{Activation, MlpShape};
 use serde::{Deserialize, Serialize};
 
 use super::error::TensorProblem;
-use crate::config::{ActivationText, AngleFeatures, CoordinateFeatures, FeaturesConfig, ModelKind, SystemConfig};
+use crate::config::{
+    ActivationText, AngleFeatures, ConditionalFeatures, CoordinateFeatures, FeaturesConfig, ModelKind, SystemConfig,
+};
 use crate::table::Column;
 
 /// What a model is, apart from its weights.
@@ -80,13 +82,13 @@ fn untreated() -> AngleFeatures {
 
 /// [q, q̇, c].
 fn plain_features() -> FeaturesConfig {
-    let coordinates = Vec::new();
     FeaturesConfig {
         angles: untreated(),
         position_scale: 1.0,
         velocity_scale: 1.0,
         conditional_scale: 1.0,
-        coordinates,
+        conditionals: Vec::new(),
+        coordinates: Vec::new(),
     }
 }
 
@@ -102,6 +104,8 @@ struct FeaturesText {
     velocity_scale: f64,
     #[serde(default = "one")]
     conditional_scale: f64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    conditionals: Vec<ConditionalFeatures>,
     #[serde(default)]
     coordinates: Vec<CoordinateFeatures>,
 }

@@ -240,7 +240,12 @@ fn a_short_record_by_hand_is_enough_and_what_it_leaves_out_changes_nothing() {
     let loaded = by_hand(record, &TWO_LAYERS).expect("complete");
     let expected = ModelHeader {
         name: "model".to_owned(),
-        kind: ModelKind::Lnn { residual_mass: 0.0, pseudoinverse_tolerance: 1e-6, potential_scale: None },
+        kind: ModelKind::Lnn {
+            residual_mass: 0.0,
+            pseudoinverse_tolerance: 1e-6,
+            potential_scale: None,
+            scaled_velocities: false,
+        },
         degrees_of_freedom: 1,
         conditionals: 0,
         dimensions: vec![2, 3, 1],
@@ -250,6 +255,7 @@ fn a_short_record_by_hand_is_enough_and_what_it_leaves_out_changes_nothing() {
             position_scale: 1.0,
             velocity_scale: 1.0,
             conditional_scale: 1.0,
+            conditionals: vec![],
             coordinates: vec![],
         },
         system: None,
