@@ -8,7 +8,8 @@ use lnn_train::experiment::Event;
 use lnn_train::fit::Progress;
 use lnn_train::store::RunState;
 
-use super::say;
+use super::event_line::event_line;
+use super::output::{OutputArguments, print_json, say};
 
 /// Time between two plain lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(2);
@@ -17,9 +18,9 @@ const ESTIMATE_AFTER: Duration = Duration::from_secs(3);
 /// Remaining time that is worth an announcement.
 const LONG: Duration = Duration::from_secs(120);
 
-/// Shows events on standard error.
+/// Shows events: to a person on standard error, to a program as lines of JSON on standard output.
 pub(super) struct Display {
-    quiet: bool,
+    output: OutputArguments,
     terminal: bool,
     bar: Option<ProgressBar>,
     model: String,
@@ -30,9 +31,9 @@ pub(super) struct Display {
 }
 
 impl Display {
-    pub(super) fn new(quiet: bool) -> Self {
+    pub(super) fn new(output: OutputArguments) -> Self {
         Self {
-            quiet,
+            output,
             terminal: std::io::stderr().is_terminal(),
             bar: None,
             model: String::new(),
@@ -44,12 +45,22 @@ impl Display {
     }
 
     pub(super) fn show(&mut self, event: Event<'_>) {
+        if self.output.json {
+            if let Event::Training { model, .. } = &event {
+                self.model = (*model).to_owned();
+            }
+            if let Some(line) = event_line(&event, &self.model) {
+                // A reader that has gone must not end a training.
+                let _ = print_json(&line);
+            }
+            return;
+        }
         // A damaged file is said even when nothing else is.
         if let Event::Notice(text) = &event {
             self.line(&format!("note: {text}"));
             return;
         }
-        if self.quiet {
+        if self.output.quiet {
             return;
         }
         match event {

@@ -117,4 +117,7 @@ pub(super) enum CommandError {
         /// What the parser reported.
         source: serde_json::Error,
     },
+    /// A manual page cannot be put together.
+    #[error("the manual page cannot be written: {0}")]
+    ManualPage(#[source] io::Error),
 }

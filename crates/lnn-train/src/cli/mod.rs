@@ -1,48 +1,41 @@
 //! The program's interface: arguments, what a person sees, exit codes.
 
 mod arguments;
+mod completions;
 mod display;
+mod ending;
 mod error;
+mod event_line;
+mod exit;
 mod experiment;
-mod field;
-mod initialisation;
-mod properties;
+mod interrupt;
+mod man;
+mod output;
 
 use std::error::Error;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 use arguments::{Arguments, Verb};
+use output::say;
 
-/// Something could not be done; standard error says what.
-const FAILURE: u8 = 1;
-/// Stopped by Ctrl-C after a checkpoint, as shells number it.
-const INTERRUPTED: u8 = 130;
-
-/// Parses the command line, runs it, and maps the outcome to an exit code: 0 done, 1 failed, 2 wrong
-/// usage, 130 interrupted.
+/// Parses the command line, runs it, and maps the outcome to an exit code: see [`exit`].
 pub(crate) fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let matches = arguments::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let result = match arguments.verb {
         Verb::Experiment(experiment) => experiment::run(&experiment),
+        Verb::Completions(completions) => completions::run(&completions),
+        Verb::Man(man) => man::run(&man),
     };
     match result {
         Ok(code) => code,
         Err(error) => {
             say(&format!("error: {}", chain(&*error)));
-            ExitCode::from(FAILURE)
+            ExitCode::from(exit::FAILURE)
         }
     }
-}
-
-/// Writes a line to standard error.
-///
-/// A reader that has gone, as in `lnn … 2>&1 | head`, must not end a training, and there is nobody left to
-/// tell: the failure is dropped.
-fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// An error and its causes in one paragraph.

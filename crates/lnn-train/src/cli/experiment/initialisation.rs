@@ -1,7 +1,7 @@
 //! `lnn experiment initialisation`: the paper's search for first weights.
 
 use std::error::Error;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
@@ -14,11 +14,14 @@ use lnn_train::initialisation_search::{
 };
 use lnn_train::report::initialisation_table;
 use lnn_train::store::RunState;
+use serde_json::{Value, json};
 
 use super::arguments::ExperimentArguments;
-use super::error::CommandError;
-use super::experiment::repeat_command;
-use super::{INTERRUPTED, say};
+use super::{RUNS, repeat_command};
+use crate::cli::ending::{finished, interrupted};
+use crate::cli::error::CommandError;
+use crate::cli::event_line::state_name;
+use crate::cli::output::{OutputArguments, print_json, say};
 
 /// Time between two plain lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(2);
@@ -27,7 +30,7 @@ pub(super) fn run(arguments: &ExperimentArguments, stop: &AtomicBool) -> Result<
     let config = configuration(arguments)?;
     let folder = match &arguments.out {
         Some(folder) => folder.clone(),
-        None => Path::new(super::experiment::RUNS).join(EXPERIMENT).join(config.run_name()),
+        None => Path::new(RUNS).join(EXPERIMENT).join(config.run_name()),
     };
     let options = SearchOptions {
         command: repeat_command(arguments, config.seed, &folder),
@@ -36,24 +39,15 @@ pub(super) fn run(arguments: &ExperimentArguments, stop: &AtomicBool) -> Result<
         resume: arguments.resume,
         threads: arguments.threads.map_or(0, usize::from),
     };
-    let mut display = SearchDisplay::new(arguments.quiet);
+    let mut display = SearchDisplay::new(arguments.output);
     let outcome = search(&options, stop, &mut |event| display.show(&event));
     display.clear();
     match outcome? {
         SearchOutcome::Finished { summary, report } => {
-            let mut out = std::io::stdout().lock();
-            let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            writeln!(out, "{}", initialisation_table(&summary, colour))?;
-            if !arguments.quiet {
-                writeln!(out, "Report: {}", report.page.display())?;
-            }
+            finished(arguments.output, &folder, &*summary, &report, |colour| initialisation_table(&summary, colour))?;
             Ok(ExitCode::SUCCESS)
         }
-        SearchOutcome::Interrupted => {
-            let folder = folder.display();
-            say(&format!("Interrupted. The finished cells are in {folder}; go on with the same command and --resume."));
-            Ok(ExitCode::from(INTERRUPTED))
-        }
+        SearchOutcome::Interrupted => Ok(interrupted(arguments.output, &folder, "The finished cells are")),
     }
 }
 
@@ -86,7 +80,7 @@ fn configuration(arguments: &ExperimentArguments) -> Result<SearchConfig, Box<dy
 
 /// Shows a search's events on standard error.
 struct SearchDisplay {
-    quiet: bool,
+    output: OutputArguments,
     terminal: bool,
     bar: Option<ProgressBar>,
     cell: String,
@@ -94,13 +88,19 @@ struct SearchDisplay {
 }
 
 impl SearchDisplay {
-    fn new(quiet: bool) -> Self {
+    fn new(output: OutputArguments) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        Self { quiet, terminal, bar: None, cell: String::new(), last_line: Instant::now() }
+        Self { output, terminal, bar: None, cell: String::new(), last_line: Instant::now() }
     }
 
     fn show(&mut self, event: &SearchEvent<'_>) {
-        if self.quiet {
+        if self.output.json
+            && let Some(line) = search_line(event)
+        {
+            // A reader that has gone must not end a search.
+            let _ = print_json(&line);
+        }
+        if !self.output.talks() {
             return;
         }
         match event {
@@ -149,6 +149,22 @@ impl SearchDisplay {
             bar.finish_and_clear();
         }
     }
+}
+
+/// An event as one line of JSON; evaluations between two cells are left out.
+fn search_line(event: &SearchEvent<'_>) -> Option<Value> {
+    Some(match event {
+        SearchEvent::Started { folder, threads, state, found, cells } => json!({
+            "event": "started", "folder": folder, "backend": "cpu", "threads": threads, "state": state_name(*state),
+            "found": found, "cells": cells,
+        }),
+        SearchEvent::Searching { width, hidden_layers, number, cells } => json!({
+            "event": "searching", "width": width, "hidden_layers": hidden_layers, "number": number, "cells": cells,
+        }),
+        SearchEvent::Evaluated { .. } => return None,
+        SearchEvent::Found { cell, seconds } => json!({ "event": "found", "cell": cell, "seconds": seconds }),
+        SearchEvent::Reporting => json!({ "event": "reporting" }),
+    })
 }
 
 /// A finished cell in a few words.

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::fs;
-use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
@@ -12,12 +11,14 @@ use lnn_train::properties::{
     around_section, measure_properties, properties_table, replace_section,
 };
 use lnn_train::store::{FolderConfiguration, write_atomically};
+use serde_json::json;
 
 use super::arguments::ExperimentArguments;
-use super::display::Display;
-use super::error::CommandError;
-use super::experiment::{RUNS, repeat_command};
-use super::{INTERRUPTED, say};
+use super::{RUNS, repeat_command};
+use crate::cli::display::Display;
+use crate::cli::ending::{finished, interrupted};
+use crate::cli::error::CommandError;
+use crate::cli::output::{OutputArguments, print_json, say};
 
 pub(super) fn run(arguments: &ExperimentArguments, stop: &AtomicBool) -> Result<ExitCode, Box<dyn Error>> {
     let config = configuration(arguments)?;
@@ -36,28 +37,19 @@ pub(super) fn run(arguments: &ExperimentArguments, stop: &AtomicBool) -> Result<
         resume: arguments.resume,
         threads: arguments.threads.map_or(0, usize::from),
     };
-    let quiet = arguments.quiet;
-    let mut display = Display::new(quiet);
-    let outcome = measure_properties(&options, stop, &mut |event| show(event, &mut display, quiet));
+    let output = arguments.output;
+    let mut display = Display::new(output);
+    let outcome = measure_properties(&options, stop, &mut |event| show(event, &mut display, output));
     display.finish();
     match outcome? {
         PropertiesOutcome::Finished { summary, report } => {
-            let mut out = std::io::stdout().lock();
-            let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            writeln!(out, "{}", properties_table(&summary, colour))?;
-            if !quiet {
-                writeln!(out, "Report: {}", report.page.display())?;
-            }
+            finished(output, &folder, &*summary, &report, |colour| properties_table(&summary, colour))?;
             if let Some(document) = &arguments.write_docs {
                 write_section(document, &summary)?;
             }
             Ok(ExitCode::SUCCESS)
         }
-        PropertiesOutcome::Interrupted => {
-            let folder = folder.display();
-            say(&format!("Interrupted. What is finished is in {folder}; go on with the same command and --resume."));
-            Ok(ExitCode::from(INTERRUPTED))
-        }
+        PropertiesOutcome::Interrupted => Ok(interrupted(output, &folder, "What is finished is")),
     }
 }
 
@@ -88,10 +80,25 @@ fn configuration(arguments: &ExperimentArguments) -> Result<PropertiesConfig, Bo
     Ok(config)
 }
 
-fn show(event: PropertiesEvent<'_>, display: &mut Display, quiet: bool) {
+fn show(event: PropertiesEvent<'_>, display: &mut Display, output: OutputArguments) {
+    if output.json {
+        let line = match &event {
+            PropertiesEvent::Event(_) => None,
+            PropertiesEvent::Run { name, number, runs, finished } => Some(json!({
+                "event": "run", "name": name, "number": number, "runs": runs, "finished": finished,
+            })),
+            PropertiesEvent::Measuring { model } => Some(json!({ "event": "measuring", "model": model })),
+            PropertiesEvent::Reporting => Some(json!({ "event": "reporting" })),
+        };
+        if let Some(line) = line {
+            // A reader that has gone must not end a training.
+            let _ = print_json(&line);
+            return;
+        }
+    }
     match event {
         PropertiesEvent::Event(event) => display.show(event),
-        _ if quiet => {}
+        _ if output.quiet => {}
         PropertiesEvent::Run { name, number, runs, finished } => {
             display.finish();
             let state = if finished { ", trained by an earlier session" } else { "" };

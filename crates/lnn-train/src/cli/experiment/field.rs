@@ -1,7 +1,6 @@
 //! `lnn experiment wave` and `sine-gordon`: fields on lattices.
 
 use std::error::Error;
-use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
@@ -12,10 +11,10 @@ use lnn_train::field::{FieldOutcome, FieldRunOptions, run_field};
 use lnn_train::report::field_table;
 
 use super::arguments::ExperimentArguments;
-use super::display::Display;
-use super::error::CommandError;
-use super::experiment::{RUNS, chosen_models, repeat_command, same_experiment};
-use super::{INTERRUPTED, say};
+use super::{RUNS, chosen_models, repeat_command, same_experiment};
+use crate::cli::display::Display;
+use crate::cli::ending::{finished, interrupted};
+use crate::cli::error::CommandError;
 
 /// Time of the motion on the lattice that `--sites` asks for, as in preset `large`.
 const LARGE_T_END: f64 = 20.0;
@@ -33,23 +32,15 @@ pub(super) fn run(arguments: &ExperimentArguments, stop: &AtomicBool) -> Result<
         resume: arguments.resume,
         threads: arguments.threads.map_or(0, usize::from),
     };
-    let mut display = Display::new(arguments.quiet);
+    let mut display = Display::new(arguments.output);
     let outcome = run_field(&options, stop, &mut |event| display.show(event));
     display.finish();
     match outcome? {
         FieldOutcome::Finished { summary, report } => {
-            let mut out = std::io::stdout().lock();
-            writeln!(out, "{}", field_table(&summary))?;
-            if !arguments.quiet {
-                writeln!(out, "Report: {}", report.page.display())?;
-            }
+            finished(arguments.output, &folder, &*summary, &report, |_| field_table(&summary))?;
             Ok(ExitCode::SUCCESS)
         }
-        FieldOutcome::Interrupted => {
-            let folder = folder.display();
-            say(&format!("Interrupted. A checkpoint is in {folder}; go on with the same command and --resume."));
-            Ok(ExitCode::from(INTERRUPTED))
-        }
+        FieldOutcome::Interrupted => Ok(interrupted(arguments.output, &folder, "A checkpoint is")),
     }
 }
 

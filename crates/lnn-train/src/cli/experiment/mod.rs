@@ -1,36 +1,46 @@
 //! `lnn experiment`.
 
+mod arguments;
+mod field;
+mod initialisation;
+mod properties;
+
+pub(super) use arguments::ExperimentArguments;
+
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use lnn_physics::systems::kind;
 use lnn_train::config::presets::experiments;
 use lnn_train::config::{ConfigError, ExperimentConfig, Validated, preset_with};
 use lnn_train::experiment::{Outcome, RunOptions, run as run_experiment};
 use lnn_train::initialisation_search;
-use lnn_train::properties;
+use lnn_train::properties::EXPERIMENT as PROPERTIES;
 use lnn_train::record::Summary;
 use lnn_train::report::{seeds_table, terminal_table};
 use lnn_train::store::{RunFolder, RunState, write_atomically};
+use serde_json::json;
 
-use super::arguments::{Backend, ExperimentArguments, GridKind};
 use super::display::Display;
+use super::ending::{finished, interrupted};
 use super::error::CommandError;
-use super::{INTERRUPTED, field, initialisation, properties as cli_properties, say};
+use super::exit::INTERRUPTED;
+use super::interrupt::stop_on_signal;
+use super::output::print_json;
+use arguments::{Backend, GridKind};
 
 /// Where runs go unless `--out` says otherwise.
 pub(super) const RUNS: &str = "runs";
 /// The parameter that `--links` gives.
 const LINKS: &str = "links";
 
-pub(super) fn run(arguments: &ExperimentArguments) -> Result<ExitCode, Box<dyn Error>> {
-    if arguments.write_docs.is_some() && arguments.name != properties::EXPERIMENT {
+pub(in crate::cli) fn run(arguments: &ExperimentArguments) -> Result<ExitCode, Box<dyn Error>> {
+    if arguments.write_docs.is_some() && arguments.name != PROPERTIES {
         return Err(CommandError::NoDocument.into());
     }
     if field::EXPERIMENTS.contains(&arguments.name.as_str()) {
@@ -42,8 +52,8 @@ pub(super) fn run(arguments: &ExperimentArguments) -> Result<ExitCode, Box<dyn E
     if arguments.name == initialisation_search::EXPERIMENT {
         return initialisation::run(arguments, &*stop_on_signal()?);
     }
-    if arguments.name == properties::EXPERIMENT {
-        return cli_properties::run(arguments, &*stop_on_signal()?);
+    if arguments.name == PROPERTIES {
+        return properties::run(arguments, &*stop_on_signal()?);
     }
     let config = configuration(arguments)?;
     // Every build computes on the processor; the choice is kept for builds with another backend.
@@ -78,24 +88,16 @@ fn run_one(
         resume: arguments.resume,
         threads: arguments.threads.map_or(0, usize::from),
     };
-    let mut display = Display::new(arguments.quiet);
+    let mut display = Display::new(arguments.output);
     let outcome = run_experiment(&options, stop, &mut |event| display.show(event));
     display.finish();
     match outcome? {
         Outcome::Finished { summary, report } => {
-            let mut out = std::io::stdout().lock();
-            let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            writeln!(out, "{}", terminal_table(&summary, colour))?;
-            if !arguments.quiet {
-                writeln!(out, "Report: {}", report.page.display())?;
-            }
+            finished(arguments.output, folder, &*summary, &report, |colour| terminal_table(&summary, colour))?;
             Ok(Some(*summary))
         }
         Outcome::Interrupted => {
-            say(&format!(
-                "Interrupted. A checkpoint is in {}; go on with the same command and --resume.",
-                folder.display()
-            ));
+            interrupted(arguments.output, folder, "A checkpoint is");
             Ok(None)
         }
     }
@@ -137,9 +139,13 @@ fn run_seeds(
     }
     let table = seeds_table(&summaries);
     write_atomically(&path, format!("{table}\n").as_bytes())?;
+    if arguments.output.json {
+        print_json(&json!({ "event": "compared", "table": path }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut out = std::io::stdout().lock();
     writeln!(out, "{table}")?;
-    if !arguments.quiet {
+    if arguments.output.talks() {
         writeln!(out, "Table: {}", path.display())?;
     }
     Ok(ExitCode::SUCCESS)
@@ -163,7 +169,7 @@ fn finished_summary(folder: &Path, config: &ExperimentConfig) -> Result<Option<S
 
 /// Names of all experiments.
 fn names() -> impl Iterator<Item = &'static str> + Clone {
-    experiments().chain(field::EXPERIMENTS).chain([initialisation_search::EXPERIMENT, properties::EXPERIMENT])
+    experiments().chain(field::EXPERIMENTS).chain([initialisation_search::EXPERIMENT, PROPERTIES])
 }
 
 fn known_name(name: &str) -> bool {
@@ -300,18 +306,6 @@ fn quoted(path: &Path) -> String {
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
     }
-}
-
-/// A flag that Ctrl-C (or a termination request) sets; a second one ends the program at once.
-fn stop_on_signal() -> Result<Arc<AtomicBool>, ctrlc::Error> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(INTERRUPTED));
-        }
-    })?;
-    Ok(stop)
 }
 
 #[cfg(test)]
