@@ -3,9 +3,10 @@
 //! The modules follow the data: [`config`] says what to do, [`model`] holds the networks, [`fit`] trains
 //! them with [`loss`] and [`optimiser`], [`evaluate`] judges them, [`record`] is what was measured,
 //! [`field`] does the same for fields on lattices, [`initialisation_search`] looks for first weights,
-//! [`properties`] measures which model can learn what, [`rollout`] integrates many states of a learned motion,
-//! [`segment`] short stretches with the gradient through them, [`table`] reads numbers from a person's files,
-//! [`trajectory`] holds observed motions, [`report`] shows it, [`store`] keeps it, and [`experiment`] runs it all.
+//! [`properties`] measures which model can learn what, [`motion`] moves states of a learned model forward in time,
+//! [`rollout`] does so at full speed, [`segment`] goes short stretches with the gradient through them, [`table`] reads
+//! numbers from a person's files, [`trajectory`] holds observed motions, [`report`] shows it, [`store`] keeps it, and
+//! [`experiment`] runs it all.
 
 pub mod config;
 pub mod evaluate;
@@ -15,6 +16,7 @@ pub mod fit;
 pub mod initialisation_search;
 pub mod loss;
 pub mod model;
+pub mod motion;
 pub mod optimiser;
 pub mod properties;
 pub mod record;

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 
 use lnn_autodiff::Real;
+use lnn_autodiff::pseudoinverse::SymmetricFactors;
 use lnn_physics::integrators::{FixedStep, Rk4};
 use rayon::prelude::*;
 
@@ -71,6 +72,11 @@ impl<T: Real> LearnedField<T> {
             state_dot[..d].copy_from_slice(&velocity[row * d..(row + 1) * d]);
             state_dot[d..].copy_from_slice(&acceleration[row * d..(row + 1) * d]);
         }
+    }
+
+    /// The learned mass matrices of the states evaluated last, if the model has any.
+    pub(crate) fn mass_matrices(&self) -> Option<&SymmetricFactors<T>> {
+        self.block.mass_matrices()
     }
 }
 

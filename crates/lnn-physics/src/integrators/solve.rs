@@ -206,13 +206,37 @@ const MAX_FRAMES: f64 = 1e8;
 pub fn frame_times(duration: f64, frames_per_unit: f64) -> Result<Vec<f64>, InvalidInput> {
     positive("duration", duration)?;
     positive("frames_per_unit", frames_per_unit)?;
-    let exact = duration * frames_per_unit;
+    times_before(duration, duration * frames_per_unit, |k| k / frames_per_unit)
+}
+
+/// Times 0, `interval`, 2·`interval`, … before `duration`, and `duration` itself, all in the unit of time.
+///
+/// When the duration is no whole number of intervals, the last one is shorter.
+///
+/// # Errors
+/// [`InvalidInput::NotPositive`] when either argument is not a positive finite number,
+/// [`InvalidInput::TooManyFrames`] when there would be more than 10⁸.
+///
+/// ```
+/// use lnn_physics::integrators::frames_every;
+/// assert_eq!(frames_every(0.9, 0.25)?, [0.0, 0.25, 0.5, 0.75, 0.9]);
+/// assert_eq!(frames_every(0.3, 0.1)?.len(), 4);
+/// # Ok::<(), lnn_physics::integrators::InvalidInput>(())
+/// ```
+pub fn frames_every(duration: f64, interval: f64) -> Result<Vec<f64>, InvalidInput> {
+    positive("duration", duration)?;
+    positive("interval", interval)?;
+    times_before(duration, duration / interval, |k| k * interval)
+}
+
+/// The times of frames 0, 1, … before `duration`, which is frame number `exact`, and `duration` itself.
+fn times_before(duration: f64, exact: f64, time: impl Fn(f64) -> f64) -> Result<Vec<f64>, InvalidInput> {
     if exact > MAX_FRAMES {
         return Err(InvalidInput::TooManyFrames { frames: exact, limit: MAX_FRAMES });
     }
     // A product such as 0.3·10 may fall an ulp short of the whole number that was meant.
     let whole = (exact * (1.0 - 4.0 * f64::EPSILON)).ceil().max(1.0) as usize;
-    let mut times: Vec<f64> = (0..whole).map(|k| k as f64 / frames_per_unit).collect();
+    let mut times: Vec<f64> = (0..whole).map(|k| time(k as f64)).collect();
     times.push(duration);
     Ok(times)
 }

@@ -6,4 +6,4 @@ mod rollout;
 
 pub use held_out::{HeldOut, HeldOutResult, LOGGED_STATES};
 pub use relative_error::relative_errors;
-pub use rollout::{RolloutError, RolloutPlan, Stopped, energy_errors, largest_kinetic_energy, velocity_errors};
+pub use rollout::{RolloutError, RolloutPlan, energy_errors, largest_kinetic_energy, velocity_errors};

@@ -1,23 +1,19 @@
 //! Long rollouts of the truth and of models from the same initial states.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
-use lnn_physics::integrators::{
-    DormandPrinceOptions, IntegrationError, IntegrationFailure, InvalidInput, Method, frame_times, solve_at,
-    solve_batch_at,
-};
+use lnn_physics::System;
+use lnn_physics::integrators::{DormandPrinceOptions, IntegrationError, InvalidInput, Method, frame_times};
 use lnn_physics::sampling::{self, StateSampler};
-use lnn_physics::{Canonical, System};
-use rayon::prelude::*;
 
 use crate::config::{EvaluationConfig, IntegratorConfig};
 use crate::model::Model;
+use crate::motion::{
+    AtSingularity, LearnedMotion, Motion, MotionError, RightHandSide, Starts, Stopped, go_on, one_by_one,
+};
 use crate::record::{Distribution, RolloutFailure, Trajectory};
-use crate::rollout::{LearnedField, TrainedModel};
 
-/// Trajectories a lockstep batch; fixed, so that results do not depend on the number of threads.
-const BATCH: usize = 10;
 /// Most steps that an adaptive method may take for a second of a learned motion: a badly trained model can
 /// have accelerations that no step size can follow, and its rollout must fail within minutes.
 const MOST_STEPS_A_SECOND: f64 = 5_000.0;
@@ -34,11 +30,6 @@ pub struct RolloutPlan {
     integrator: IntegratorConfig,
     reference_integrator: IntegratorConfig,
 }
-
-/// What a right-hand side returns once a stop was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a stop was asked for")]
-pub struct Stopped;
 
 /// Why there are no rollouts.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -62,9 +53,23 @@ pub enum RolloutError {
         /// What happened.
         reason: String,
     },
+    /// An initial state that is not finite.
+    #[error("the rollouts cannot be integrated: {0}")]
+    Start(MotionError),
     /// A stop was asked for.
     #[error("the rollouts were stopped on request")]
     Stopped,
+}
+
+impl From<MotionError> for RolloutError {
+    fn from(error: MotionError) -> Self {
+        match error {
+            MotionError::Input(input) => Self::Input(input),
+            MotionError::Integration(error) => Self::Integration(error),
+            MotionError::Stopped => Self::Stopped,
+            MotionError::Start { .. } | MotionError::NoMomenta => Self::Start(error),
+        }
+    }
 }
 
 impl RolloutPlan {
@@ -125,28 +130,15 @@ impl RolloutPlan {
         &self.conditionals
     }
 
-    /// Conditionals of rollouts `rows`.
-    fn conditionals_of(&self, rows: Range<usize>) -> &[f64] {
-        let rollouts = self.initial.len() / (2 * self.dof);
-        let c = self.conditionals.len() / rollouts.max(1);
-        &self.conditionals[rows.start * c..rows.end * c]
-    }
-
     /// The true system's trajectories, all of them complete.
     ///
     /// # Errors
     /// An integrator setting that is out of range, a trajectory that ends early, or a `stop` that was set.
     pub fn truth(&self, system: &dyn System, stop: &AtomicBool) -> Result<Vec<Trajectory>, RolloutError> {
-        let shown = Frames { system, canonical: None };
-        let reference = method(self.reference_integrator);
-        let truth = self.one_by_one(reference, &self.initial, shown, stop, |rollout| {
-            let conditionals = self.conditionals_of(rollout..rollout + 1);
-            move |_t: f64, state: &[f64], state_dot: &mut [f64]| {
-                go_on(stop)?;
-                system.state_derivative_into(state, conditionals, state_dot);
-                Ok(())
-            }
-        })?;
+        let starts = self.starts();
+        let rates = |rollout: Range<usize>| TrueRates { system, conditionals: starts.conditionals_of(rollout), stop };
+        let motions = one_by_one(&method(self.reference_integrator), starts, stop, rates)?;
+        let truth = self.trajectories(motions, system);
         let failure = |trajectory: &Trajectory| trajectory.failure.clone();
         match truth.iter().enumerate().find_map(|(start, trajectory)| Some((start, failure(trajectory)?))) {
             Some((start, RolloutFailure { time, reason })) => Err(RolloutError::Reference { start, time, reason }),
@@ -155,8 +147,6 @@ impl RolloutPlan {
     }
 
     /// The model's trajectories; energies are the true system's.
-    ///
-    /// Fixed-step RK4 advances batches in lockstep; other methods integrate one trajectory at a time.
     ///
     /// A model in canonical coordinates is integrated in (q, p); its frames are (q, q̇) as those of all others.
     ///
@@ -174,134 +164,52 @@ impl RolloutPlan {
         system: &dyn System,
         stop: &AtomicBool,
     ) -> Result<Vec<Trajectory>, RolloutError> {
-        let trained = &TrainedModel::new(model, parameters);
         let canonical = model
             .is_canonical()
             .then(|| system.canonical().expect("a model in canonical coordinates is of a system that offers them"));
-        let shown = Frames { system, canonical };
-        let initial = &self.initial_in(canonical);
-        let right_hand_side = |rows: Range<usize>| {
-            let mut field = LearnedField::new(model, rows.len());
-            let conditionals = self.conditionals_of(rows);
-            move |_t: f64, states: &[f64], states_dot: &mut [f64]| {
-                go_on(stop)?;
-                field.evaluate(trained, states, conditionals, states_dot);
-                Ok(())
-            }
-        };
-        let IntegratorConfig::Rk4 { dt } = self.integrator else {
-            let mut method = method(self.integrator);
-            if let Method::DormandPrince(options) = &mut method {
-                let end = self.times.last().copied().unwrap_or(0.0);
-                options.max_steps = (MOST_STEPS_A_SECOND * end.max(1.0)) as u64;
-            }
-            return self.one_by_one(method, initial, shown, stop, |rollout| right_hand_side(rollout..rollout + 1));
-        };
-        let width = 2 * self.dof;
-        let batches: Result<Vec<Vec<Trajectory>>, RolloutError> = initial
-            .par_chunks(BATCH * width)
-            .enumerate()
-            .map(|(batch, initial)| {
-                let (first, rows) = (batch * BATCH, initial.len() / width);
-                match solve_batch_at(dt, right_hand_side(first..first + rows), initial, width, &self.times) {
-                    Ok(batch) => Ok((0..rows)
-                        .map(|row| {
-                            let failure = batch.failure(row);
-                            let frames = failure.map_or(self.times.len(), |failure| failure.valid_times);
-                            let states = (0..frames).flat_map(|frame| batch.state(frame, row).to_vec()).collect();
-                            let failure = failure.map(|failure| RolloutFailure {
-                                time: self.times[failure.valid_times.saturating_sub(1)],
-                                reason: format!("the state was no longer finite after t = {} s", failure.time),
-                            });
-                            self.trajectory(first + row, states, failure, shown)
-                        })
-                        .collect()),
-                    Err(failure) => Err(refused(failure, stop)),
-                }
-            })
-            .collect();
-        Ok(batches?.into_iter().flatten().collect())
-    }
-
-    fn one_by_one<F, G>(
-        &self,
-        method: Method,
-        initial: &[f64],
-        frames: Frames<'_>,
-        stop: &AtomicBool,
-        make: F,
-    ) -> Result<Vec<Trajectory>, RolloutError>
-    where
-        F: Fn(usize) -> G + Sync,
-        G: FnMut(f64, &[f64], &mut [f64]) -> Result<(), Stopped>,
-    {
-        method.validate()?;
-        initial
-            .par_chunks(2 * self.dof)
-            .enumerate()
-            .map(|(rollout, initial)| match solve_at(&method, make(rollout), initial, &self.times) {
-                Ok(solution) => Ok(self.trajectory(rollout, solution.states, None, frames)),
-                Err(failure) if failure.partial.is_empty() || stop.load(Ordering::Relaxed) => {
-                    Err(refused(failure, stop))
-                }
-                Err(failure) => {
-                    let IntegrationFailure { error, partial } = failure;
-                    let time = self.times[partial.len() - 1];
-                    let failure = RolloutFailure { time, reason: error.to_string() };
-                    Ok(self.trajectory(rollout, partial.states, Some(failure), frames))
-                }
-            })
-            .collect()
-    }
-
-    /// The initial states `[rollouts, 2d]`, as (q, p) where `canonical` says how.
-    fn initial_in(&self, canonical: Option<&dyn Canonical>) -> Vec<f64> {
-        let mut initial = self.initial.clone();
-        let Some(canonical) = canonical else { return initial };
-        let mut p = vec![0.0; self.dof];
-        for (rollout, state) in initial.chunks_exact_mut(2 * self.dof).enumerate() {
-            let (q, q_dot) = state.split_at_mut(self.dof);
-            canonical.momentum_into(q, q_dot, self.conditionals_of(rollout..rollout + 1), &mut p);
-            q_dot.copy_from_slice(&p);
+        // As in the paper: the pseudoinverse has an acceleration at every state.
+        let learned = LearnedMotion::new(model, parameters).with_canonical(canonical);
+        let learned = learned.at_singularity(AtSingularity::GoOn);
+        let mut method = method(self.integrator);
+        if let Method::DormandPrince(options) = &mut method {
+            let end = self.times.last().copied().unwrap_or(0.0);
+            options.max_steps = (MOST_STEPS_A_SECOND * end.max(1.0)) as u64;
         }
-        initial
+        Ok(self.trajectories(learned.integrate(&method, self.starts(), stop)?, system))
     }
 
-    /// A trajectory from the states as they were integrated.
-    fn trajectory(
-        &self,
-        rollout: usize,
-        mut states: Vec<f64>,
-        mut failure: Option<RolloutFailure>,
-        frames: Frames<'_>,
-    ) -> Trajectory {
-        let conditionals = self.conditionals_of(rollout..rollout + 1);
-        let width = 2 * self.dof;
-        if let Some(canonical) = frames.canonical {
-            let mut velocity = vec![0.0; self.dof];
-            for state in states.chunks_exact_mut(width) {
-                let (q, p) = state.split_at_mut(self.dof);
-                canonical.velocity_into(q, p, conditionals, &mut velocity);
-                p.copy_from_slice(&velocity);
-            }
-            // A learned motion may reach momenta that no velocity has.
-            if let Some(lost) = states.chunks_exact(width).position(|state| state.iter().any(|x| !x.is_finite())) {
-                states.truncate(lost * width);
-                let time = self.times[lost.saturating_sub(1)];
-                failure = Some(RolloutFailure { time, reason: "the momentum has no finite velocity".to_owned() });
-            }
-        }
-        let energy = |state| frames.system.state_energy(state, conditionals);
-        let energies = states.chunks_exact(width).map(energy).collect();
-        Trajectory { states, energies, failure }
+    fn starts(&self) -> Starts<'_> {
+        let (states, conditionals) = (&self.initial, &self.conditionals);
+        Starts { degrees_of_freedom: self.dof, states, conditionals, times: &self.times }
+    }
+
+    /// The motions with the true system's energies.
+    fn trajectories(&self, motions: Vec<Motion>, system: &dyn System) -> Vec<Trajectory> {
+        let starts = self.starts();
+        let trajectory = |(rollout, Motion { states, ending, .. }): (usize, Motion)| {
+            let conditionals = starts.conditionals_of(rollout..rollout + 1);
+            let energy = |state| system.state_energy(state, conditionals);
+            let energies = states.chunks_exact(2 * self.dof).map(energy).collect();
+            let failure = ending.map(|end| RolloutFailure { time: end.time, reason: end.cause.to_string() });
+            Trajectory { states, energies, failure }
+        };
+        motions.into_iter().enumerate().map(trajectory).collect()
     }
 }
 
-/// How integrated states become frames: the system whose energy they have, and its canonical form where they are (q, p).
-#[derive(Clone, Copy)]
-struct Frames<'a> {
+/// Rates of the true system.
+struct TrueRates<'a> {
     system: &'a dyn System,
-    canonical: Option<&'a dyn Canonical>,
+    conditionals: &'a [f64],
+    stop: &'a AtomicBool,
+}
+
+impl RightHandSide for TrueRates<'_> {
+    fn evaluate(&mut self, _t: f64, state: &[f64], state_dot: &mut [f64]) -> Result<(), Stopped> {
+        go_on(self.stop)?;
+        self.system.state_derivative_into(state, self.conditionals, state_dot);
+        Ok(())
+    }
 }
 
 /// Energy errors of a model's rollouts against the complete `truth`, in percent of `reference`: at the last
@@ -341,8 +249,9 @@ pub fn velocity_errors(truth: &[Trajectory], model: &[Trajectory], dof: usize) -
 /// The largest |kinetic energy| over the frames of the true rollouts: a scale for energy errors in a system whose own
 /// [`reference_energy`](System::reference_energy) is 0.
 pub fn largest_kinetic_energy(plan: &RolloutPlan, system: &dyn System, truth: &[Trajectory]) -> f64 {
+    let starts = plan.starts();
     let kinetic = |(rollout, trajectory): (usize, &Trajectory)| {
-        let conditionals = plan.conditionals_of(rollout..rollout + 1);
+        let conditionals = starts.conditionals_of(rollout..rollout + 1);
         let frames = trajectory.states.chunks_exact(2 * plan.dof);
         let energies = frames.map(|state| state.split_at(plan.dof));
         energies.map(|(q, q_dot)| system.kinetic_energy(q, q_dot, conditionals).abs()).fold(0.0, f64::max)
@@ -383,23 +292,6 @@ fn method(integrator: IntegratorConfig) -> Method {
                 ..DormandPrinceOptions::default()
             })
         }
-    }
-}
-
-/// Refuses to evaluate once a stop was asked for.
-fn go_on(stop: &AtomicBool) -> Result<(), Stopped> {
-    if stop.load(Ordering::Relaxed) { Err(Stopped) } else { Ok(()) }
-}
-
-/// Why a whole batch, or a trajectory without a frame, failed. The flag is asked instead of the error: an
-/// adaptive method answers a refusal by shorter steps, and ends with an error of its own.
-fn refused(failure: IntegrationFailure<Stopped>, stop: &AtomicBool) -> RolloutError {
-    if stop.load(Ordering::Relaxed) {
-        return RolloutError::Stopped;
-    }
-    match failure.error {
-        IntegrationError::Input(input) => RolloutError::Input(input),
-        other => RolloutError::Integration(other),
     }
 }
 

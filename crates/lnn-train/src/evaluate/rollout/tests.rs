@@ -1,5 +1,6 @@
 //! What ends rollouts early: settings, the true system, a stop.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use lnn_physics::{Coordinate, Dynamics, EulerLagrangeError, ReferenceMotion};

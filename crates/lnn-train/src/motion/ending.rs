@@ -1,0 +1,77 @@
+//! Where and why a motion ended early.
+
+use std::fmt::{self, Display, Formatter};
+
+use lnn_physics::integrators::IntegrationError;
+
+use super::Stopped;
+
+/// The early end of a motion.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ending {
+    /// Time of the last frame that was kept.
+    pub time: f64,
+    /// What happened after it.
+    pub cause: EndCause,
+}
+
+/// What ends a motion early.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EndCause {
+    /// The mass matrix lost rank, so that the equation of motion has no unique solution.
+    SingularMassMatrix(Box<Singularity>),
+    /// A component of the state became NaN or infinite in the step that starts at this time.
+    NonFinite {
+        /// Start of the step.
+        time: f64,
+    },
+    /// The integrator gave up.
+    Integration(IntegrationError<Stopped>),
+    /// A motion in canonical coordinates reached a momentum that no velocity has.
+    NoVelocity,
+}
+
+/// A state without an acceleration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Singularity {
+    /// Its time.
+    pub time: f64,
+    /// (q, q̇), 2d numbers.
+    pub state: Vec<f64>,
+    /// The eigenvalue of the mass matrix that is smallest in magnitude; NaN if the matrix was not finite.
+    pub smallest_eigenvalue: f64,
+    /// The eigenvalue that is largest in magnitude; NaN if the matrix was not finite.
+    pub largest_eigenvalue: f64,
+}
+
+impl Display for EndCause {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SingularMassMatrix(singularity) => singularity.fmt(formatter),
+            Self::NonFinite { time } => write!(formatter, "the state was no longer finite after t = {time}"),
+            Self::Integration(error) => error.fmt(formatter),
+            Self::NoVelocity => write!(formatter, "the momentum has no finite velocity"),
+        }
+    }
+}
+
+impl Display for Singularity {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let (q, q_dot) = self.state.split_at(self.state.len() / 2);
+        let Self { time, smallest_eigenvalue: smallest, largest_eigenvalue: largest, .. } = self;
+        if smallest.is_finite() {
+            write!(
+                formatter,
+                "the mass matrix is singular at t = {time}: its smallest eigenvalue is {smallest:.3e} beside {largest:.3e}"
+            )?;
+        } else {
+            write!(formatter, "the mass matrix is not finite at t = {time}")?;
+        }
+        write!(formatter, ", at q = {}, q̇ = {}", list(q), list(q_dot))
+    }
+}
+
+fn list(values: &[f64]) -> String {
+    let values: Vec<String> = values.iter().map(|value| format!("{value:.6}")).collect();
+    format!("[{}]", values.join(", "))
+}

@@ -1,0 +1,70 @@
+//! The learned right-hand side, and what it does where a mass matrix has lost rank.
+
+use std::sync::atomic::AtomicBool;
+
+use super::integrate::RightHandSide;
+use super::{EndCause, Singularity, Stopped, go_on};
+use crate::rollout::{LearnedField, TrainedModel};
+
+/// What happens to a motion at a state whose mass matrix has lost rank, by the model's own tolerance, or is not finite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtSingularity {
+    /// The motion ends there.
+    End,
+    /// It goes on with the acceleration of least norm, by the pseudoinverse.
+    GoOn,
+}
+
+/// Rates of change of a few states of a learned motion.
+pub(super) struct LearnedRates<'a> {
+    pub(super) trained: &'a TrainedModel<f64>,
+    pub(super) field: LearnedField<f64>,
+    /// `[rows, c]`.
+    pub(super) conditionals: &'a [f64],
+    pub(super) at_singularity: AtSingularity,
+    /// Whether a refused state may be tried again closer by, as by an adaptive method: then only the last one counts.
+    pub(super) retried: bool,
+    pub(super) stop: &'a AtomicBool,
+    /// One a row.
+    pub(super) refused: Vec<Option<Box<Singularity>>>,
+}
+
+impl RightHandSide for LearnedRates<'_> {
+    /// A singular state has no rates: NaN, which every integrator takes for a state that it must not enter.
+    fn evaluate(&mut self, t: f64, states: &[f64], states_dot: &mut [f64]) -> Result<(), Stopped> {
+        go_on(self.stop)?;
+        self.field.evaluate(self.trained, states, self.conditionals, states_dot);
+        if self.at_singularity == AtSingularity::GoOn {
+            return Ok(());
+        }
+        let Some(factors) = self.field.mass_matrices() else { return Ok(()) };
+        let width = states.len() / self.refused.len();
+        for (row, refused) in self.refused.iter_mut().enumerate() {
+            let state = &states[row * width..(row + 1) * width];
+            let regular = factors.is_full_rank(row);
+            if !regular {
+                states_dot[row * width..(row + 1) * width].fill(f64::NAN);
+            }
+            // A stage after a refused one stands nowhere and says nothing.
+            if state.iter().any(|value| !value.is_finite()) || (refused.is_some() && !self.retried) {
+                continue;
+            }
+            *refused = (!regular).then(|| {
+                let eigenvalues = || factors.eigenvalues(row).iter().copied().filter(|_| factors.is_finite(row));
+                let smaller = |a: f64, b: f64| if b.abs() < a.abs() { b } else { a };
+                let larger = |a: f64, b: f64| if b.abs() > a.abs() { b } else { a };
+                Box::new(Singularity {
+                    time: t,
+                    state: state.to_vec(),
+                    smallest_eigenvalue: eigenvalues().reduce(smaller).unwrap_or(f64::NAN),
+                    largest_eigenvalue: eigenvalues().reduce(larger).unwrap_or(f64::NAN),
+                })
+            });
+        }
+        Ok(())
+    }
+
+    fn refusal(&mut self, row: usize) -> Option<EndCause> {
+        self.refused[row].take().map(EndCause::SingularMassMatrix)
+    }
+}
