@@ -6,6 +6,7 @@ use super::completions::CompletionsArguments;
 use super::exit::EXIT_CODES;
 use super::experiment::ExperimentArguments;
 use super::man::ManArguments;
+use super::rollout::RolloutArguments;
 
 /// Learn a Lagrangian from data and obey its Euler–Lagrange equation.
 #[derive(Debug, Parser)]
@@ -17,6 +18,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
+    Rollout(RolloutArguments),
     Experiment(Box<ExperimentArguments>),
     Completions(CompletionsArguments),
     Man(ManArguments),

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use lnn_train::config::Protocol;
+use lnn_train::table::Place;
 
 /// A command that cannot be carried out as it was typed.
 #[derive(Debug, thiserror::Error)]
@@ -120,4 +121,86 @@ pub(super) enum CommandError {
     /// A manual page cannot be put together.
     #[error("the manual page cannot be written: {0}")]
     ManualPage(#[source] io::Error),
+    /// An option of another method of integration.
+    #[error("{option} is for `--integrator {needed}`; leave it out, or choose that method")]
+    OptionOfIntegrator {
+        /// The option.
+        option: &'static str,
+        /// The method that has it.
+        needed: &'static str,
+    },
+    /// The first rows of trajectories, in a table without any.
+    #[error(
+        "{} has no column `trajectory`, so that the first row of each cannot be found; leave --first-rows out to start          a motion from every row",
+        path.display()
+    )]
+    NoTrajectories {
+        /// The table.
+        path: PathBuf,
+    },
+    /// A number that is NaN or infinite where a state is needed.
+    #[error("{}, {place}, column `{column}` is {given}; a motion starts from a finite state, so leave the row out", path.display())]
+    NotFinite {
+        /// The table.
+        path: PathBuf,
+        /// The row.
+        place: Place,
+        /// The column.
+        column: String,
+        /// What is there.
+        given: f64,
+    },
+    /// A table without rows.
+    #[error("{} has no row, so that no motion starts; give a table with a row for each motion", path.display())]
+    NoStarts {
+        /// The table.
+        path: PathBuf,
+    },
+    /// Two motions that would have the same number.
+    #[error(
+        "{} has two rows of trajectory {number} ({first} and {second}), and every row starts a motion; add --first-rows          to start from the first row of each trajectory, or leave the column `trajectory` out",
+        path.display()
+    )]
+    SameTrajectory {
+        /// The table.
+        path: PathBuf,
+        /// The number.
+        number: f64,
+        /// Its first row.
+        first: Place,
+        /// The other row.
+        second: Place,
+    },
+    /// A model in canonical coordinates whose file does not say how momenta follow from velocities.
+    #[error(
+        "{} is a Hamiltonian network of (q, p), and its file names no system that says how p follows from q̇; use a model          of another kind, or one trained by `experiment` on a system with momenta",
+        path.display()
+    )]
+    NoMomenta {
+        /// The model's file.
+        path: PathBuf,
+    },
+    /// Accelerations of a model in canonical coordinates.
+    #[error(
+        "{} is a Hamiltonian network of (q, p), which has rates of momenta and no accelerations; leave --accelerations          out",
+        path.display()
+    )]
+    NoAccelerations {
+        /// The model's file.
+        path: PathBuf,
+    },
+    /// Names of conditionals that are not as many as the model has.
+    #[error(
+        "{} has {expected} conditional input(s), but {}; name the columns with --conditionals, in the order of the model's          training",
+        path.display(),
+        if given.is_empty() { "their names are not known".to_owned() } else { format!("{} name(s) were given", given.len()) }
+    )]
+    ConditionalNames {
+        /// The model's file.
+        path: PathBuf,
+        /// Names given.
+        given: Vec<String>,
+        /// Conditionals of the model.
+        expected: usize,
+    },
 }

@@ -10,7 +10,9 @@ mod exit;
 mod experiment;
 mod interrupt;
 mod man;
+mod model_names;
 mod output;
+mod rollout;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -25,6 +27,7 @@ pub(crate) fn main() -> ExitCode {
     let matches = arguments::command().get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let result = match arguments.verb {
+        Verb::Rollout(rollout) => rollout::run(&rollout),
         Verb::Experiment(experiment) => experiment::run(&experiment),
         Verb::Completions(completions) => completions::run(&completions),
         Verb::Man(man) => man::run(&man),

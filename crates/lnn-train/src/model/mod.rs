@@ -177,6 +177,10 @@ impl Model {
     pub fn has_mass_matrix(&self) -> bool {
         matches!(self, Self::Lagrangian(_) | Self::DeepLagrangian(_))
     }
+    /// Whether the model has an energy: a learned Lagrangian or Hamiltonian.
+    pub fn has_energy(&self) -> bool {
+        !matches!(self, Self::Plain(_))
+    }
     /// Whether the rate of q is q̇ itself, so that only accelerations are learned.
     pub fn is_second_order(&self) -> bool {
         match self {

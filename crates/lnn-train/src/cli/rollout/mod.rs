@@ -1,0 +1,192 @@
+//! `lnn rollout`.
+
+mod arguments;
+mod initial;
+mod tally;
+
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use lnn_physics::System;
+use lnn_physics::integrators::{Method, frames_every};
+use lnn_train::motion::{LearnedMotion, Motion, MotionError, Starts};
+use lnn_train::store::{LoadedModel, load_model};
+use lnn_train::table::{Column, Existing, TableWriter};
+use rayon::prelude::*;
+use serde_json::json;
+
+pub(super) use arguments::RolloutArguments;
+use initial::Initial;
+use tally::Tally;
+
+use super::error::CommandError;
+use super::exit::INTERRUPTED;
+use super::interrupt::stop_on_signal;
+use super::model_names::conditional_names;
+use super::output::{print_json, say};
+
+/// Memory for the frames of the motions that are held at once.
+const FRAME_BYTES: usize = 32 << 20;
+/// Motions held at once are a multiple of this, whole batches of every integrator, so that a result does not depend on
+/// what is held together.
+const GROUP: usize = 40;
+
+pub(super) fn run(arguments: &RolloutArguments) -> Result<ExitCode, Box<dyn Error>> {
+    let loaded = load_model(&arguments.model)?;
+    let model = loaded.model()?;
+    let system = momenta(&arguments.model, &loaded, model.is_canonical())?;
+    if arguments.accelerations && model.is_canonical() {
+        return Err(CommandError::NoAccelerations { path: arguments.model.clone() }.into());
+    }
+    let names = conditional_names(&arguments.model, &loaded.header, arguments.conditionals.as_deref())?;
+    let initial = Initial::read(arguments, loaded.header.degrees_of_freedom, &names)?;
+    let (method, times) = (arguments.method()?, frames_every(arguments.t_end, arguments.dt)?);
+    let canonical = system.as_deref().and_then(System::canonical);
+    let learned = LearnedMotion::new(&model, &loaded.parameters.to_f64()).with_canonical(canonical);
+    let has_energy = model.has_energy();
+
+    let rollout = Rollout { arguments, learned: &learned, initial: &initial, method, times: &times, has_energy };
+    if arguments.output.talks() {
+        if initial.has_time {
+            say(&format!(
+                "note: column `t` of {} is not used: the motions begin at t = 0",
+                arguments.initial.display()
+            ));
+        }
+        if !has_energy {
+            say("note: the model is a plain network, which has no energy: there is no column `energy`");
+        }
+    }
+    let stop = stop_on_signal()?;
+    let threads = arguments.threads.map_or(0, usize::from);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let mut tally = Tally::new(arguments.output, initial.numbers.len());
+    match pool.install(|| rollout.write(&stop, &mut tally)) {
+        Ok(rows) => {
+            tally.finish(&rollout, rows)?;
+            Ok(tally.exit_code())
+        }
+        Err(error) if matches!(error.downcast_ref(), Some(MotionError::Stopped)) => {
+            tally.clear();
+            if arguments.output.json {
+                // Nobody may be reading any more, and the exit code says the same.
+                let _ = print_json(&json!({ "event": "interrupted" }));
+            }
+            say(&format!("Interrupted. Nothing was written to {}.", arguments.out.display()));
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+        Err(error) => {
+            tally.clear();
+            Err(error)
+        }
+    }
+}
+
+/// The system that gives a model in canonical coordinates its momenta; other models need none.
+fn momenta(path: &Path, loaded: &LoadedModel, canonical: bool) -> Result<Option<Arc<dyn System>>, Box<dyn Error>> {
+    if !canonical {
+        return Ok(None);
+    }
+    let Some(config) = &loaded.header.system else {
+        return Err(CommandError::NoMomenta { path: path.to_owned() }.into());
+    };
+    let system = config.build()?;
+    if system.canonical().is_none() {
+        return Err(CommandError::NoMomenta { path: path.to_owned() }.into());
+    }
+    Ok(Some(system))
+}
+
+/// All that the motions need.
+struct Rollout<'a> {
+    arguments: &'a RolloutArguments,
+    learned: &'a LearnedMotion<'a>,
+    initial: &'a Initial,
+    method: Method,
+    times: &'a [f64],
+    has_energy: bool,
+}
+
+impl Rollout<'_> {
+    fn degrees_of_freedom(&self) -> usize {
+        self.initial.columns[0].len()
+    }
+
+    /// The columns of the table that is written.
+    fn columns(&self) -> Vec<Column> {
+        let [q, q_dot, conditionals] = &self.initial.columns;
+        let accelerations = (0..q.len()).filter(|_| self.arguments.accelerations);
+        let mut columns = vec![Column::named("trajectory"), Column::named("t")];
+        columns.extend(q.iter().chain(q_dot).cloned());
+        columns.extend(accelerations.map(|j| Column::named(format!("q_ddot{j}"))));
+        columns.extend(conditionals.iter().cloned());
+        columns.extend(self.has_energy.then(|| Column::named("energy")));
+        columns
+    }
+
+    /// Integrates group after group and writes each before the next; returns the rows.
+    fn write(&self, stop: &AtomicBool, tally: &mut Tally) -> Result<u64, Box<dyn Error + Send + Sync>> {
+        let (d, columns) = (self.degrees_of_freedom(), self.columns());
+        let existing = if self.arguments.overwrite { Existing::Replace } else { Existing::Keep };
+        let mut writer = TableWriter::create(&self.arguments.out, &columns, existing)?;
+        // The states and the rows made from them.
+        let bytes = self.times.len() * (2 * d + columns.len()) * size_of::<f64>();
+        let group = (FRAME_BYTES / bytes / GROUP).max(1) * GROUP;
+        let motions = self.initial.numbers.len();
+        for first in (0..motions).step_by(group) {
+            let last = motions.min(first + group);
+            let c = self.initial.columns[2].len();
+            let starts = Starts {
+                degrees_of_freedom: d,
+                states: &self.initial.states[first * 2 * d..last * 2 * d],
+                conditionals: &self.initial.conditionals[first * c..last * c],
+                times: self.times,
+            };
+            let moved = self.learned.integrate(&self.method, starts, stop)?;
+            let rows: Vec<MotionRows> = moved
+                .par_iter()
+                .enumerate()
+                .map(|(index, motion)| self.rows(first + index, motion, columns.len()))
+                .collect();
+            for (index, (motion, rows)) in moved.iter().zip(&rows).enumerate() {
+                writer.write(&rows.values)?;
+                tally.count(first + index, motion, rows.energy_change, self);
+            }
+        }
+        Ok(writer.finish()?)
+    }
+
+    /// The rows of one motion.
+    fn rows(&self, index: usize, motion: &Motion, width: usize) -> MotionRows {
+        let d = self.degrees_of_freedom();
+        let c = self.initial.columns[2].len();
+        let conditionals = &self.initial.conditionals[index * c..(index + 1) * c];
+        let energies = self.learned.energies(&motion.states, conditionals).unwrap_or_default();
+        let accelerations = if self.arguments.accelerations {
+            self.learned.accelerations(&motion.states, conditionals).unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        let frames = motion.states.len() / (2 * d);
+        let mut values = Vec::with_capacity(frames * width);
+        for (frame, state) in motion.states.chunks_exact(2 * d).enumerate() {
+            values.extend([self.initial.numbers[index], self.times[frame]]);
+            values.extend_from_slice(state);
+            values.extend(accelerations.get(frame * d..(frame + 1) * d).into_iter().flatten());
+            values.extend_from_slice(conditionals);
+            values.extend(energies.get(frame));
+        }
+        let energy_change = energies.iter().map(|energy| (energy - energies[0]).abs()).fold(0.0, f64::max);
+        MotionRows { values, energy_change }
+    }
+}
+
+/// One motion as rows of the table.
+struct MotionRows {
+    values: Vec<f64>,
+    /// Largest |E − E₀| over its frames.
+    energy_change: f64,
+}
