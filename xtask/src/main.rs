@@ -8,6 +8,7 @@ mod cargo;
 mod documents;
 mod error;
 mod experiment;
+mod semver;
 mod summary;
 mod test;
 mod tidy;
@@ -30,6 +31,7 @@ Verbs:
   test [FILTER…]              the whole test suite, tidy included; with filters, matching tests only
   tidy                        formatting, lints, docs, module headers, file lengths, dependencies
   documents                   the commands and code of README and docs, as a reader would run them
+  semver [REVISION]           what a release would break for those who link against the crates
   bench [cpu [FILTER…]]       the engine's benchmarks, their rates beside the matrix product's
   bench peers                 the same work by another program, in turn with ours
   help                        this text
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
             Verb::Test => test::run(&arguments),
             Verb::Tidy => tidy::run(&arguments),
             Verb::Documents => documents::run(&arguments),
+            Verb::Semver => semver::run(&arguments),
             Verb::Bench => bench::run(&arguments),
         }),
     };

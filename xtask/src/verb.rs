@@ -15,15 +15,18 @@ pub(crate) enum Verb {
     Tidy,
     /// Run the commands and code of the documents.
     Documents,
+    /// Compare the public interfaces with an earlier revision's.
+    Semver,
     /// Run the benchmarks.
     Bench,
 }
 
-const VERBS: [(&str, Verb); 5] = [
+const VERBS: [(&str, Verb); 6] = [
     ("experiment", Verb::Experiment),
     ("test", Verb::Test),
     ("tidy", Verb::Tidy),
     ("documents", Verb::Documents),
+    ("semver", Verb::Semver),
     ("bench", Verb::Bench),
 ];
 
