@@ -52,7 +52,9 @@ fn is_command(text: &str) -> bool {
         let capitals = letters().all(char::is_uppercase) && (letters().count() > 1 || word.chars().count() == 1);
         word.contains(['…', '<', '[', '|']) || (letters().count() > 0 && capitals)
     };
-    INLINE.iter().any(|start| text.starts_with(start)) && !text.split([' ', ',']).any(placeholder)
+    // A program and its verb alone are a name.
+    let complete = text.split_whitespace().count() > 2;
+    complete && INLINE.iter().any(|start| text.starts_with(start)) && !text.split([' ', ',']).any(placeholder)
 }
 
 #[cfg(test)]
@@ -75,10 +77,11 @@ mod tests {
 
     #[test]
     fn a_command_with_a_placeholder_is_none() {
-        for text in ["lnn info", "cargo xtask experiment dblpend --seeds 0-9 --system G=2"] {
+        for text in ["lnn info model.safetensors", "cargo xtask experiment dblpend --seeds 0-9 --system G=2"] {
             assert!(is_command(text), "{text}");
         }
         for text in [
+            "lnn eval",
             "lnn eval --model M.safetensors…",
             "lnn train --data FILE",
             "cargo xtask experiment NAME",
