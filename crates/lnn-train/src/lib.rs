@@ -4,9 +4,9 @@
 //! them with [`loss`] and [`optimiser`], [`evaluate`] judges them, [`record`] is what was measured,
 //! [`field`] does the same for fields on lattices, [`initialisation_search`] looks for first weights,
 //! [`properties`] measures which model can learn what, [`motion`] moves states of a learned model forward in time,
-//! [`rollout`] does so at full speed, [`segment`] goes short stretches with the gradient through them, [`table`] reads
-//! numbers from a person's files, [`trajectory`] holds observed motions, [`report`] shows it, [`store`] keeps it, and
-//! [`experiment`] runs it all.
+//! [`rollout`] does so at full speed, [`segment`] goes short stretches with the gradient through them, [`quantities`] says
+//! what a model gives for a state, [`table`] reads numbers from a person's files, [`trajectory`] holds observed motions,
+//! [`report`] shows it, [`store`] keeps it, and [`experiment`] runs it all.
 
 pub mod config;
 pub mod evaluate;
@@ -19,6 +19,7 @@ pub mod model;
 pub mod motion;
 pub mod optimiser;
 pub mod properties;
+pub mod quantities;
 pub mod record;
 pub mod report;
 pub mod rollout;

@@ -3,6 +3,7 @@
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::completions::CompletionsArguments;
+use super::eval::EvalArguments;
 use super::exit::EXIT_CODES;
 use super::experiment::ExperimentArguments;
 use super::man::ManArguments;
@@ -18,6 +19,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
+    Eval(EvalArguments),
     Rollout(RolloutArguments),
     Experiment(Box<ExperimentArguments>),
     Completions(CompletionsArguments),

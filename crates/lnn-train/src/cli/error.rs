@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use lnn_train::config::Protocol;
+use lnn_train::model::ModelError;
 use lnn_train::table::Place;
 
 /// A command that cannot be carried out as it was typed.
@@ -202,5 +203,23 @@ pub(super) enum CommandError {
         given: Vec<String>,
         /// Conditionals of the model.
         expected: usize,
+    },
+    /// A model file whose numbers make no model.
+    #[error("{} cannot be used: {source}", path.display())]
+    Model {
+        /// The model's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ModelError,
+    },
+    /// A quantity that the model does not have.
+    #[error("{} has no quantity `{quantity}`; a model of this kind has {available}", path.display())]
+    NoSuchQuantity {
+        /// The model's file.
+        path: PathBuf,
+        /// The quantity asked for.
+        quantity: &'static str,
+        /// Those of the model.
+        available: String,
     },
 }

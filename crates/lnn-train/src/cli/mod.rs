@@ -5,6 +5,7 @@ mod completions;
 mod display;
 mod ending;
 mod error;
+mod eval;
 mod event_line;
 mod exit;
 mod experiment;
@@ -27,6 +28,7 @@ pub(crate) fn main() -> ExitCode {
     let matches = arguments::command().get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let result = match arguments.verb {
+        Verb::Eval(eval) => eval::run(&eval),
         Verb::Rollout(rollout) => rollout::run(&rollout),
         Verb::Experiment(experiment) => experiment::run(&experiment),
         Verb::Completions(completions) => completions::run(&completions),

@@ -12,7 +12,11 @@ pub(super) fn conditional_names(
     header: &ModelHeader,
     given: Option<&[String]>,
 ) -> Result<Vec<String>, CommandError> {
+    let labels = &header.conditional_labels;
     let known = || {
+        if !labels.is_empty() {
+            return Some(labels.iter().map(|label| label.name.clone()).collect());
+        }
         let system = header.system.as_ref()?.build().ok()?;
         Some(system.conditionals().iter().map(|one| one.name.to_owned()).collect::<Vec<_>>())
     };

@@ -73,8 +73,31 @@ pub trait BlockModel<T: Real>: Debug + Send {
     /// As for [`rates`](Self::rates).
     fn energy(&mut self, networks: Networks<'_, T>, states: States<'_, T>, energy: &mut [T]) -> bool;
 
-    /// The learned mass matrices of the block evaluated last, if the model has any.
+    /// [`rates`](Self::rates) and [`energy`](Self::energy) by one evaluation; false, and `energy` as it was, if the model
+    /// has none. The block of the last [`rates`](Self::rates) is forgotten.
+    ///
+    /// # Panics
+    /// As for [`rates`](Self::rates).
+    fn rates_and_energy(
+        &mut self,
+        networks: Networks<'_, T>,
+        states: States<'_, T>,
+        rates: RatesMut<'_, T>,
+        energy: &mut [T],
+    ) -> bool;
+
+    /// Eigenvalues, ranks and solves of the learned mass matrices of the block evaluated last, if the model has any.
     fn mass_matrices(&self) -> Option<&SymmetricFactors<T>> {
+        None
+    }
+
+    /// The learned mass matrices themselves, `[rows, d, d]`, of the block evaluated last, if the model has any.
+    fn mass_matrix(&self) -> Option<&[T]> {
+        None
+    }
+
+    /// The momenta p = ∂L/∂q̇ `[rows, d]` of the block evaluated last, if the model has a Lagrangian.
+    fn momentum(&self) -> Option<&[T]> {
         None
     }
 }

@@ -126,12 +126,23 @@ impl<T: Real> HamiltonianBlock<T> {
     }
 }
 
-impl<T: Real> BlockModel<T> for HamiltonianBlock<T> {
-    fn rates(&mut self, networks: Networks<'_, T>, states: States<'_, T>, rates: RatesMut<'_, T>) {
+impl<T: Real> HamiltonianBlock<T> {
+    /// (∂H/∂p, −∂H/∂q); with the networks' values too, if H itself is wanted.
+    fn differentiate(
+        &mut self,
+        networks: Networks<'_, T>,
+        states: States<'_, T>,
+        rates: RatesMut<'_, T>,
+        with_value: bool,
+    ) {
         let network = self.main(networks);
         rates.require(states.q.len());
         let rows = self.start(states);
-        self.jets.forward_derivatives(network);
+        if with_value {
+            self.jets.forward(network);
+        } else {
+            self.jets.forward_derivatives(network);
+        }
         self.jets.reverse(network, &self.ones[..rows]);
         let features = &self.model.features;
         let RatesMut { q: velocity, q_dot: force } = rates;
@@ -140,8 +151,36 @@ impl<T: Real> BlockModel<T> for HamiltonianBlock<T> {
             *force = -*force;
         }
         if let (Some(potential), Some(workspace)) = (&self.model.potential, &mut self.potential) {
-            potential.add_gradient(networks.both()[1], states, workspace, false, -T::ONE, force);
+            potential.add_gradient(networks.both()[1], states, workspace, with_value, -T::ONE, force);
         }
+    }
+
+    /// H of the block evaluated last with its value, to `energy` `[rows]`.
+    fn read_energy(&self, energy: &mut [T]) {
+        energy.copy_from_slice(self.jets.output());
+        if let (Some(potential), Some(workspace)) = (&self.model.potential, &self.potential) {
+            for (energy, value) in energy.iter_mut().zip(potential.values(workspace)) {
+                *energy += value;
+            }
+        }
+    }
+}
+
+impl<T: Real> BlockModel<T> for HamiltonianBlock<T> {
+    fn rates(&mut self, networks: Networks<'_, T>, states: States<'_, T>, rates: RatesMut<'_, T>) {
+        self.differentiate(networks, states, rates, false);
+    }
+
+    fn rates_and_energy(
+        &mut self,
+        networks: Networks<'_, T>,
+        states: States<'_, T>,
+        rates: RatesMut<'_, T>,
+        energy: &mut [T],
+    ) -> bool {
+        self.differentiate(networks, states, rates, true);
+        self.read_energy(energy);
+        true
     }
 
     fn vjp(
@@ -184,16 +223,13 @@ impl<T: Real> BlockModel<T> for HamiltonianBlock<T> {
         let network = self.main(networks);
         self.start(states);
         self.jets.forward(network);
-        energy.copy_from_slice(self.jets.output());
         if let (Some(potential), Some(workspace)) = (&self.model.potential, &mut self.potential) {
             // The force that comes with it is not needed.
             let force = &mut self.force[..states.q.len()];
             force.fill(T::ZERO);
             potential.add_gradient(networks.both()[1], states, workspace, true, T::ONE, force);
-            for (energy, value) in energy.iter_mut().zip(potential.values(workspace)) {
-                *energy += value;
-            }
         }
+        self.read_energy(energy);
         true
     }
 }

@@ -175,4 +175,15 @@ impl<T: Real> BlockModel<T> for PlainBlock<T> {
     fn energy(&mut self, _networks: Networks<'_, T>, _states: States<'_, T>, _energy: &mut [T]) -> bool {
         false
     }
+
+    fn rates_and_energy(
+        &mut self,
+        networks: Networks<'_, T>,
+        states: States<'_, T>,
+        rates: RatesMut<'_, T>,
+        _energy: &mut [T],
+    ) -> bool {
+        self.rates(networks, states, rates);
+        false
+    }
 }

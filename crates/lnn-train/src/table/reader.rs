@@ -20,6 +20,8 @@ pub struct RawRows {
     pub(super) first: u64,
     /// Line of each row of a text, from 1.
     pub(super) lines: Vec<u64>,
+    /// Line after these rows, in which a quotation mark is not closed.
+    pub(super) open_quote: Option<u64>,
 }
 
 /// A table of numbers, read from CSV, NPY or NPZ; the file's first bytes say which.
@@ -209,7 +211,22 @@ fn line_of(path: &Path, layout: &TextLayout, row: u64) -> Option<Place> {
     None
 }
 
+impl RawRows {
+    /// Where one of these rows is found, by its number from 0.
+    ///
+    /// # Panics
+    /// If a text has fewer rows.
+    pub fn place(&self, row: usize) -> Place {
+        if self.lines.is_empty() { Place::Row(self.first + row as u64) } else { Place::Line(self.lines[row]) }
+    }
+}
+
 impl Decoder {
+    /// The file, as messages name it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn columns(&self) -> &[Column] {
         match &self.layout {
             Layout::Text(layout) => layout.columns(),

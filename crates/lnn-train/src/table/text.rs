@@ -124,6 +124,7 @@ impl Lines {
     pub(super) fn read(&mut self, path: &Path, most: usize, raw: &mut RawRows) -> Result<bool, TableError> {
         raw.bytes.clear();
         raw.lines.clear();
+        raw.open_quote = None;
         while raw.lines.len() < most {
             let (start, line) = (raw.bytes.len(), self.next);
             if self.pending.is_empty() {
@@ -140,12 +141,15 @@ impl Lines {
                 continue;
             }
             if content.iter().filter(|&&byte| byte == b'"').count() % 2 == 1 {
-                return Err(TableError::OpenQuote { path: path.to_owned(), line });
+                // Told when the rows before it have been judged.
+                raw.bytes.truncate(start);
+                raw.open_quote = Some(line);
+                break;
             }
             raw.lines.push(line);
         }
         raw.rows = raw.lines.len();
-        Ok(raw.rows > 0)
+        Ok(raw.rows > 0 || raw.open_quote.is_some())
     }
 }
 
@@ -177,7 +181,10 @@ impl TextLayout {
                 values.push(value.ok_or_else(|| self.refused(path, line, column, &record[column]))?);
             }
         }
-        Ok(raw.rows)
+        match raw.open_quote {
+            None => Ok(raw.rows),
+            Some(line) => Err(TableError::OpenQuote { path: path.to_owned(), line }),
+        }
     }
 
     /// The error for a field that is no number.

@@ -10,11 +10,11 @@ use proptest::test_runner::TestCaseError;
 use crate::case::{Case, Found, KINDS, case};
 use crate::oracle::{self, Row};
 
-fn largest<'a>(values: impl IntoIterator<Item = &'a f64>) -> f64 {
+pub(crate) fn largest<'a>(values: impl IntoIterator<Item = &'a f64>) -> f64 {
     values.into_iter().fold(0.0, |largest, value| largest.max(value.abs()))
 }
 
-fn agree(name: &str, got: &[f64], want: &[f64], tolerance: f64) -> Result<(), TestCaseError> {
+pub(crate) fn agree(name: &str, got: &[f64], want: &[f64], tolerance: f64) -> Result<(), TestCaseError> {
     prop_assert_eq!(got.len(), want.len(), "{}", name);
     for (index, (&got, &want)) in got.iter().zip(want).enumerate() {
         prop_assert!(
@@ -74,7 +74,7 @@ proptest! {
     }
 }
 
-fn examples() -> impl Iterator<Item = Case> {
+pub(crate) fn examples() -> impl Iterator<Item = Case> {
     let case = |kind| Case::new(kind, AngleFeatures::SinCos, Activation::Softplus, [2, 1, 3], &[13, 9], 7);
     KINDS.into_iter().map(case)
 }

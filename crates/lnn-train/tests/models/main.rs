@@ -4,6 +4,7 @@
 mod agreement;
 mod case;
 mod oracle;
+mod quantities;
 mod segments;
 
 // The generic activations are those of the engine's own tests.

@@ -112,6 +112,9 @@ pub(crate) struct Row {
     v: Vec<f64>,
     /// |λ|max / |λ|min of the mass matrix, 1 without one.
     pub(crate) condition: f64,
+    /// ∂L/∂q̇ and H of a model with a Lagrangian.
+    pub(crate) momentum: Vec<f64>,
+    pub(crate) mass_matrix: Vec<f64>,
 }
 
 /// `value` at the state moved along u and w.
@@ -161,7 +164,7 @@ pub(crate) fn row(case: &Case, row: usize) -> Row {
                 PlainOutput::Acceleration => [q_dot.to_vec(), scaled(&outputs, scale)],
                 PlainOutput::VectorField => [scaled(&outputs[..d], velocity_scale), scaled(&outputs[d..], scale)],
             };
-            Row { rates, energy: None, v: vec![], condition: 1.0 }
+            Row { rates, energy: None, v: vec![], condition: 1.0, momentum: vec![], mass_matrix: vec![] }
         }
         Model::Hamiltonian(hamiltonian) => {
             let value = |parameters: &[Second<f64>], state: &State<Second<f64>>| energy(hamiltonian, parameters, state);
@@ -169,17 +172,19 @@ pub(crate) fn row(case: &Case, row: usize) -> Row {
             let velocity = (0..d).map(|i| derivative([&zero, &unit(i)])).collect();
             let force = (0..d).map(|i| -derivative([&unit(i), &zero])).collect();
             let energy = at([&zero, &zero], [&zero, &zero], &value).value.value;
-            Row { rates: [velocity, force], energy: Some(energy), v: vec![], condition: 1.0 }
+            let (rates, energy) = ([velocity, force], Some(energy));
+            Row { rates, energy, v: vec![], condition: 1.0, momentum: vec![], mass_matrix: vec![] }
         }
         Model::Lagrangian(_) | Model::DeepLagrangian(_) => {
             let value = |parameters: &[Second<f64>], state: &State<Second<f64>>| {
                 lagrangian(model, parameters, state).expect("a Lagrangian")
             };
             let mut matrix = vec![0.0; d * d];
-            let (mut force, mut energy) = (vec![0.0; d], 0.0);
+            let (mut force, mut momentum, mut energy) = (vec![0.0; d], vec![0.0; d], 0.0);
             for i in 0..d {
                 let motion = at([&zero, &unit(i)], [q_dot, &zero], &value);
-                energy += q_dot[i] * motion.value.tangent;
+                momentum[i] = motion.value.tangent;
+                energy += q_dot[i] * momentum[i];
                 force[i] = at([&unit(i), &zero], [&zero, &zero], &value).value.tangent - motion.tangent.tangent;
                 for j in 0..d {
                     matrix[i * d + j] = at([&zero, &unit(i)], [&zero, &unit(j)], &value).tangent.tangent;
@@ -194,7 +199,8 @@ pub(crate) fn row(case: &Case, row: usize) -> Row {
             let (mut acceleration, mut v) = (vec![0.0; d], vec![0.0; d]);
             factors.solve(0, &force, &mut acceleration);
             factors.solve(0, case.row(&case.lambda[1], row), &mut v);
-            Row { rates: [q_dot.to_vec(), acceleration], energy: Some(energy), v, condition }
+            let (rates, energy) = ([q_dot.to_vec(), acceleration], Some(energy));
+            Row { rates, energy, v, condition, momentum, mass_matrix: matrix }
         }
     }
 }

@@ -86,7 +86,11 @@ pub(super) fn run(arguments: &RolloutArguments) -> Result<ExitCode, Box<dyn Erro
 }
 
 /// The system that gives a model in canonical coordinates its momenta; other models need none.
-fn momenta(path: &Path, loaded: &LoadedModel, canonical: bool) -> Result<Option<Arc<dyn System>>, Box<dyn Error>> {
+pub(super) fn momenta(
+    path: &Path,
+    loaded: &LoadedModel,
+    canonical: bool,
+) -> Result<Option<Arc<dyn System>>, Box<dyn Error>> {
     if !canonical {
         return Ok(None);
     }

@@ -55,6 +55,9 @@ impl<T: Real> DeepLagrangianBlock<T> {
                     self.mass_matrix[row * d * d + j * d + i] = entry;
                 }
             }
+            let matrix = &self.mass_matrix[row * d * d..(row + 1) * d * d];
+            let momentum = self.motion.at(row).times(matrix, &states.q_dot[row * d..(row + 1) * d]);
+            self.momentum[row * d..(row + 1) * d].copy_from_slice(&momentum[..d]);
         }
         let potential = &self.model.potential;
         let force = &mut self.force[..rows * d];

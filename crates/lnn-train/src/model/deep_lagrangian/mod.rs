@@ -113,6 +113,7 @@ impl DeepLagrangianNetwork {
             motion: Motion { d, q_dot: zeros(d), triangle: zeros(d * d), along_motion: zeros(d * d) },
             output_bar: zeros(triangle(d)),
             mass_matrix: zeros(d * d),
+            momentum: zeros(d),
             force: zeros(d),
             unused: zeros(d),
             acceleration: zeros(d),
@@ -144,6 +145,8 @@ pub(super) struct DeepLagrangianBlock<T> {
     /// Cotangent of the mass network's outputs.
     output_bar: Vec<T>,
     mass_matrix: Vec<T>,
+    /// p = M q̇, `[rows, d]`.
+    momentum: Vec<T>,
     force: Vec<T>,
     unused: Vec<T>,
     acceleration: Vec<T>,
@@ -197,22 +200,43 @@ impl<T: Real> BlockModel<T> for DeepLagrangianBlock<T> {
         assert_eq!(energy.len(), self.rows, "an energy a row");
         let d = self.model.features.degrees_of_freedom();
         let half = T::from_f64(0.5);
-        let matrices = self.mass_matrix.chunks_exact(d * d).zip(states.q_dot.chunks_exact(d));
-        for ((energy, (matrix, q_dot)), potential) in
-            energy.iter_mut().zip(matrices).zip(self.model.potential.values(&self.potential))
+        let motions = self.momentum.chunks_exact(d).zip(states.q_dot.chunks_exact(d));
+        for ((energy, (p, q_dot)), potential) in
+            energy.iter_mut().zip(motions).zip(self.model.potential.values(&self.potential))
         {
-            let mut kinetic = T::ZERO;
-            for (row, &velocity) in matrix.chunks_exact(d).zip(q_dot) {
-                for (&entry, &other) in row.iter().zip(q_dot) {
-                    kinetic += velocity * entry * other;
-                }
+            let mut twice = T::ZERO;
+            for (&p, &velocity) in p.iter().zip(q_dot) {
+                twice += p * velocity;
             }
-            *energy = half * kinetic + potential;
+            *energy = half * twice + potential;
         }
+        true
+    }
+
+    fn rates_and_energy(
+        &mut self,
+        networks: Networks<'_, T>,
+        states: States<'_, T>,
+        rates: RatesMut<'_, T>,
+        energy: &mut [T],
+    ) -> bool {
+        rates.require(states.q.len());
+        self.energy(networks, states, energy);
+        rates.q.copy_from_slice(states.q_dot);
+        rates.q_dot.copy_from_slice(&self.acceleration[..states.q.len()]);
         true
     }
 
     fn mass_matrices(&self) -> Option<&SymmetricFactors<T>> {
         Some(&self.factors)
+    }
+
+    fn mass_matrix(&self) -> Option<&[T]> {
+        let d = self.model.features.degrees_of_freedom();
+        Some(&self.mass_matrix[..self.rows * d * d])
+    }
+
+    fn momentum(&self) -> Option<&[T]> {
+        Some(&self.momentum[..self.rows * self.model.features.degrees_of_freedom()])
     }
 }

@@ -174,7 +174,29 @@ impl<T: Real> BlockModel<T> for LagrangianBlock<T> {
         true
     }
 
+    fn rates_and_energy(
+        &mut self,
+        networks: Networks<'_, T>,
+        states: States<'_, T>,
+        rates: RatesMut<'_, T>,
+        energy: &mut [T],
+    ) -> bool {
+        rates.require(states.q.len());
+        self.energy(networks, states, energy);
+        rates.q.copy_from_slice(states.q_dot);
+        rates.q_dot.copy_from_slice(self.workspace.acceleration());
+        true
+    }
+
     fn mass_matrices(&self) -> Option<&SymmetricFactors<T>> {
         Some(self.workspace.factors())
+    }
+
+    fn mass_matrix(&self) -> Option<&[T]> {
+        Some(self.workspace.mass_matrix())
+    }
+
+    fn momentum(&self) -> Option<&[T]> {
+        Some(self.workspace.momentum())
     }
 }

@@ -1,0 +1,257 @@
+//! A table of states of any length through an evaluator, in the memory of a few blocks.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lnn_autodiff::Real;
+use rayon::prelude::*;
+
+use super::{Quantity, StateBlock, StateEvaluator, StateQuantities};
+use crate::model::States;
+use crate::table::{Column, Decoder, Encoder, RawRows, StateColumns, TableError, TableReader, TableWriter};
+
+/// Rows of a piece, which one thread decodes, evaluates and encodes.
+const PIECE: usize = 4096;
+/// Pieces a thread that are held at once, in each of the two sets: one is computed while the other is written and read.
+const PIECES_A_THREAD: usize = 4;
+
+/// What to write of a table of states.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamOptions<'a> {
+    /// Where the states are in the table.
+    pub states: &'a StateColumns,
+    /// What to compute; the model must have all of it.
+    pub quantities: &'a [Quantity],
+}
+
+/// Why a table was not evaluated.
+#[derive(Debug, thiserror::Error)]
+pub enum StreamError {
+    /// The table, or what is written.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A stop was asked for; nothing was written.
+    #[error("the evaluation was stopped on request")]
+    Stopped,
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Streamed {
+    /// Rows.
+    pub rows: u64,
+    /// Rows whose mass matrix is not of full rank.
+    pub rank_deficient: u64,
+    /// Rows of which a quantity is not finite.
+    pub not_finite: u64,
+}
+
+impl StreamOptions<'_> {
+    /// Places of the columns that are read, and written first: trajectory and time if there, q, q̇, conditionals.
+    fn read(&self) -> Vec<usize> {
+        let StateColumns { trajectory, time, q, q_dot, conditionals, .. } = self.states;
+        trajectory.iter().chain(time).chain(q).chain(q_dot).chain(conditionals).copied().collect()
+    }
+
+    /// The columns that are written, for a table with these.
+    pub fn columns(&self, table: &[Column]) -> Vec<Column> {
+        let d = self.states.degrees_of_freedom();
+        let read = self.read().into_iter().map(|place| table[place].clone());
+        let new = self.quantities.iter().flat_map(|quantity| quantity.columns(d)).map(Column::named);
+        read.chain(new).collect()
+    }
+}
+
+/// Evaluates every state of `reader`'s table and writes its columns and the quantities, row for row, to `writer`, whose
+/// columns are those of [`StreamOptions::columns`]; `progress` is called with the rows written so far.
+///
+/// Rows are read by one thread at a time, and decoded, evaluated and encoded by all of the pool. The memory grows with the
+/// threads and not with the table.
+///
+/// # Errors
+/// [`StreamError`]: a fault of the table, NaN and infinities included, with its place; a failed write; or `stop`. Nothing
+/// is written then.
+///
+/// # Panics
+/// If the states do not fit the model, or the model lacks a quantity.
+pub fn evaluate_table<T: Real>(
+    evaluator: &StateEvaluator<T>,
+    options: StreamOptions<'_>,
+    mut reader: TableReader,
+    mut writer: TableWriter,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Streamed, StreamError> {
+    let available = Quantity::of(evaluator.model());
+    assert!(options.quantities.iter().all(|quantity| available.contains(quantity)), "quantities of the model");
+    let read = options.read();
+    let names: Vec<String> = read.iter().map(|&place| reader.columns()[place].name.clone()).collect();
+    reader.select(&read)?;
+    let work = Work {
+        evaluator,
+        options,
+        decoder: reader.decoder().clone(),
+        encoder: writer.encoder().clone(),
+        names,
+        before: usize::from(options.states.trajectory.is_some()) + usize::from(options.states.time.is_some()),
+    };
+    let count = PIECES_A_THREAD * rayon::current_num_threads();
+    let set = || (0..count).map(|_| Piece::new(evaluator)).collect::<Vec<_>>();
+    let (mut current, mut other) = (set(), set());
+    let mut done = Streamed::default();
+    let mut filled = fill(&mut reader, &mut current)?;
+    let mut computed = 0;
+    // One set is computed while the one before is written and the one after is read.
+    while filled > 0 || computed > 0 {
+        if stop.load(Ordering::Relaxed) {
+            return Err(StreamError::Stopped);
+        }
+        let ((), (written, read)) = rayon::join(
+            || current[..filled].par_iter_mut().for_each(|piece| piece.compute(&work)),
+            || {
+                let written = write(&mut writer, &mut other[..computed], &mut done);
+                let read = if written.is_ok() { fill(&mut reader, &mut other) } else { Ok(0) };
+                (written, read)
+            },
+        );
+        // The rows written come before those computed, and these before those read: the first fault is the one to tell,
+        // however many pieces there are.
+        written?;
+        let next = match read {
+            Ok(next) => next,
+            Err(error) => return Err(first_fault(&mut current[..filled]).unwrap_or(error).into()),
+        };
+        computed = filled;
+        filled = next;
+        std::mem::swap(&mut current, &mut other);
+        progress(done.rows);
+    }
+    writer.finish()?;
+    Ok(done)
+}
+
+/// Reads the next rows; returns how many pieces have some.
+fn fill<T>(reader: &mut TableReader, pieces: &mut [Piece<T>]) -> Result<usize, TableError> {
+    for (number, piece) in pieces.iter_mut().enumerate() {
+        if !reader.read_raw(PIECE, &mut piece.raw)? {
+            return Ok(number);
+        }
+    }
+    Ok(pieces.len())
+}
+
+fn first_fault<T>(pieces: &mut [Piece<T>]) -> Option<TableError> {
+    pieces.iter_mut().find_map(|piece| std::mem::replace(&mut piece.result, Ok(Streamed::default())).err())
+}
+
+/// Writes computed pieces in their order, up to the first fault.
+fn write<T>(writer: &mut TableWriter, pieces: &mut [Piece<T>], done: &mut Streamed) -> Result<(), TableError> {
+    for piece in pieces {
+        let counted = std::mem::replace(&mut piece.result, Ok(Streamed::default()))?;
+        writer.write_encoded(&piece.bytes, counted.rows as usize)?;
+        done.rows += counted.rows;
+        done.rank_deficient += counted.rank_deficient;
+        done.not_finite += counted.not_finite;
+    }
+    Ok(())
+}
+
+/// What all pieces share.
+struct Work<'a, T> {
+    evaluator: &'a StateEvaluator<T>,
+    options: StreamOptions<'a>,
+    decoder: Decoder,
+    encoder: Encoder,
+    /// Names of the columns that are read.
+    names: Vec<String>,
+    /// Columns before the states.
+    before: usize,
+}
+
+/// Some rows on their way, with all buffers that they need.
+#[derive(Debug)]
+struct Piece<T> {
+    raw: RawRows,
+    /// As read, `[rows, columns]`.
+    values: Vec<f64>,
+    /// One block's states.
+    states: [Vec<T>; 3],
+    block: StateBlock<T>,
+    /// As written.
+    out: Vec<f64>,
+    bytes: Vec<u8>,
+    result: Result<Streamed, TableError>,
+}
+
+impl<T: Real> Piece<T> {
+    fn new(evaluator: &StateEvaluator<T>) -> Self {
+        Self {
+            raw: RawRows::default(),
+            values: Vec::new(),
+            states: Default::default(),
+            block: evaluator.block(),
+            out: Vec::new(),
+            bytes: Vec::new(),
+            result: Ok(Streamed::default()),
+        }
+    }
+
+    fn compute(&mut self, work: &Work<'_, T>) {
+        self.result = self.decode(work).map(|()| self.evaluate(work));
+    }
+
+    fn decode(&mut self, work: &Work<'_, T>) -> Result<(), TableError> {
+        self.values.clear();
+        // What was decoded before a fault may have one of its own, which comes first.
+        let decoded = work.decoder.decode(&self.raw, &mut self.values).map(|_| ());
+        let Some(place) = self.values.iter().position(|value| !value.is_finite()) else { return decoded };
+        let (row, column) = (place / work.names.len(), place % work.names.len());
+        Err(TableError::NotFinite {
+            path: work.decoder.path().to_owned(),
+            place: self.raw.place(row),
+            column: work.names[column].clone(),
+            value: self.values[place],
+        })
+    }
+
+    fn evaluate(&mut self, work: &Work<'_, T>) -> Streamed {
+        let (d, width) = (work.options.states.degrees_of_freedom(), work.names.len());
+        let mut counted = Streamed::default();
+        self.out.clear();
+        self.bytes.clear();
+        for rows in self.values.chunks(StateBlock::<T>::CAPACITY * width) {
+            let [q, q_dot, conditionals] = &mut self.states;
+            for part in [&mut *q, &mut *q_dot, &mut *conditionals] {
+                part.clear();
+            }
+            for row in rows.chunks_exact(width) {
+                let state = &row[work.before..];
+                q.extend(state[..d].iter().map(|&x| T::from_f64(x)));
+                q_dot.extend(state[d..2 * d].iter().map(|&x| T::from_f64(x)));
+                conditionals.extend(state[2 * d..].iter().map(|&x| T::from_f64(x)));
+            }
+            let found = self.block.evaluate(work.evaluator, States { q, q_dot, conditionals });
+            for (number, row) in rows.chunks_exact(width).enumerate() {
+                self.out.extend_from_slice(row);
+                let start = self.out.len();
+                push_quantities(found, work.options.quantities, number, d, &mut self.out);
+                counted.rows += 1;
+                counted.rank_deficient += u64::from(found.rank.get(number).is_some_and(|&rank| rank < d));
+                counted.not_finite += u64::from(self.out[start..].iter().any(|value| value.is_nan()));
+            }
+        }
+        work.encoder.encode(&self.out, &mut self.bytes);
+        counted
+    }
+}
+
+fn push_quantities<T: Real>(
+    found: &StateQuantities<T>,
+    quantities: &[Quantity],
+    row: usize,
+    degrees_of_freedom: usize,
+    out: &mut Vec<f64>,
+) {
+    for &quantity in quantities {
+        found.push_columns(quantity, row, degrees_of_freedom, out);
+    }
+}
