@@ -91,11 +91,21 @@ impl Shell {
         Ok(Some(format!("{} ({last})\n{text}\n{printed}\n{said}", output.status)))
     }
 
-    /// A folder with what a document may refer to: the documents' own folder and the tests' data.
+    /// A folder that looks like the repository's root, in which a document that commands write to is a copy.
     fn fill(&self, folder: &Path) -> Result<(), TaskError> {
         let written = |source| TaskError::Write { path: folder.to_owned(), source };
         fs::create_dir_all(folder).map_err(written)?;
-        copy_folder(&self.root.join("docs"), &folder.join("docs")).map_err(written)
+        for entry in fs::read_dir(&self.root).map_err(written)? {
+            let name = entry.map_err(written)?.file_name();
+            let (from, to) = (self.root.join(&name), folder.join(&name));
+            match &*name.to_string_lossy() {
+                "target" | "runs" => {}
+                "docs" => copy_folder(&from, &to).map_err(written)?,
+                hidden if hidden.starts_with('.') => {}
+                _ => link(&from, &to).map_err(written)?,
+            }
+        }
+        Ok(())
     }
 
     fn list(&self) -> PathBuf {
@@ -139,6 +149,16 @@ fn executable(path: &Path) -> std::io::Result<()> {
 #[cfg(not(unix))]
 fn executable(_path: &Path) -> std::io::Result<()> {
     Ok(())
+}
+
+#[cfg(unix)]
+fn link(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(from, to)
+}
+
+#[cfg(not(unix))]
+fn link(from: &Path, to: &Path) -> std::io::Result<()> {
+    if from.is_dir() { copy_folder(from, to) } else { fs::copy(from, to).map(|_| ()) }
 }
 
 fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {

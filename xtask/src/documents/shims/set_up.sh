@@ -3,4 +3,10 @@
 set -euo pipefail
 printf '%s\t%s\n' "$(basename "$0") $*" "sets up the machine, which has been done" >>"$DOCUMENTS_NOT_RUN"
 # What follows in the document works in the new folder.
-if [ "$(basename "$0") ${1-}" = "git clone" ]; then mkdir -p "${@: -1}"; fi
+if [ "$(basename "$0") ${1-}" = "git clone" ]; then
+  clone=${@: -1}
+  mkdir -p "$clone"
+  for entry in *; do
+    case $entry in "$clone" | runs) ;; *) ln -s "$PWD/$entry" "$clone/$entry" ;; esac
+  done
+fi
