@@ -68,6 +68,14 @@ pub(crate) fn target_directory(metadata: &Value) -> Result<PathBuf, TaskError> {
     })
 }
 
+/// The program `lnn` among what cargo built.
+pub(crate) fn program(artifacts: &[Artifact]) -> Option<&Path> {
+    // Tests of the program itself have its name too, with a hash behind.
+    let named = |path: &Path| path.file_stem().is_some_and(|stem| stem == "lnn");
+    let mut programs = artifacts.iter().filter(|artifact| artifact.kind == "bin" && artifact.target == "lnn");
+    programs.find(|artifact| named(&artifact.executable)).map(|artifact| artifact.executable.as_path())
+}
+
 /// A program that cargo built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Artifact {

@@ -8,6 +8,7 @@ mod cargo;
 mod documents;
 mod error;
 mod experiment;
+mod python;
 mod semver;
 mod summary;
 mod test;

@@ -12,6 +12,7 @@ use std::time::Instant;
 use crate::cargo::{self, Artifact};
 use crate::error::TaskError;
 use crate::summary::Part;
+use crate::test::python;
 use crate::{asks_for_help, print_help, tidy};
 use markdown::Code;
 use shell::Shell;
@@ -23,10 +24,14 @@ const READ_ONLY: [&str; 2] = ["math", "text"];
 const PASSED_OVER: [&str; 3] = ["target", "runs", "xtask"];
 
 /// Documents whose commands are not run, and why.
-const LEFT_OUT: [(&str, &str); 2] = [
+const LEFT_OUT: [(&str, &str); 3] = [
     ("CHANGELOG.md", "tells of other versions too"),
+    ("docs/model-format.md", "is run by python/tests/test_model_format.py, which stands in for other frameworks"),
     ("golden/README.md", "makes the golden values anew, by another program, which is done by hand"),
 ];
+
+/// Name of the part in the summary.
+const NAME: &str = "documents";
 
 const HELP: &str = "\
 The commands and code of README and docs, run as a reader would, in folders under target/documents.
@@ -55,19 +60,26 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
     if !status.success() {
         return Err(TaskError::Failed { command: format!("cargo {}", build.join(" ")), code: status.code() });
     }
-    let (part, notes) = check(&artifacts)?;
+    let python = python::environment();
+    let (part, notes) = check(&artifacts, python.as_deref())?;
     tidy::finish(&[part], &notes, start)
 }
 
-/// Runs the documents with the program `lnn` among `artifacts`; also remarks on what was left out, and why.
-pub(crate) fn check(artifacts: &[Artifact]) -> Result<(Part, Vec<String>), TaskError> {
-    let lnn = artifacts.iter().find(|artifact| artifact.kind == "bin" && artifact.target == "lnn");
-    let lnn = lnn.ok_or_else(|| TaskError::Format {
-        origin: "cargo".into(),
-        expected: "a message that says where `lnn` is".into(),
-    })?;
+/// Runs the documents with the program `lnn` among `artifacts` and the interpreter of the tests; also remarks on what was
+/// left out, and why.
+pub(crate) fn check(
+    artifacts: &[Artifact],
+    python: Result<&Path, &TaskError>,
+) -> Result<(Part, Vec<String>), TaskError> {
+    let start = Instant::now();
     eprintln!("--- documents");
-    run_all(&lnn.executable, Path::new("python3"))
+    match (cargo::program(artifacts), python) {
+        (Some(lnn), Ok(python)) => run_all(lnn, python),
+        (None, _) => {
+            Ok((Part::check(NAME, start.elapsed(), vec!["cargo built no program `lnn` to run".into()]), Vec::new()))
+        }
+        (_, Err(error)) => Ok((Part::check(NAME, start.elapsed(), vec![error.to_string()]), Vec::new())),
+    }
 }
 
 /// Runs the shell and Python blocks of all documents with the built program `lnn`, each document in a folder of its own,
@@ -77,7 +89,7 @@ fn run_all(lnn: &Path, python: &Path) -> Result<(Part, Vec<String>), TaskError> 
     let root = cargo::root();
     let folder = cargo::target_directory(&cargo::metadata()?)?.join("documents");
     let shell = Shell::new(&root, &folder, lnn, python)?;
-    let mut part = Part { name: "documents".into(), ..Part::default() };
+    let mut part = Part { name: NAME.into(), ..Part::default() };
     let mut seen = Vec::new();
     let count = |part: &mut Part, place: String, problem: Option<String>| match problem {
         None => part.passed += 1,

@@ -1,10 +1,12 @@
 //! `cargo xtask test`: everything, and one summary.
 
+pub(crate) mod python;
 mod results;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
@@ -18,11 +20,14 @@ use results::Results;
 
 const HELP: &str = "\
 The whole test suite: tidy, then all unit, integration and documentation tests, then what the documents tell their
-readers to run, each example, and each benchmark once without measuring.
+readers to run, each example, the tests in Python, and each benchmark once without measuring. Python must be 3.10 to 3.13
+with its module venv; the first time the network is needed, from which pip fetches numpy, scipy and safetensors into the
+target folder.
 
 Usage: cargo xtask test [FILTER…]
 
-With filters, only the tests whose names contain one of them run, without tidy, documents, examples and benchmarks.
+With filters, only the tests whose names contain one of them run, without tidy, documents, examples, Python and
+benchmarks.
 A part that fails does not keep the others from running. The last line reads `N passed, N failed`.
 
 Examples:
@@ -40,27 +45,33 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
     let mut notes = Vec::new();
     let mut parts = if filters.is_empty() { tidy::checks()? } else { Vec::new() };
 
+    // Tests in Rust may use it as well; one that needs it and does not find it fails.
+    let python = python::environment();
     eprintln!("--- build of the tests");
     let (status, artifacts) = cargo::build(&["test", "--workspace", "--no-run"])?;
     if status.success() {
         let packages = package_names(&cargo::metadata()?);
-        parts.extend(run_tests(&["test", "--workspace", "--no-fail-fast"], &filters, &artifacts, &packages)?);
+        let test = ["test", "--workspace", "--no-fail-fast"];
+        parts.extend(run_tests(&test, &filters, &artifacts, &packages, python.as_deref().ok())?);
         if filters.is_empty() {
-            let (part, left_out) = documents::check(&artifacts)?;
+            let (part, left_out) = documents::check(&artifacts, python.as_deref())?;
             parts.push(part);
             notes.extend(left_out);
             parts.extend(run_examples(&artifacts)?);
+            parts.extend(python::run(python.as_deref(), &artifacts)?);
             parts.extend(run_benches()?);
         }
     } else {
         notes.push(
-            "the workspace does not compile: each package was tested alone, examples and benchmarks did not run".into(),
+            "the workspace does not compile: each package was tested alone, documents, examples, Python and benchmarks did not run".into(),
         );
-        parts.extend(run_package_by_package(&filters)?);
+        parts.extend(run_package_by_package(&filters, python.as_deref().ok())?);
     }
     if !filters.is_empty() {
         let list = filters.join("`, `");
-        notes.push(format!("only tests matching `{list}` ran; tidy, documents, examples and benchmarks did not"));
+        notes.push(format!(
+            "only tests matching `{list}` ran; tidy, documents, examples, Python and benchmarks did not"
+        ));
         if summary::totals(&parts) == (0, 0) {
             notes.push(format!("no test has `{list}` in its name"));
         }
@@ -88,10 +99,11 @@ fn run_tests(
     filters: &[String],
     artifacts: &[Artifact],
     packages: &BTreeMap<String, String>,
+    python: Option<&Path>,
 ) -> Result<Vec<Part>, TaskError> {
     eprintln!("--- tests");
     let mut command = cargo::cargo(arguments);
-    command.arg("--").args(filters);
+    command.arg("--").args(filters).envs(python.map(|python| (python::PYTHON, python)));
     let start = |source| TaskError::Start { program: "cargo test".into(), source };
     // One pipe for both outputs: cargo names the program on one, the program reports on the other,
     // and only their order says which results are whose.
@@ -115,7 +127,7 @@ fn run_tests(
 }
 
 /// Tests each package by itself, so that one that does not compile hides no other's results.
-fn run_package_by_package(filters: &[String]) -> Result<Vec<Part>, TaskError> {
+fn run_package_by_package(filters: &[String], python: Option<&Path>) -> Result<Vec<Part>, TaskError> {
     let packages = package_names(&cargo::metadata()?);
     let mut parts = Vec::new();
     for name in packages.values() {
@@ -123,7 +135,7 @@ fn run_package_by_package(filters: &[String]) -> Result<Vec<Part>, TaskError> {
         let (status, artifacts) = cargo::build(&["test", "--package", name, "--no-run"])?;
         if status.success() {
             let arguments = ["test", "--package", name, "--no-fail-fast"];
-            parts.extend(run_tests(&arguments, filters, &artifacts, &packages)?);
+            parts.extend(run_tests(&arguments, filters, &artifacts, &packages, python)?);
         } else {
             let finding = format!("it does not compile: see the errors above, or `cargo test --package {name}`");
             parts.push(Part::check(name, start.elapsed(), vec![finding]));

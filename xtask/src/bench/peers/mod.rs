@@ -2,7 +2,6 @@
 
 mod cases;
 mod options;
-mod python;
 mod recipe;
 mod result;
 mod sample;
@@ -17,6 +16,7 @@ use serde_json::json;
 
 use super::{document, machine};
 use crate::error::TaskError;
+use crate::python::{self, Purpose};
 use crate::{asks_for_help, cargo, print_help};
 use cases::{Case, LARGE_STEP};
 use options::Options;
@@ -160,7 +160,12 @@ impl Sides {
 fn jax() -> Result<Program, TaskError> {
     let target = cargo::target_directory(&cargo::metadata()?)?;
     let folder = cargo::root().join("benches/peers");
-    let python = python::environment(&target.join("peers/venv"), &folder.join("requirements.txt"))?;
+    let purpose = Purpose {
+        who: "the peer",
+        size: "some 100 MB",
+        otherwise: "Our own benchmarks need no Python: `cargo xtask bench cpu`.",
+    };
+    let python = python::environment(&target.join("peers/venv"), &folder.join("requirements.txt"), purpose)?;
     Ok(Program { executable: python, first_arguments: vec!["-I".into(), folder.join("jax_peer.py").into()] })
 }
 

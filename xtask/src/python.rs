@@ -1,4 +1,4 @@
-//! The peer's Python: finding one, a virtual environment for it, the pinned packages in it.
+//! Programs in Python: finding one, a virtual environment for it, the pinned packages in it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,6 +16,17 @@ use crate::error::TaskError;
 struct Version {
     major: u32,
     minor: u32,
+}
+
+/// What a virtual environment is for, in words for whoever lacks something of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Purpose {
+    /// What needs Python: `the peer`.
+    pub(crate) who: &'static str,
+    /// How much pip fetches the first time: `some 100 MB`.
+    pub(crate) size: &'static str,
+    /// What can be done without.
+    pub(crate) otherwise: &'static str,
 }
 
 /// Oldest Python that the pinned packages exist for.
@@ -62,7 +73,7 @@ impl Version {
 /// A virtual environment under `folder` with the packages of `requirements`; its Python.
 ///
 /// Nothing is done for an environment that is there and complete.
-pub(crate) fn environment(folder: &Path, requirements: &Path) -> Result<PathBuf, TaskError> {
+pub(crate) fn environment(folder: &Path, requirements: &Path, purpose: Purpose) -> Result<PathBuf, TaskError> {
     let text = fs::read_to_string(requirements)
         .map_err(|source| TaskError::Read { path: requirements.to_path_buf(), source })?;
     let pinned = pinned(&text).ok_or_else(|| TaskError::Format {
@@ -71,7 +82,7 @@ pub(crate) fn environment(folder: &Path, requirements: &Path) -> Result<PathBuf,
     })?;
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     if !version(&python).is_some_and(Version::is_suitable) {
-        create(folder)?;
+        create(folder, purpose)?;
     }
     if is_installed(&python, &pinned)? {
         return Ok(python);
@@ -89,17 +100,18 @@ pub(crate) fn environment(folder: &Path, requirements: &Path) -> Result<PathBuf,
         return Ok(python);
     }
     Err(TaskError::Missing(format!(
-        "{} could not be installed; pip's own messages are above. pip fetches them from the Python package index, some \
-         100 MB, the first time only: check the network, or a proxy's setting (HTTPS_PROXY), or name an index within \
+        "{} could not be installed; pip's own messages are above. pip fetches them from the Python package index, {}, \
+         the first time only: check the network, or a proxy's setting (HTTPS_PROXY), or name an index within \
          reach (PIP_INDEX_URL), and that a wheel exists for this system and this Python. To start afresh, delete {}.",
         packages.join(", "),
+        purpose.size,
         folder.display()
     )))
 }
 
 /// Makes the virtual environment anew.
-fn create(folder: &Path) -> Result<(), TaskError> {
-    let python = find(&NAMES, |name| version(Path::new(name)))?;
+fn create(folder: &Path, purpose: Purpose) -> Result<(), TaskError> {
+    let python = find(&NAMES, purpose, |name| version(Path::new(name)))?;
     let has_modules = Command::new(python)
         .args(["-I", "-c", "import venv, ensurepip"])
         .stderr(Stdio::null())
@@ -107,9 +119,10 @@ fn create(folder: &Path) -> Result<(), TaskError> {
         .is_ok_and(|status| status.success());
     if !has_modules {
         return Err(TaskError::Missing(format!(
-            "the peer's packages go into a virtual environment of their own, but `{python}` lacks the module `venv` or \
+            "{} needs packages in a virtual environment of their own, but `{python}` lacks the module `venv` or \
              `ensurepip` that makes one. On Debian or Ubuntu: `sudo apt install python3-venv`; Python from python.org \
-             or Homebrew has both."
+             or Homebrew has both.",
+            purpose.who
         )));
     }
     eprintln!("Making a virtual environment in {} with `{python}`.", folder.display());
@@ -123,7 +136,11 @@ fn create(folder: &Path) -> Result<(), TaskError> {
 }
 
 /// The first of the names under which `version` finds a suitable Python.
-fn find<'a>(names: &[&'a str], version: impl Fn(&str) -> Option<Version>) -> Result<&'a str, TaskError> {
+fn find<'a>(
+    names: &[&'a str],
+    purpose: Purpose,
+    version: impl Fn(&str) -> Option<Version>,
+) -> Result<&'a str, TaskError> {
     let mut found = Vec::new();
     for name in names {
         match version(name) {
@@ -134,9 +151,9 @@ fn find<'a>(names: &[&'a str], version: impl Fn(&str) -> Option<Version>) -> Res
     }
     let found = if found.is_empty() { "No Python was found".into() } else { format!("Found: {}", found.join(", ")) };
     Err(TaskError::Missing(format!(
-        "the peer is a Python program and needs Python {OLDEST} to {NEWEST} on PATH. {found}. On Debian or Ubuntu: \
-         `sudo apt install python3 python3-venv`; on macOS: `brew install python@3.13`; elsewhere from \
-         https://www.python.org/downloads/. Our own benchmarks need no Python: `cargo xtask bench cpu`."
+        "{} needs Python {OLDEST} to {NEWEST} on PATH. {found}. On Debian or Ubuntu: `sudo apt install python3 \
+         python3-venv`; on macOS: `brew install python@3.13`; elsewhere from https://www.python.org/downloads/. {}",
+        purpose.who, purpose.otherwise
     )))
 }
 
@@ -172,6 +189,8 @@ fn is_installed(python: &Path, pinned: &BTreeMap<String, String>) -> Result<bool
 mod tests {
     use super::*;
 
+    const PURPOSE: Purpose = Purpose { who: "the peer", size: "some 100 MB", otherwise: "Or do without." };
+
     #[test]
     fn versions_are_read_and_compared_by_number() {
         for (text, suitable) in
@@ -191,16 +210,17 @@ mod tests {
             "python3.12" => Version::parse("3.12"),
             _ => None,
         };
-        assert_eq!(find(&NAMES, installed).ok(), Some("python3.12"));
+        assert_eq!(find(&NAMES, PURPOSE, installed).ok(), Some("python3.12"));
     }
 
     #[test]
     fn without_a_suitable_python_the_message_says_what_there_is_and_the_remedy() {
-        let message = find(&NAMES, |_| None).expect_err("none").to_string();
-        assert!(message.contains("No Python was found") && message.contains("3.10 to 3.13"), "{message}");
+        let message = find(&NAMES, PURPOSE, |_| None).expect_err("none").to_string();
+        assert!(message.starts_with("the peer needs Python 3.10 to 3.13"), "{message}");
+        assert!(message.contains("No Python was found") && message.ends_with("Or do without."), "{message}");
         assert!(message.contains("apt install python3 python3-venv"), "{message}");
         let old = |name: &str| if name == "python3" { Version::parse("3.8") } else { None };
-        let message = find(&NAMES, old).expect_err("too old").to_string();
+        let message = find(&NAMES, PURPOSE, old).expect_err("too old").to_string();
         assert!(message.contains("`python3` is 3.8"), "{message}");
     }
 
@@ -210,8 +230,11 @@ mod tests {
         let wanted = [("jax", "0.4.38"), ("numpy", "2.2.6")].map(|(name, at)| (name.to_owned(), at.to_owned()));
         assert_eq!(pinned(text), Some(BTreeMap::from(wanted)));
         assert_eq!(pinned("jax>=0.4"), None);
-        let own = fs::read_to_string(cargo::root().join("benches/peers/requirements.txt")).expect("in the repository");
-        assert!(pinned(&own).is_some_and(|pinned| pinned.contains_key("jax") && pinned.contains_key("numpy")));
+        for (file, needed) in [("benches/peers", "jax"), ("python/tests", "safetensors")] {
+            let own = cargo::root().join(file).join("requirements.txt");
+            let own = pinned(&fs::read_to_string(own).expect("in the repository"));
+            assert!(own.is_some_and(|pinned| pinned.contains_key(needed) && pinned.contains_key("numpy")), "{file}");
+        }
     }
 
     #[test]
