@@ -33,7 +33,7 @@ pub use mlp::{LayerRange, Mlp, MlpShape, ShapeError};
 pub use real::Real;
 pub use scalar::Scalar;
 pub use tape::{Adjoints, Tape, Var};
-pub use vectorised::vectorised;
+pub use vectorised::{instruction_set, vectorised};
 
 /// Runs the program of the README as a doctest.
 #[cfg(doctest)]

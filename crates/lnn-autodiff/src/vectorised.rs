@@ -27,6 +27,19 @@ pub fn vectorised<A, R, K: Fn(A) -> R>(arguments: A, kernel: K) -> R {
     pulp::Arch::new().dispatch(Call { arguments, kernel })
 }
 
+/// The instruction set that [`vectorised`] kernels are compiled for on this machine, in words: `AVX-512`.
+pub fn instruction_set() -> &'static str {
+    match pulp::Arch::new() {
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        pulp::Arch::V4(_) => "AVX-512",
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        pulp::Arch::V3(_) => "AVX2 with FMA",
+        #[cfg(target_arch = "aarch64")]
+        pulp::Arch::Neon(_) => "NEON",
+        _ => "what every processor of this kind has",
+    }
+}
+
 struct Call<A, K> {
     arguments: A,
     kernel: K,

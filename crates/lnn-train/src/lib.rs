@@ -18,6 +18,7 @@ pub mod loss;
 pub mod model;
 pub mod motion;
 pub mod optimiser;
+pub mod plot;
 pub mod properties;
 pub mod quantities;
 pub mod record;

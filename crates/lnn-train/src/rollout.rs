@@ -8,7 +8,7 @@ use lnn_autodiff::pseudoinverse::SymmetricFactors;
 use lnn_physics::integrators::{FixedStep, Rk4};
 use rayon::prelude::*;
 
-use crate::model::{BlockModel, Model, Networks, PackedNetworks, RatesMut, States};
+use crate::model::{BlockModel, Model, PackedNetworks, RatesMut, States};
 
 /// States a block: enough for the matrix products, few enough for the caches. Fixed, so that results do not depend
 /// on the number of threads.
@@ -26,11 +26,6 @@ impl<T: Real> TrainedModel<T> {
     /// If `parameters` has another length than the model's.
     pub(crate) fn new(model: &Model, parameters: &[T]) -> Self {
         Self { model: model.clone(), networks: PackedNetworks::new(model.bind(parameters)) }
-    }
-
-    /// The networks, as every method of a model takes them.
-    pub(crate) fn networks(&self) -> Networks<'_, T> {
-        self.networks.networks()
     }
 }
 
@@ -72,7 +67,7 @@ impl<T: Real> LearnedField<T> {
         }
         let block = States { q, q_dot, conditionals };
         let rates = RatesMut { q: &mut *velocity, q_dot: &mut *acceleration };
-        self.block.rates(trained.networks(), block, rates);
+        self.block.rates(trained.networks.networks(), block, rates);
         for (row, state_dot) in states_dot.chunks_exact_mut(2 * d).enumerate() {
             state_dot[..d].copy_from_slice(&velocity[row * d..(row + 1) * d]);
             state_dot[d..].copy_from_slice(&acceleration[row * d..(row + 1) * d]);

@@ -6,7 +6,9 @@ use super::completions::CompletionsArguments;
 use super::eval::EvalArguments;
 use super::exit::EXIT_CODES;
 use super::experiment::ExperimentArguments;
+use super::info::InfoArguments;
 use super::man::ManArguments;
+use super::plot::PlotArguments;
 use super::rollout::RolloutArguments;
 
 /// Learn a Lagrangian from data and obey its Euler–Lagrange equation.
@@ -21,6 +23,8 @@ pub(super) struct Arguments {
 pub(super) enum Verb {
     Eval(EvalArguments),
     Rollout(RolloutArguments),
+    Plot(PlotArguments),
+    Info(InfoArguments),
     Experiment(Box<ExperimentArguments>),
     Completions(CompletionsArguments),
     Man(ManArguments),

@@ -222,4 +222,35 @@ pub(super) enum CommandError {
         /// Those of the model.
         available: String,
     },
+    /// A folder with neither motions nor models.
+    #[error(
+        "{} has neither trajectories.csv nor model-*.safetensors; give a run's folder, a model's file, or a table of \
+         motions",
+        path.display()
+    )]
+    NothingToPlot {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A figure that another kind of input has.
+    #[error(
+        "{} has nothing for the figure `{figure}`: phase and energy are drawn from a table of motions, mass-matrix and \
+         potential from a model's file, and all from a run's folder",
+        path.display()
+    )]
+    FigureOfAnother {
+        /// The input.
+        path: PathBuf,
+        /// The figure asked for.
+        figure: &'static str,
+    },
+    /// The energy of a table without energies.
+    #[error(
+        "{} has no column whose name begins with `energy`; give the model whose energy is to be shown with --model",
+        path.display()
+    )]
+    NoEnergyColumn {
+        /// The table.
+        path: PathBuf,
+    },
 }

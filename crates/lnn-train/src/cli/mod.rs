@@ -9,10 +9,12 @@ mod eval;
 mod event_line;
 mod exit;
 mod experiment;
+mod info;
 mod interrupt;
 mod man;
 mod model_names;
 mod output;
+mod plot;
 mod rollout;
 
 use std::error::Error;
@@ -30,6 +32,8 @@ pub(crate) fn main() -> ExitCode {
     let result = match arguments.verb {
         Verb::Eval(eval) => eval::run(&eval),
         Verb::Rollout(rollout) => rollout::run(&rollout),
+        Verb::Plot(plot) => plot::run(&plot),
+        Verb::Info(info) => info::run(&info),
         Verb::Experiment(experiment) => experiment::run(&experiment),
         Verb::Completions(completions) => completions::run(&completions),
         Verb::Man(man) => man::run(&man),

@@ -81,7 +81,7 @@ pub(super) fn published<'a>(
 }
 
 /// The processor's name where the system tells it, else its architecture.
-pub(crate) fn device() -> String {
+pub fn device() -> String {
     let name = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("model name"))?;
         Some(line.split_once(':')?.1.trim().to_owned())

@@ -12,6 +12,6 @@ pub use build::{
     build_model, build_model_for, build_system, build_training, parameter_blocks, rollout_distribution,
     training_distribution,
 };
-pub(crate) use description::device;
+pub use description::device;
 pub use error::ExperimentError;
 pub use run::{Event, Outcome, RunOptions, run};

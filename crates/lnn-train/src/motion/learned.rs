@@ -9,7 +9,7 @@ use lnn_physics::integrators::Method;
 use super::integrate::{in_lockstep, one_by_one};
 use super::rates::LearnedRates;
 use super::{AtSingularity, EndCause, Ending, Motion, MotionError, Starts};
-use crate::model::{BlockModel, Model, Networks, RatesMut, States};
+use crate::model::Model;
 use crate::rollout::{LearnedField, TrainedModel};
 
 /// A trained model that moves states forward in time, in double precision.
@@ -140,79 +140,5 @@ fn show_velocities(canonical: &dyn Canonical, conditionals: &[f64], starts: Star
         motion.states.truncate(lost * 2 * d);
         let time = starts.times[lost.saturating_sub(1)];
         motion.ending = Some(Ending { time, cause: EndCause::NoVelocity });
-    }
-}
-
-/// States a block when frames are evaluated.
-const BLOCK: usize = 64;
-
-impl LearnedMotion<'_> {
-    /// The learned energies `[frames]` of `states` `[frames, 2d]`, each (q, q̇), of one motion with its `conditionals`
-    /// `[c]`: q̇·∂L/∂q̇ − L of a Lagrangian, H of a Hamiltonian. `None` for a model that has no energy.
-    ///
-    /// # Panics
-    /// If a length does not fit the model.
-    pub fn energies(&self, states: &[f64], conditionals: &[f64]) -> Option<Vec<f64>> {
-        if !self.model.has_energy() {
-            return None;
-        }
-        let mut energies = vec![0.0; states.len() / (2 * self.model.features().degrees_of_freedom())];
-        self.by_blocks(states, conditionals, |block, networks, rows, states| {
-            let has_energy = block.energy(networks, states, &mut energies[rows]);
-            assert!(has_energy, "a model that says it has an energy");
-        });
-        Some(energies)
-    }
-
-    /// The learned accelerations `[frames, d]` of the same states. `None` for a model in canonical coordinates, which has
-    /// rates of momenta.
-    ///
-    /// # Panics
-    /// As [`energies`](Self::energies).
-    pub fn accelerations(&self, states: &[f64], conditionals: &[f64]) -> Option<Vec<f64>> {
-        if self.model.is_canonical() {
-            return None;
-        }
-        let d = self.model.features().degrees_of_freedom();
-        let mut accelerations = vec![0.0; states.len() / 2];
-        let mut velocities = [0.0; BLOCK].repeat(d);
-        self.by_blocks(states, conditionals, |block, networks, rows, states| {
-            let q_dot = &mut accelerations[rows.start * d..rows.end * d];
-            block.rates(networks, states, RatesMut { q: &mut velocities[..q_dot.len()], q_dot });
-        });
-        Some(accelerations)
-    }
-
-    /// Hands blocks of frames, with their rows, to `evaluate`, in the coordinates of the model.
-    fn by_blocks(
-        &self,
-        states: &[f64],
-        conditionals: &[f64],
-        mut evaluate: impl FnMut(&mut dyn BlockModel<f64>, Networks<'_, f64>, Range<usize>, States<'_, f64>),
-    ) {
-        let d = self.model.features().degrees_of_freedom();
-        assert!(states.len().is_multiple_of(2 * d), "states: frames × 2d");
-        let frames = states.len() / (2 * d);
-        let mut block = self.model.block(BLOCK.min(frames), false);
-        let (mut q, mut q_dot) = (Vec::with_capacity(BLOCK * d), Vec::with_capacity(BLOCK * d));
-        let repeated = conditionals.repeat(BLOCK.min(frames));
-        for (index, part) in states.chunks(BLOCK * 2 * d).enumerate() {
-            q.clear();
-            q_dot.clear();
-            for state in part.chunks_exact(2 * d) {
-                q.extend_from_slice(&state[..d]);
-                match self.canonical {
-                    None => q_dot.extend_from_slice(&state[d..]),
-                    Some(canonical) => {
-                        let from = q_dot.len();
-                        q_dot.resize(from + d, 0.0);
-                        canonical.momentum_into(&state[..d], &state[d..], conditionals, &mut q_dot[from..]);
-                    }
-                }
-            }
-            let rows = part.len() / (2 * d);
-            let states = States { q: &q, q_dot: &q_dot, conditionals: &repeated[..rows * conditionals.len()] };
-            evaluate(&mut *block, self.trained.networks(), index * BLOCK..index * BLOCK + rows, states);
-        }
     }
 }

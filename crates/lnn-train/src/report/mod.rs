@@ -13,26 +13,26 @@
 //! A figure without data is left out: a run with no mass matrix has no `mass_matrix.svg`.
 
 mod animation;
-mod axis;
-mod colour_map;
-mod draw;
-mod draw_heat;
+pub(crate) mod axis;
+pub(crate) mod colour_map;
+pub(crate) mod draw;
+pub(crate) mod draw_heat;
 mod field;
-mod figure;
+pub(crate) mod figure;
 mod figures;
 #[cfg(test)]
 mod fixture;
-mod heat;
+pub(crate) mod heat;
 mod initialisation;
 mod input;
 mod kinds;
 mod measure;
-mod number;
+pub(crate) mod number;
 mod page;
-mod palette;
-mod picture;
+pub(crate) mod palette;
+pub(crate) mod picture;
 mod properties;
-mod raster;
+pub(crate) mod raster;
 mod seeds;
 mod table;
 mod trajectories;

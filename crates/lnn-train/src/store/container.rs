@@ -146,6 +146,12 @@ pub(super) fn has_record(kind: FileKind, bytes: &[u8]) -> bool {
     metadata.is_some_and(|(_, header)| header.metadata().as_ref().is_some_and(|entries| entries.contains_key(kind.key)))
 }
 
+/// The checksum that a file carries, right or wrong, such as `crc32:0123abcd`.
+pub(super) fn stored_checksum(bytes: &[u8]) -> Option<String> {
+    let digits = checksum_digits(bytes)?;
+    Some(format!("crc32:{}", String::from_utf8_lossy(&bytes[digits..digits + DIGITS])))
+}
+
 /// Where the checksum's digits begin.
 fn checksum_digits(bytes: &[u8]) -> Option<usize> {
     let header = bytes.get(LENGTH_FIELD..header_end(bytes)?.min(bytes.len()))?;

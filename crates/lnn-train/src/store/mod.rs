@@ -26,7 +26,7 @@ pub use checkpoint::{
 pub use error::{Damage, StoreError, TensorProblem};
 pub use field_model_file::{FieldModelHeader, LoadedFieldModel, load_field_model, save_field_model};
 pub use metrics_log::{MetricsLog, read_metrics};
-pub use model_file::{LoadedModel, Parameters, load_model, save_model};
+pub use model_file::{LoadedModel, MODEL_FORMAT, Parameters, load_model, model_checksum, save_model};
 pub use model_header::{Label, ModelHeader, Provenance};
 pub use run_folder::{FolderConfiguration, RunFolder, RunState};
 pub use tensor::{Element, Elements, Tensor};

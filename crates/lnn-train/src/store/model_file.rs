@@ -118,6 +118,18 @@ pub fn load_model(path: &Path) -> Result<LoadedModel, StoreError> {
     join(header, tensors).map_err(|problem| StoreError::Tensor { path: path.to_owned(), problem })
 }
 
+/// The checksum that a model file carries, if it has one; [`load_model`] has found it right.
+///
+/// # Errors
+/// [`StoreError::Read`].
+pub fn model_checksum(path: &Path) -> Result<Option<String>, StoreError> {
+    let bytes = fs::read(path).map_err(StoreError::read(path))?;
+    Ok(container::stored_checksum(&bytes))
+}
+
+/// The version of the format that this program writes and reads.
+pub const MODEL_FORMAT: u32 = KIND.version;
+
 /// The error for a refused model file, which may hold a model of the other sort.
 pub(super) fn refused_model(
     path: &Path,

@@ -12,7 +12,9 @@ use std::sync::atomic::AtomicBool;
 
 use lnn_physics::System;
 use lnn_physics::integrators::{Method, frames_every};
+use lnn_train::model::States;
 use lnn_train::motion::{LearnedMotion, Motion, MotionError, Starts};
+use lnn_train::quantities::StateEvaluator;
 use lnn_train::store::{LoadedModel, load_model};
 use lnn_train::table::{Column, Existing, TableWriter};
 use rayon::prelude::*;
@@ -45,10 +47,20 @@ pub(super) fn run(arguments: &RolloutArguments) -> Result<ExitCode, Box<dyn Erro
     let initial = Initial::read(arguments, loaded.header.degrees_of_freedom, &names)?;
     let (method, times) = (arguments.method()?, frames_every(arguments.t_end, arguments.dt)?);
     let canonical = system.as_deref().and_then(System::canonical);
-    let learned = LearnedMotion::new(&model, &loaded.parameters.to_f64()).with_canonical(canonical);
+    let parameters = loaded.parameters.to_f64();
+    let learned = LearnedMotion::new(&model, &parameters).with_canonical(canonical);
+    let evaluator = StateEvaluator::new(&model, &parameters, system.clone())?;
     let has_energy = model.has_energy();
 
-    let rollout = Rollout { arguments, learned: &learned, initial: &initial, method, times: &times, has_energy };
+    let rollout = Rollout {
+        arguments,
+        learned: &learned,
+        evaluator: &evaluator,
+        initial: &initial,
+        method,
+        times: &times,
+        has_energy,
+    };
     if arguments.output.talks() {
         if initial.has_time {
             say(&format!(
@@ -108,6 +120,7 @@ pub(super) fn momenta(
 struct Rollout<'a> {
     arguments: &'a RolloutArguments,
     learned: &'a LearnedMotion<'a>,
+    evaluator: &'a StateEvaluator<f64>,
     initial: &'a Initial,
     method: Method,
     times: &'a [f64],
@@ -168,13 +181,14 @@ impl Rollout<'_> {
         let d = self.degrees_of_freedom();
         let c = self.initial.columns[2].len();
         let conditionals = &self.initial.conditionals[index * c..(index + 1) * c];
-        let energies = self.learned.energies(&motion.states, conditionals).unwrap_or_default();
-        let accelerations = if self.arguments.accelerations {
-            self.learned.accelerations(&motion.states, conditionals).unwrap_or_default()
-        } else {
-            Vec::new()
-        };
         let frames = motion.states.len() / (2 * d);
+        let half = |first: usize| -> Vec<f64> {
+            motion.states.chunks_exact(2 * d).flat_map(|state| state[first..first + d].iter().copied()).collect()
+        };
+        let states = States { q: &half(0), q_dot: &half(d), conditionals: &conditionals.repeat(frames) };
+        let found = self.evaluator.evaluate(states);
+        let energies = &found.energy;
+        let accelerations = if self.arguments.accelerations { &found.acceleration[..] } else { &[] };
         let mut values = Vec::with_capacity(frames * width);
         for (frame, state) in motion.states.chunks_exact(2 * d).enumerate() {
             values.extend([self.initial.numbers[index], self.times[frame]]);

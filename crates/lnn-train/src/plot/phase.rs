@@ -1,0 +1,119 @@
+//! `phase`: velocity against position, a panel a coordinate.
+
+use std::f64::consts::{PI, TAU};
+
+use super::motions::subscript;
+use super::{Drawing, MotionTable, PlotError, Track};
+use crate::report::axis::Axis;
+use crate::report::figure::{Figure, Key, LegendEntry, Mark, Panel};
+use crate::report::palette::{Colour, TRUTH, series};
+
+/// Line widths in quarters of a pixel.
+pub(super) const LINE: u32 = 6;
+const TRUTH_LINE: u32 = 12;
+/// Height of a portrait in pixels.
+const HEIGHT: u32 = 320;
+
+/// The phase portrait of the motions.
+///
+/// # Errors
+/// [`PlotError::Draw`].
+pub fn phase(table: &MotionTable) -> Result<Drawing, PlotError> {
+    let d = table.degrees_of_freedom();
+    let styles = styles(&table.tracks);
+    let panel = |j: usize| {
+        let coordinate = &table.coordinates[j];
+        let lines: Vec<Vec<(f64, f64)>> =
+            table.tracks.iter().map(|track| points(track, d, j, coordinate.angle)).collect();
+        let (x_range, y_range) =
+            (extent(lines.iter().flatten().map(|at| at.0)), extent(lines.iter().flatten().map(|at| at.1)));
+        let x =
+            if coordinate.angle { Axis::angle_range(-PI, PI, 8) } else { Axis::linear_range(x_range.0, x_range.1, 6) };
+        let unit = |unit: &str| if unit.is_empty() { String::new() } else { format!(" ({unit})") };
+        let rate = match (&coordinate.unit[..], &table.time_unit) {
+            ("", _) => String::new(),
+            (unit, Some(time)) => format!(" ({unit}/{time})"),
+            (unit, None) => format!(" ({unit} over the unit of time)"),
+        };
+        let mut marks: Vec<(bool, Mark)> = Vec::new();
+        for ((track, line), (_, colour)) in table.tracks.iter().zip(lines).zip(&styles) {
+            let start = line.iter().copied().find(|at| at.0.is_finite());
+            let quarter_width = if track.is_truth() { TRUTH_LINE } else { LINE };
+            marks.push((!track.is_truth(), Mark::Line { points: line, colour: *colour, quarter_width }));
+            marks.push((true, Mark::Dots { points: start.into_iter().collect(), colour: *colour, filled: true }));
+        }
+        // The truth lies wide under the models that follow it.
+        marks.sort_by_key(|(above, _)| *above);
+        Panel {
+            title: format!("velocity q̇{}{rate} against {}", subscript(j), coordinate.symbol),
+            x,
+            y: Axis::linear_range(y_range.0, y_range.1, 5),
+            x_label: format!("{}{}", coordinate.symbol, unit(&coordinate.unit)),
+            height: HEIGHT,
+            marks: marks.into_iter().map(|(_, mark)| mark).collect(),
+        }
+    };
+    let figure = Figure {
+        name: "phase",
+        title: "Phase portrait; a dot marks the start".to_owned(),
+        caption: String::new(),
+        legend: legend(&table.tracks, &styles),
+        panels: (0..d).map(panel).collect(),
+    };
+    Drawing::of_curves("phase".to_owned(), &figure)
+}
+
+/// (qⱼ, q̇ⱼ) of a motion, with a gap where an angle comes back on the other side.
+fn points(track: &Track, d: usize, j: usize, angle: bool) -> Vec<(f64, f64)> {
+    let mut points: Vec<(f64, f64)> = Vec::with_capacity(track.times.len());
+    for state in track.states.chunks_exact(2 * d) {
+        let q = if angle { state[j] - TAU * ((state[j] + PI) / TAU).floor() } else { state[j] };
+        if angle && points.last().is_some_and(|last| (q - last.0).abs() > PI) {
+            points.push((f64::NAN, f64::NAN));
+        }
+        points.push((q, state[d + j]));
+    }
+    points
+}
+
+/// Name and colour of each motion: by model in the table of a run, else by trajectory.
+pub(super) fn styles(tracks: &[Track]) -> Vec<(String, Colour)> {
+    let mut models: Vec<&str> = Vec::new();
+    tracks
+        .iter()
+        .enumerate()
+        .map(|(index, track)| match track.model.as_deref() {
+            None => (format!("trajectory {}", track.number), series(index)),
+            Some(_) if track.is_truth() => ("truth".to_owned(), TRUTH),
+            Some(model) => {
+                let place = models.iter().position(|known| *known == model).unwrap_or_else(|| {
+                    models.push(model);
+                    models.len() - 1
+                });
+                (model.to_owned(), series(place))
+            }
+        })
+        .collect()
+}
+
+/// One entry a name.
+pub(super) fn legend(tracks: &[Track], styles: &[(String, Colour)]) -> Vec<LegendEntry> {
+    let mut entries: Vec<LegendEntry> = Vec::new();
+    for (track, (label, colour)) in tracks.iter().zip(styles) {
+        if entries.iter().all(|entry| entry.label != *label) {
+            let width = if track.is_truth() { TRUTH_LINE } else { LINE };
+            entries.push(LegendEntry { label: label.clone(), colour: *colour, key: Key::Line(width) });
+        }
+    }
+    // A single motion needs no key.
+    if entries.len() == 1 && tracks[0].model.is_none() { Vec::new() } else { entries }
+}
+
+/// Smallest and largest finite value, with some room.
+pub(super) fn extent(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let finite = values.filter(|value| value.is_finite());
+    let (low, high) =
+        finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    let room = 0.06 * (high - low);
+    (low - room, high + room)
+}
