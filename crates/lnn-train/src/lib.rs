@@ -3,8 +3,8 @@
 //! The modules follow the data: [`config`] says what to do, [`model`] holds the networks, [`fit`] trains
 //! them with [`loss`] and [`optimiser`], [`evaluate`] judges them, [`record`] is what was measured,
 //! [`field`] does the same for fields on lattices, [`initialisation_search`] looks for first weights,
-//! [`properties`] measures which model can learn what, [`motion`] moves states of a learned model forward in time,
-//! [`rollout`] does so at full speed, [`segment`] goes short stretches with the gradient through them, [`quantities`] says
+//! [`properties`] measures which model can learn what, [`measured`] learns from a person's own tables, [`motion`] moves
+//! states of a learned model forward in time, [`rollout`] does so at full speed, [`segment`] goes short stretches with the gradient through them, [`quantities`] says
 //! what a model gives for a state, [`table`] reads numbers from a person's files, [`trajectory`] holds observed motions,
 //! [`report`] shows it, [`store`] keeps it, and [`experiment`] runs it all.
 
@@ -15,6 +15,7 @@ pub mod field;
 pub mod fit;
 pub mod initialisation_search;
 pub mod loss;
+pub mod measured;
 pub mod model;
 pub mod motion;
 pub mod optimiser;

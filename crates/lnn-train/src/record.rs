@@ -167,6 +167,10 @@ pub struct MetricsLine {
     pub vector_field_l1: Option<f64>,
     /// Spectrum of the learned mass matrix on the same states; absent for models without one.
     pub mass_matrix: Option<MassMatrixSpectrum>,
+    /// Of a training on measured data: root mean square error of the rates on some of what is held out, in units of their
+    /// deviations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out_error: Option<f64>,
 }
 
 /// What a [`MetricsLine`] says of the parameters as they are at its step.
@@ -178,6 +182,8 @@ pub struct Judged {
     pub vector_field_l1: Option<f64>,
     /// See [`MetricsLine::mass_matrix`].
     pub mass_matrix: Option<MassMatrixSpectrum>,
+    /// See [`MetricsLine::held_out_error`].
+    pub held_out_error: Option<f64>,
 }
 
 /// Eigenvalues of the learned mass matrix over a fixed set of held-out states.

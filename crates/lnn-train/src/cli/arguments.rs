@@ -10,6 +10,7 @@ use super::info::InfoArguments;
 use super::man::ManArguments;
 use super::plot::PlotArguments;
 use super::rollout::RolloutArguments;
+use super::train::TrainArguments;
 
 /// Learn a Lagrangian from data and obey its Euler–Lagrange equation.
 #[derive(Debug, Parser)]
@@ -21,6 +22,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
+    Train(Box<TrainArguments>),
     Eval(EvalArguments),
     Rollout(RolloutArguments),
     Plot(PlotArguments),

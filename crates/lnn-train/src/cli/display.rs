@@ -130,7 +130,11 @@ impl Display {
                 ));
             }
         }
-        let error = progress.acceleration_l1.map_or(String::new(), |l1| format!("  q̈ L1 {}", number(l1, 4)));
+        let error = match (progress.held_out_error, progress.acceleration_l1) {
+            (Some(error), _) => format!("  held out {}", number(error, 4)),
+            (None, Some(l1)) => format!("  q̈ L1 {}", number(l1, 4)),
+            (None, None) => String::new(),
+        };
         let message = format!(
             "loss {}{error}  lr {:.1e}  {:.0}/s  {}",
             number(progress.loss, 5),

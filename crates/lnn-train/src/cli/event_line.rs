@@ -25,7 +25,7 @@ pub(super) fn event_line(event: &Event<'_>, model: &str) -> Option<Value> {
         Event::Progress(progress) => json!({
             "event": "progress", "model": model, "step": progress.step, "loss": progress.loss,
             "learning_rate": progress.learning_rate, "steps_per_second": progress.steps_per_second,
-            "acceleration_l1": progress.acceleration_l1,
+            "acceleration_l1": progress.acceleration_l1, "held_out_error": progress.held_out_error,
         }),
         Event::Trained(result) => json!({
             "event": "trained", "model": model, "steps": result.steps, "train_seconds": result.train_seconds,

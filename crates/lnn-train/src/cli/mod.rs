@@ -16,6 +16,7 @@ mod model_names;
 mod output;
 mod plot;
 mod rollout;
+mod train;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ pub(crate) fn main() -> ExitCode {
     let matches = arguments::command().get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let result = match arguments.verb {
+        Verb::Train(train) => train::run(&train),
         Verb::Eval(eval) => eval::run(&eval),
         Verb::Rollout(rollout) => rollout::run(&rollout),
         Verb::Plot(plot) => plot::run(&plot),

@@ -154,6 +154,18 @@ impl ModelKind {
         names
     }
 
+    /// The kind in words.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Lnn { .. } => "Lagrangian network",
+            Self::Delan { .. } => "deep Lagrangian network",
+            Self::Hnn => "Hamiltonian network in (q, q̇)",
+            Self::HnnCanonical { .. } => "Hamiltonian network",
+            Self::Baseline { .. } => "plain network of accelerations",
+            Self::BaselineFirstOrder { .. } => "plain network of the vector field",
+        }
+    }
+
     /// Whether the motion is made of the network's derivatives and not of its values.
     pub fn differentiates_network(&self) -> bool {
         !matches!(self, Self::Baseline { .. } | Self::BaselineFirstOrder { .. })

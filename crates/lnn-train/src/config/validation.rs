@@ -200,7 +200,7 @@ impl Check {
         built.map(|(complete, _)| complete)
     }
 
-    fn model(
+    pub(crate) fn model(
         &mut self,
         path: &str,
         model: &ModelConfig,

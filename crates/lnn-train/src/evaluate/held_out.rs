@@ -7,6 +7,7 @@ use lnn_physics::sampling::{Distribution, StateSampler};
 use lnn_physics::{Canonical, System};
 use rayon::prelude::*;
 
+use crate::fit::Observations;
 use crate::loss::{LossWeight, VelocityOutOfRange};
 use crate::model::{BlockModel, Model, RatesMut, States};
 use crate::record::{Judged, MassMatrixSpectrum};
@@ -55,7 +56,7 @@ pub struct HeldOutResult {
 impl From<HeldOutResult> for Judged {
     fn from(result: HeldOutResult) -> Self {
         let HeldOutResult { acceleration_l1, vector_field_l1, mass_matrix, .. } = result;
-        Self { acceleration_l1, vector_field_l1, mass_matrix }
+        Self { acceleration_l1, vector_field_l1, mass_matrix, held_out_error: None }
     }
 }
 
@@ -121,6 +122,17 @@ impl HeldOut {
             acceleration_into::<f64>(system, state, target)?;
         }
         Ok(Self { dof: d, q, q_dot, conditionals, target, weights: None, momenta: None })
+    }
+
+    /// Observed states; without accelerations only the mass matrices can be judged, and errors are infinite.
+    ///
+    /// # Panics
+    /// If the lengths do not fit `dof`.
+    pub fn of_observations(dof: usize, observations: Observations) -> Self {
+        let Observations { q, q_dot, conditionals, q_ddot } = observations;
+        let target = if q_ddot.is_empty() { vec![f64::NAN; q.len()] } else { q_ddot };
+        assert_eq!((q_dot.len(), target.len(), q.len() % dof), (q.len(), q.len(), 0), "rows of {dof} coordinates");
+        Self { dof, q, q_dot, conditionals, target, weights: None, momenta: None }
     }
 
     /// The same states, judged by their weights too.

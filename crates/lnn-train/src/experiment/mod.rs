@@ -6,6 +6,7 @@ mod error;
 mod observe;
 mod run;
 mod starts;
+mod train;
 
 pub(crate) use build::{Purpose, blocks_of, sampler};
 pub use build::{
@@ -15,3 +16,4 @@ pub use build::{
 pub use description::device;
 pub use error::ExperimentError;
 pub use run::{Event, Outcome, RunOptions, run};
+pub(crate) use train::{ModelFile, TrainedParameters, TrainingSession, earlier_summary};

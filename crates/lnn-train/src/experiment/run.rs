@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lnn_autodiff::Real;
 use lnn_physics::System;
@@ -13,18 +13,19 @@ use super::ExperimentError;
 use super::build::{Purpose, build_system, build_training};
 use super::description::{describe, device, energy_reference, published};
 use super::starts::{rod_lengths, rollout_starts, training_starts};
+use super::train::{ModelFile, TrainedParameters, TrainingSession, earlier_summary};
 use crate::config::{ExperimentConfig, ModelKind, Precision, Protocol, Validated};
 use crate::evaluate::{
     HeldOut, LOGGED_STATES, RolloutError, RolloutPlan, energy_errors, relative_errors, velocity_errors,
 };
-use crate::fit::{FitPlan, FitResult, Progress, fit, restore};
+use crate::fit::{FitResult, Progress};
 use crate::loss::LossWeight;
 use crate::model::Model;
 use crate::record::{EnergyReference, ModelSummary, Rollouts, Summary};
 use crate::report::{self, ReportFiles, ReportInput};
 use crate::store::{
-    Element, Label, MetricsLog, ModelHeader, Provenance, RunFolder, RunState, StoreError, load_checkpoint, load_model,
-    read_metrics, save_model, write_atomically,
+    Element, Label, MetricsLog, ModelHeader, Provenance, RunFolder, RunState, load_model, read_metrics, save_model,
+    write_atomically,
 };
 use crate::target::DataError;
 
@@ -106,15 +107,10 @@ pub enum Outcome {
     Interrupted,
 }
 
-/// A trained model with its parameters in double precision.
+/// A trained model.
 struct Trained {
-    name: String,
     model: Model,
-    parameters: Vec<f64>,
-    result: FitResult,
-    batch: usize,
-    /// Whether this session made a step.
-    stepped: bool,
+    networks: TrainedParameters,
 }
 
 /// What every model's training shares.
@@ -125,6 +121,14 @@ struct Context<'a> {
     system: Arc<dyn System>,
     held_out: HeldOut,
     stop: &'a AtomicBool,
+}
+
+impl Context<'_> {
+    fn session(&self) -> TrainingSession<'_> {
+        let ExperimentConfig { seed, log_every, checkpoint_every_seconds, .. } = *self.config;
+        let Self { folder, fingerprint, stop, .. } = self;
+        TrainingSession { folder, fingerprint, seed, log_every, checkpoint_every_seconds, keep_best: false, stop }
+    }
 }
 
 /// Runs an experiment on its own thread pool.
@@ -201,16 +205,17 @@ fn run_in_pool(
     };
     let mut models = BTreeMap::new();
     for trained in &trained {
-        observe(Event::Judging { model: &trained.name });
-        let rolled_out = plan.model(&trained.model, &trained.parameters, &*system, stop);
+        let TrainedParameters { name, parameters, .. } = &trained.networks;
+        observe(Event::Judging { model: name });
+        let rolled_out = plan.model(&trained.model, parameters, &*system, stop);
         let Some(trajectories) = unless_stopped(rolled_out)? else {
             return Ok(Outcome::Interrupted);
         };
         let Some(judged) = judge(trained, &context, &reference, &rollouts, &trajectories, rods.as_deref()) else {
             return Ok(Outcome::Interrupted);
         };
-        models.insert(trained.name.clone(), judged);
-        rollouts.models.insert(trained.name.clone(), trajectories);
+        models.insert(name.clone(), judged);
+        rollouts.models.insert(name.clone(), trajectories);
     }
 
     if stop.load(Ordering::Relaxed) {
@@ -229,8 +234,8 @@ fn run_in_pool(
         paper: published(config, models.keys()),
         models,
     };
-    if state == RunState::Finished && trained.iter().all(|trained| !trained.stepped) {
-        match earlier_summary(&folder) {
+    if state == RunState::Finished && trained.iter().all(|trained| !trained.networks.stepped) {
+        match earlier_summary::<Summary>(&folder) {
             Ok(earlier) => {
                 for (name, model) in &mut summary.models {
                     // The checkpoint does not know the time that writing it took.
@@ -260,13 +265,6 @@ fn unless_stopped<T>(result: Result<T, RolloutError>) -> Result<Option<T>, Rollo
     }
 }
 
-/// What the run that trained the models said of itself: judging again must not claim its machine and time.
-fn earlier_summary(folder: &RunFolder) -> Result<Summary, String> {
-    let path = folder.summary_path();
-    let text = std::fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-    serde_json::from_slice(&text).map_err(|error| format!("{} is damaged: {error}", path.display()))
-}
-
 /// Trains the models one after the other, Lagrangian ones first; `None` if a stop was asked for. Also the
 /// seconds that earlier sessions spent.
 fn train_all(
@@ -276,7 +274,7 @@ fn train_all(
 ) -> Result<Option<(Vec<Trained>, f64)>, ExperimentError> {
     let mut names: Vec<&String> = context.config.models.keys().collect();
     names.sort_by_key(|&name| !context.config.models[name].kind.differentiates_network());
-    let mut log = open_log(context, state, &names)?;
+    let mut log = context.session().open_log(state, names.iter().map(|name| name.as_str()))?;
     let mut trained = Vec::new();
     let mut earlier_seconds = 0.0;
     for name in names {
@@ -284,89 +282,35 @@ fn train_all(
             Precision::F32 => train::<f32>(context, name, &mut log, observe)?,
             Precision::F64 => train::<f64>(context, name, &mut log, observe)?,
         };
-        let (model, earlier) = next;
-        earlier_seconds += earlier;
-        if model.result.interrupted {
+        earlier_seconds += next.networks.earlier_seconds;
+        if next.networks.result.interrupted {
             return Ok(None);
         }
-        trained.push(model);
+        trained.push(next);
     }
     log.sync()?;
     Ok(Some((trained, earlier_seconds)))
 }
 
-fn open_log(context: &Context<'_>, state: RunState, names: &[&String]) -> Result<MetricsLog, ExperimentError> {
-    let path = context.folder.metrics_path();
-    if state == RunState::New {
-        return Ok(MetricsLog::create(&path)?);
-    }
-    let mut steps = BTreeMap::new();
-    for &name in names {
-        if let Some(found) = load_checkpoint(context.folder.path(), name)? {
-            steps.insert(name.clone(), found.checkpoint.record.step);
-        }
-    }
-    Ok(MetricsLog::resume(&path, &steps)?)
-}
-
-/// Trains one model to its end and writes its file; also the seconds that earlier sessions spent.
+/// Trains one model to its end and writes its file.
 fn train<T: Real + Element>(
     context: &Context<'_>,
     name: &str,
     log: &mut MetricsLog,
     observe: &mut dyn FnMut(Event<'_>),
-) -> Result<(Trained, f64), ExperimentError> {
+) -> Result<Trained, ExperimentError> {
     let config = context.config;
-    let recipe = &config.models[name].training;
-    let mut training = build_training::<T>(config, name, Arc::clone(&context.system))?;
-    let plan = FitPlan {
-        model: name,
-        steps: recipe.steps,
-        log_every: config.log_every,
-        // A validated number of seconds fits; one that does not means never.
-        checkpoint_every: Duration::try_from_secs_f64(config.checkpoint_every_seconds).unwrap_or(Duration::MAX),
-        folder: context.folder.path(),
-        configuration: &context.fingerprint,
-        seed: config.seed,
-    };
-    let (state, notice) = restore(&mut training, &plan)?;
-    if let Some(notice) = notice {
-        observe(Event::Notice(notice.to_string()));
-    }
-    let parameters = training.parameters().len();
-    observe(Event::Training { model: name, parameters, from_step: training.step_count(), steps: plan.steps });
-    let threads = rayon::current_num_threads();
-    if let Some(used) = training.threads_left_idle(threads) {
-        observe(Event::IdleThreads { model: name, used, threads });
-    }
-    let (earlier, first_step) = (state.earlier_seconds(), training.step_count());
-    let mut progress = |progress| observe(Event::Progress(progress));
+    let training = build_training::<T>(config, name, Arc::clone(&context.system))?;
     let model = training.plan().objective.model().clone();
-    let mut judge = |parameters: &[f64]| context.held_out.judge(&model, parameters, LOGGED_STATES).into();
-    let result = fit(&mut training, &plan, state, &mut judge, log, context.stop, &mut progress)?;
-    observe(Event::Trained(result));
-    if !result.interrupted {
-        let header = header(config, name, &model, context);
-        let path = context.folder.model_path(name);
-        if let Some(problem) = path.exists().then(|| load_model(&path).err()).flatten() {
-            let reason = match problem {
-                StoreError::Damaged { damage, .. } => damage.to_string(),
-                other => other.to_string(),
-            };
-            let path = path.display();
-            observe(Event::Notice(format!("{path}: {reason}; the model is written again from its checkpoint")));
-        }
-        save_model(&path, &header, training.parameters())?;
-    }
-    let trained = Trained {
-        name: name.to_owned(),
-        model,
-        parameters: training.parameters().iter().map(|p| p.to_f64()).collect(),
-        result,
-        batch: recipe.batch,
-        stepped: training.step_count() > first_step,
+    let header = header(config, name, &model, context);
+    let file = ModelFile {
+        damage: &|path| load_model(path).err(),
+        save: &|path, parameters: &[T]| save_model(path, &header, parameters),
     };
-    Ok((trained, earlier))
+    let mut judge = |parameters: &[f64]| context.held_out.judge(&model, parameters, LOGGED_STATES).into();
+    let steps = config.models[name].training.steps;
+    let networks = context.session().train((name, steps), training, &mut judge, &file, log, observe)?;
+    Ok(Trained { model, networks })
 }
 
 fn header(config: &ExperimentConfig, name: &str, model: &Model, context: &Context<'_>) -> ModelHeader {
@@ -408,13 +352,14 @@ fn judge(
     rods: Option<&[f64]>,
 ) -> Option<ModelSummary> {
     let held_out = &context.held_out;
-    let judged = held_out.judge_unless(context.stop, &trained.model, &trained.parameters, held_out.len())?;
+    let TrainedParameters { parameters, result, batch, .. } = &trained.networks;
+    let judged = held_out.judge_unless(context.stop, &trained.model, parameters, held_out.len())?;
     let (last, largest) = energy_errors(&rollouts.truth, trajectories, reference.value);
     Some(ModelSummary {
-        parameters: trained.parameters.len(),
-        train_seconds: trained.result.train_seconds,
-        steps: trained.result.steps,
-        samples: trained.result.steps * trained.batch as u64,
+        parameters: parameters.len(),
+        train_seconds: result.train_seconds,
+        steps: result.steps,
+        samples: result.steps * *batch as u64,
         held_out: held_out.len(),
         acceleration_l1: judged.acceleration_l1,
         acceleration_relative: judged.acceleration_relative,
@@ -426,7 +371,7 @@ fn judge(
         velocity_error_max: velocity_errors(&rollouts.truth, trajectories, rollouts.dof),
         geometric_mean_relative_error: rods
             .map(|rods| relative_errors(&rollouts.times, rods, &rollouts.truth, trajectories)),
-        skipped_steps: trained.result.skipped_steps,
+        skipped_steps: result.skipped_steps,
     })
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct TrainingSession<'a> {
     /// Steps between log lines.
     pub(crate) log_every: u64,
     pub(crate) checkpoint_every_seconds: f64,
+    /// Whether the parameters with the least held-out error are kept, and not the last ones.
+    pub(crate) keep_best: bool,
     pub(crate) stop: &'a AtomicBool,
 }
 
@@ -32,11 +34,13 @@ pub(crate) struct ModelFile<'a, T> {
     pub(crate) save: &'a dyn Fn(&Path, &[T]) -> Result<(), StoreError>,
 }
 
-/// A model's parameters after its last step, or where a stop was asked for.
+/// A model's parameters after its last step or at its best one, or where a stop was asked for.
 pub(crate) struct TrainedParameters {
     pub(crate) name: String,
-    /// In double precision.
+    /// Those that are kept, in double precision.
     pub(crate) parameters: Vec<f64>,
+    /// The step that they are of.
+    pub(crate) kept_step: u64,
     pub(crate) result: FitResult,
     pub(crate) batch: usize,
     /// Whether this session made a step.
@@ -85,8 +89,9 @@ impl TrainingSession<'_> {
             folder: self.folder.path(),
             configuration: self.fingerprint,
             seed: self.seed,
+            keep_best: self.keep_best,
         };
-        let (state, notice) = restore(&mut training, &plan)?;
+        let (mut state, notice) = restore(&mut training, &plan)?;
         if let Some(notice) = notice {
             observe(Event::Notice(notice.to_string()));
         }
@@ -98,8 +103,12 @@ impl TrainingSession<'_> {
         }
         let (earlier_seconds, first_step) = (state.earlier_seconds(), training.step_count());
         let mut progress = |progress| observe(Event::Progress(progress));
-        let result = fit(&mut training, &plan, state, judge, log, self.stop, &mut progress)?;
+        let result = fit(&mut training, &plan, &mut state, judge, log, self.stop, &mut progress)?;
         observe(Event::Trained(result));
+        let kept: Vec<f64> = match state.best() {
+            Some(best) => best.parameters.clone(),
+            None => training.parameters().iter().map(|p| p.to_f64()).collect(),
+        };
         if !result.interrupted {
             let path = self.folder.model_path(name);
             if let Some(problem) = path.exists().then(|| (file.damage)(&path)).flatten() {
@@ -110,11 +119,13 @@ impl TrainingSession<'_> {
                 let path = path.display();
                 observe(Event::Notice(format!("{path}: {reason}; the model is written again from its checkpoint")));
             }
-            (file.save)(&path, training.parameters())?;
+            let kept: Vec<T> = kept.iter().map(|&p| T::from_f64(p)).collect();
+            (file.save)(&path, &kept)?;
         }
         Ok(TrainedParameters {
             name: name.to_owned(),
-            parameters: training.parameters().iter().map(|p| p.to_f64()).collect(),
+            kept_step: state.best().map_or(result.steps, |best| best.step),
+            parameters: kept,
             result,
             batch: training.plan().batch,
             stepped: training.step_count() > first_step,

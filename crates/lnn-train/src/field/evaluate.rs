@@ -43,7 +43,7 @@ pub struct FieldJudged {
 impl From<FieldJudged> for Judged {
     fn from(judged: FieldJudged) -> Self {
         let FieldJudged { acceleration_l1, vector_field_l1, .. } = judged;
-        Self { acceleration_l1, vector_field_l1, mass_matrix: None }
+        Self { acceleration_l1, vector_field_l1, mass_matrix: None, held_out_error: None }
     }
 }
 

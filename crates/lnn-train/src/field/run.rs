@@ -16,7 +16,7 @@ use super::record::{DensityComparison, FieldModelSummary, FieldMotion, FieldMoti
 use super::rollout::{MotionError, MotionPlan, large_motion};
 use super::start::MotionStart;
 use super::train::{TrainedField, TrainingContext, train_all};
-use crate::experiment::{Event, Purpose, device, sampler};
+use crate::experiment::{Event, Purpose, TrainedParameters, device, earlier_summary, sampler};
 use crate::report::{FieldReportInput, ReportFiles, write_field};
 use crate::store::{FolderConfiguration, RunFolder, RunState, StoreError, read_metrics, write_atomically};
 
@@ -127,7 +127,7 @@ fn run_in_pool(
         wall_seconds: earlier_seconds + start.elapsed().as_secs_f64(),
         models: judgement.models.clone(),
     };
-    if state == RunState::Finished && trained.iter().all(|trained| !trained.stepped) {
+    if state == RunState::Finished && trained.iter().all(|trained| !trained.networks.stepped) {
         match earlier_summary(&folder) {
             Ok(earlier) => keep_times(&mut summary, earlier),
             Err(problem) => observe(Event::Notice(format!(
@@ -150,13 +150,6 @@ fn held_out(config: &FieldConfig, known: &Arc<KnownField>) -> Result<FieldHeldOu
     let distribution = config.states.distribution_on(on_judged, &config.lattice, field.components())?;
     let sampler = sampler(config.seed, Purpose::HeldOut);
     Ok(FieldHeldOut::new(Arc::clone(known), &distribution, sampler, config.evaluation.held_out))
-}
-
-/// What the run that trained the models said of itself: judging again must not claim its machine and time.
-fn earlier_summary(folder: &RunFolder) -> Result<FieldSummary, String> {
-    let path = folder.summary_path();
-    let text = std::fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-    serde_json::from_slice(&text).map_err(|error| format!("{} is damaged: {error}", path.display()))
 }
 
 fn keep_times(summary: &mut FieldSummary, earlier: FieldSummary) {
@@ -202,7 +195,8 @@ fn judge_all(
     let mut judged = motions(config, known, context.stop)?;
     let (mut models, mut densities) = (BTreeMap::new(), Vec::new());
     for trained in trained {
-        let TrainedField { name, model, parameters, .. } = trained;
+        let TrainedField { model, networks } = trained;
+        let TrainedParameters { name, parameters, result, batch, .. } = networks;
         observe(Event::Judging { model: name });
         let on = |known: &KnownField| {
             model.on(known.field()).map_err(|source| FieldRunError::Model { name: name.clone(), source })
@@ -226,14 +220,13 @@ fn judge_all(
             motion.models.insert(name.clone(), trajectory);
             of_model.insert(motion.name.clone(), summary);
         }
-        let result = trained.result;
         models.insert(
             name.clone(),
             FieldModelSummary {
                 parameters: parameters.len(),
                 train_seconds: result.train_seconds,
                 steps: result.steps,
-                samples: result.steps * trained.batch as u64,
+                samples: result.steps * *batch as u64,
                 skipped_steps: result.skipped_steps,
                 held_out: held_out.len(),
                 acceleration_relative: accelerations.acceleration_relative,

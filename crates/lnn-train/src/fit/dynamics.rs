@@ -7,13 +7,14 @@ use lnn_autodiff::Real;
 use lnn_autodiff::jet::Accumulate;
 use lnn_physics::System;
 use lnn_physics::sampling::{Distribution, StateSampler};
+use serde::{Deserialize, Serialize};
 
 use super::curriculum::Curriculum;
 use super::objective::{Objective, StepInput};
 use super::partition::NetworkSize;
 use super::segment_worker::{SegmentContext, SegmentWorker};
 use super::trapezium::Rule;
-use super::worker::{BlockContext, Worker};
+use super::worker::{BlockContext, FreshBlock, Source, Worker};
 use crate::loss::{BatchLoss, Loss, LossWeight};
 use crate::model::Model;
 use crate::target::DataError;
@@ -26,6 +27,17 @@ pub struct DynamicsObjective {
     data: Data,
     sampler: StateSampler,
     loss: Loss,
+    units: Option<ResidualUnits>,
+}
+
+/// What errors are measured in before the loss is taken of them, so that components of different units weigh alike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResidualUnits {
+    /// Of the rates of q, `[d]`.
+    pub velocity: Vec<f64>,
+    /// Of the rates of q̇, `[d]`.
+    pub acceleration: Vec<f64>,
 }
 
 /// What a model of a system's dynamics learns from.
@@ -33,8 +45,36 @@ pub struct DynamicsObjective {
 pub enum Data {
     /// Fresh states at every step, with the system's accelerations.
     States(FreshStates),
+    /// States that were observed with their accelerations, drawn anew at every step.
+    Observations(Arc<Observations>),
     /// Segments of observed motions, along which the model is rolled out; no acceleration is needed.
     Motions(ObservedMotions),
+}
+
+/// Observed states and accelerations, row-major. A batch draws from them uniformly, with replacement.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observations {
+    /// Coordinates, `[rows, d]`.
+    pub q: Vec<f64>,
+    /// Velocities, `[rows, d]`.
+    pub q_dot: Vec<f64>,
+    /// Conditionals, `[rows, c]`.
+    pub conditionals: Vec<f64>,
+    /// Accelerations, `[rows, d]`.
+    pub q_ddot: Vec<f64>,
+}
+
+impl Observations {
+    /// # Panics
+    /// If there is no row, the lengths do not fit the model, or it is in canonical coordinates.
+    fn require_fit(&self, model: &Model) {
+        let (d, c) = (model.features().degrees_of_freedom(), model.features().conditionals());
+        let rows = self.q.len() / d;
+        assert!(rows > 0, "nothing was observed");
+        let lengths = [self.q.len(), self.q_dot.len(), self.conditionals.len(), self.q_ddot.len()];
+        assert_eq!(lengths, [rows * d, rows * d, rows * c, rows * d], "{rows} rows of d = {d} and c = {c}");
+        assert!(!model.is_canonical(), "velocities were observed, and no momenta");
+    }
 }
 
 /// Observed motions and how a training begins with them.
@@ -99,10 +139,23 @@ impl DynamicsObjective {
     /// # Panics
     /// If `model` needs what the data's system does not offer, or another number of distributions.
     pub fn new(model: Model, data: Data, sampler: StateSampler, loss: Loss) -> Self {
-        if let Data::States(states) = &data {
-            states.require_fit(&model);
+        match &data {
+            Data::States(states) => states.require_fit(&model),
+            Data::Observations(observations) => observations.require_fit(&model),
+            Data::Motions(_) => {}
         }
-        Self { model, data, sampler, loss }
+        Self { model, data, sampler, loss, units: None }
+    }
+
+    /// The same objective with errors in these units: the loss is taken of rates divided by them.
+    ///
+    /// # Panics
+    /// If they are not d each.
+    #[must_use]
+    pub fn in_units(self, units: ResidualUnits) -> Self {
+        let d = self.model.features().degrees_of_freedom();
+        assert_eq!((units.velocity.len(), units.acceleration.len()), (d, d), "a unit for each rate");
+        Self { units: Some(units), ..self }
     }
 
     /// The model.
@@ -128,9 +181,12 @@ impl<T: Real> Objective<T> for DynamicsObjective {
 
     fn worker(&self, block_rows: usize) -> DynamicsWorker<T> {
         DynamicsWorker(match &self.data {
-            Data::States(_) => BlockWorker::States(Box::new(Worker::new(&self.model, block_rows))),
+            Data::States(_) | Data::Observations(_) => {
+                BlockWorker::States(Box::new(Worker::new(&self.model, self.units.as_ref(), block_rows)))
+            }
             Data::Motions(data) => {
-                BlockWorker::Segments(Box::new(SegmentWorker::new(&self.model, data, self.loss, block_rows)))
+                let worker = SegmentWorker::new(&self.model, data, (self.loss, self.units.as_ref()), block_rows);
+                BlockWorker::Segments(Box::new(worker))
             }
         })
     }
@@ -148,18 +204,19 @@ impl<T: Real> Objective<T> for DynamicsObjective {
         let networks = self.model.bind(parameters);
         match (&self.data, &mut worker.0) {
             (Data::States(FreshStates { system, ranges, tail, curriculum, weight }), BlockWorker::States(worker)) => {
-                let context = BlockContext {
+                let states = FreshBlock {
                     system: &**system,
-                    sampler,
                     ranges,
                     tail: tail.as_ref().filter(|tail| step >= tail.from_step),
                     curriculum: curriculum.as_ref(),
-                    loss,
-                    weight: *weight,
-                    batch,
-                    step,
-                    networks,
                 };
+                let source = Source::Fresh(states);
+                let context = BlockContext { source, sampler, loss, weight: *weight, batch, step, networks };
+                worker.run(&context, block, accumulate, gradient)
+            }
+            (Data::Observations(observations), BlockWorker::States(worker)) => {
+                let (source, weight) = (Source::Observed(observations), LossWeight::Uniform);
+                let context = BlockContext { source, sampler, loss, weight, batch, step, networks };
                 worker.run(&context, block, accumulate, gradient)
             }
             (Data::Motions(data), BlockWorker::Segments(worker)) => {
@@ -179,3 +236,6 @@ enum BlockWorker<T> {
     States(Box<Worker<T>>),
     Segments(Box<SegmentWorker<T>>),
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,10 +17,12 @@ mod trapezium;
 mod worker;
 
 pub use curriculum::Curriculum;
-pub use dynamics::{Data, DynamicsObjective, DynamicsWorker, FreshStates, ObservedMotions, Tail};
+pub use dynamics::{
+    Data, DynamicsObjective, DynamicsWorker, FreshStates, Observations, ObservedMotions, ResidualUnits, Tail,
+};
 pub use objective::{Objective, StepInput};
 pub use partition::{NetworkSize, Partition};
 pub use plan::TrainingPlan;
-pub use session::{FitError, FitPlan, FitResult, FitState, Progress, fit, restore};
+pub use session::{Best, FitError, FitPlan, FitResult, FitState, Progress, fit, restore};
 pub use training::{StepError, StepReport, Training};
 pub use trapezium::Rule;

@@ -4,15 +4,16 @@ use std::ops::Range;
 
 use lnn_autodiff::Real;
 use lnn_autodiff::jet::Accumulate;
-use lnn_physics::sampling::{Distribution, Interval, StateSampler};
+use lnn_physics::sampling::StateSampler;
 
 use crate::loss::{BatchLoss, Loss};
 use crate::model::{Model, Networks, States};
 use crate::segment::SegmentBlock;
 use crate::trajectory::{Motion, Segments};
 
-use super::dynamics::ObservedMotions;
+use super::dynamics::{ObservedMotions, ResidualUnits};
 use super::trapezium::TrapeziumBlock;
+use super::worker::{UNIT, copy, reciprocals};
 
 /// What every block of a step shares.
 pub(super) struct SegmentContext<'a, T> {
@@ -41,6 +42,8 @@ pub(super) struct SegmentWorker<T> {
     rollout: SegmentBlock<T>,
     trapezium: TrapeziumBlock<T>,
     dof: usize,
+    /// 1 / units of the rates of (q, q̇), `[2d]`; 1 where errors are as they are.
+    per_unit: Vec<T>,
     /// c.
     error_at_rest: f64,
     /// `[rows]`.
@@ -67,18 +70,25 @@ pub(super) struct SegmentWorker<T> {
 }
 
 impl<T: Real> SegmentWorker<T> {
-    pub(super) fn new(model: &Model, data: &ObservedMotions, loss: Loss, block_rows: usize) -> Self {
+    pub(super) fn new(
+        model: &Model,
+        data: &ObservedMotions,
+        (loss, units): (Loss, Option<&ResidualUnits>),
+        block_rows: usize,
+    ) -> Self {
         let ObservedMotions { segments, rule, .. } = data;
         let dof = model.features().degrees_of_freedom();
         let (observations, steps) = (segments.observations(), segments.steps());
         let later = observations - 1;
         let zeros = |length: usize| vec![T::ZERO; length];
         let width = 2 * block_rows * dof;
+        let units = units.map_or_else(|| vec![1.0; 2 * dof], |units| [&*units.velocity, &units.acceleration].concat());
         Self {
             rollout: SegmentBlock::new(model, block_rows, steps, true),
             trapezium: TrapeziumBlock::new(model, block_rows, observations, *rule),
             dof,
-            error_at_rest: error_at_rest(segments, loss),
+            error_at_rest: error_at_rest(segments, loss, &units),
+            per_unit: reciprocals(&units),
             units: vec![0.0; block_rows],
             q: zeros(observations * block_rows * dof),
             q_dot: zeros(observations * block_rows * dof),
@@ -176,7 +186,7 @@ impl<T: Real> SegmentWorker<T> {
         let per_elapsed = &self.per_elapsed[row * later..(row + 1) * later];
         for (observation, (predicted, &scale)) in self.predicted.chunks_exact_mut(2 * d).zip(per_elapsed).enumerate() {
             for (j, rate) in predicted.iter_mut().enumerate() {
-                *rate = self.moved[place(observation, j)] * scale;
+                *rate = self.moved[place(observation, j)] * scale * self.per_unit[j];
             }
         }
         let observed = &self.observed[row * later * 2 * d..(row + 1) * later * 2 * d];
@@ -186,7 +196,7 @@ impl<T: Real> SegmentWorker<T> {
         let slope = T::from_f64(weight / batch as f64);
         for (observation, (lambda, &scale)) in self.lambda.chunks_exact(2 * d).zip(per_elapsed).enumerate() {
             for (j, &lambda) in lambda.iter().enumerate() {
-                self.moved_bar[place(observation, j)] = lambda * slope * scale;
+                self.moved_bar[place(observation, j)] = lambda * slope * scale * self.per_unit[j];
             }
         }
         BatchLoss { value: bounded / batch as f64, non_finite, weight: 0.0 }
@@ -220,18 +230,11 @@ impl<T: Real> SegmentWorker<T> {
                 let place = row * later + observation;
                 self.per_elapsed[place] = T::from_f64(1.0 / (motion.times[after] - motion.times[first]));
                 let observed = &mut self.observed[place * 2 * d..(place + 1) * 2 * d];
-                mean_rates(motion, first, observation + 1, |j, rate| observed[j] = T::from_f64(rate));
+                mean_rates(motion, first, observation + 1, |j, rate| {
+                    observed[j] = T::from_f64(rate) * self.per_unit[j]
+                });
             }
         }
-    }
-}
-
-const UNIT: [Distribution; 1] = [Distribution::Uniform(Interval::constant(0.0, 1.0))];
-
-/// Writes numbers in the precision of training.
-fn copy<T: Real>(to: &mut [T], from: &[f64]) {
-    for (to, &from) in to.iter_mut().zip(from) {
-        *to = T::from_f64(from);
     }
 }
 
@@ -246,7 +249,7 @@ fn mean_rates(motion: Motion<'_>, first: usize, later: usize, mut take: impl FnM
 
 /// Mean error over segments of a model in which nothing moves, from up to [`SAMPLED`] segments evenly spread over all;
 /// 1 for data in which nothing does.
-fn error_at_rest(segments: &Segments, loss: Loss) -> f64 {
+fn error_at_rest(segments: &Segments, loss: Loss, units: &[f64]) -> f64 {
     const SAMPLED: usize = 4096;
     let width = 2 * segments.trajectories().degrees_of_freedom();
     let later = segments.observations() - 1;
@@ -258,7 +261,7 @@ fn error_at_rest(segments: &Segments, loss: Loss) -> f64 {
             let (trajectory, first) = segments.at((number as f64 + 0.5) / count as f64);
             let motion = segments.trajectories().motion(trajectory);
             for (observation, observed) in observed.chunks_exact_mut(width).enumerate() {
-                mean_rates(motion, first, observation + 1, |j, rate| observed[j] = rate);
+                mean_rates(motion, first, observation + 1, |j, rate| observed[j] = rate / units[j]);
             }
             loss.evaluate(&rest, &observed, later, &mut lambda).value
         })

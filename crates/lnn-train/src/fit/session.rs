@@ -43,6 +43,8 @@ pub struct FitPlan<'a> {
     pub configuration: &'a str,
     /// Seed of the run.
     pub seed: u64,
+    /// Whether the parameters with the least held-out error of all log lines are kept, in [`FitState::best`].
+    pub keep_best: bool,
 }
 
 /// Where a training stands; shown to a person.
@@ -58,6 +60,8 @@ pub struct Progress {
     pub steps_per_second: f64,
     /// Acceleration L1 at the last log line of this session, of a model that has accelerations.
     pub acceleration_l1: Option<f64>,
+    /// Held-out error at that line, of a training on measured data.
+    pub held_out_error: Option<f64>,
     /// Whether a log line was written at this step.
     pub logged: bool,
 }
@@ -117,16 +121,36 @@ pub enum FitError {
     },
 }
 
+/// Name of the best parameters in a checkpoint.
+const BEST: &str = "best_parameters";
+
 /// Sums since the last log line, and what earlier sessions did.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct FitState {
     loss_sum: f64,
     loss_count: u64,
     skipped_in_a_row: u64,
     earlier_seconds: f64,
+    best: Option<Best>,
+}
+
+/// The parameters of the log line with the least held-out error.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Best {
+    /// Steps done.
+    pub step: u64,
+    /// The held-out error.
+    pub error: f64,
+    /// The parameters, in double precision.
+    pub parameters: Vec<f64>,
 }
 
 impl FitState {
+    /// The best parameters so far, of a training that [keeps](FitPlan::keep_best) them.
+    pub fn best(&self) -> Option<&Best> {
+        self.best.as_ref()
+    }
+
     /// Seconds that earlier sessions spent.
     pub fn earlier_seconds(&self) -> f64 {
         self.earlier_seconds
@@ -162,6 +186,15 @@ pub fn restore<T: Real + Element, O: Objective<T>>(
         loss_count: counter("loss_count"),
         skipped_in_a_row: counter("skipped_in_a_row"),
         earlier_seconds: record.train_seconds,
+        best: match record.counters.get("best_step") {
+            None => None,
+            Some(&step) => {
+                let parameters = found.checkpoint.vector::<T>(BEST, training.parameters().len());
+                let parameters = parameters.map_err(|problem| foreign(problem.to_string()))?;
+                let parameters = parameters.iter().map(|p| p.to_f64()).collect();
+                Some(Best { step, error: sum("best_error"), parameters })
+            }
+        },
     };
     Ok((state, found.notice))
 }
@@ -192,7 +225,7 @@ fn load_tensors<T: Real + Element, O: Objective<T>>(
 pub fn fit<T: Real + Element, O: Objective<T>>(
     training: &mut Training<T, O>,
     plan: &FitPlan<'_>,
-    mut state: FitState,
+    state: &mut FitState,
     judge: &mut dyn FnMut(&[f64]) -> Judged,
     log: &mut MetricsLog,
     stop: &AtomicBool,
@@ -201,7 +234,7 @@ pub fn fit<T: Real + Element, O: Objective<T>>(
     let start = Instant::now();
     let first_step = training.step_count();
     let (mut last_checkpoint, mut last_progress) = (start, start);
-    let mut acceleration_l1 = None;
+    let (mut acceleration_l1, mut held_out_error) = (None, None);
     while training.step_count() < plan.steps {
         let report = training.step().map_err(|source| step_error(training, plan, source))?;
         let step = training.step_count();
@@ -218,6 +251,7 @@ pub fn fit<T: Real + Element, O: Objective<T>>(
             let parameters: Vec<f64> = training.parameters().iter().map(|p| p.to_f64()).collect();
             let judged = judge(&parameters);
             acceleration_l1 = Some(judged.acceleration_l1).filter(|l1| !l1.is_nan());
+            held_out_error = judged.held_out_error;
             log.append(&MetricsLine {
                 model: plan.model.to_owned(),
                 step,
@@ -229,16 +263,22 @@ pub fn fit<T: Real + Element, O: Objective<T>>(
                 acceleration_l1: judged.acceleration_l1,
                 vector_field_l1: judged.vector_field_l1,
                 mass_matrix: judged.mass_matrix,
+                held_out_error,
             })?;
+            if let Some(error) = held_out_error.filter(|error| plan.keep_best && error.is_finite())
+                && state.best.as_ref().is_none_or(|best| error < best.error)
+            {
+                state.best = Some(Best { step, error, parameters });
+            }
             (state.loss_sum, state.loss_count) = (0.0, 0);
         }
-        give_up_if_hopeless(training, plan, &state)?;
+        give_up_if_hopeless(training, plan, state)?;
         let now = Instant::now();
         if logged || now - last_progress >= PROGRESS_INTERVAL {
             last_progress = now;
             let steps_per_second = (step - first_step) as f64 / (now - start).as_secs_f64();
             let learning_rate = report.learning_rate;
-            observe(Progress { step, loss, learning_rate, steps_per_second, acceleration_l1, logged });
+            observe(Progress { step, loss, learning_rate, steps_per_second, acceleration_l1, held_out_error, logged });
         }
         let stopping = stop.load(Ordering::Relaxed);
         if stopping || step == plan.steps || now - last_checkpoint >= plan.checkpoint_every {
@@ -246,7 +286,7 @@ pub fn fit<T: Real + Element, O: Objective<T>>(
             check_finite(&training.plan().optimiser.state())
                 .map_err(|source| step_error(training, plan, source.into()))?;
             let seconds = state.earlier_seconds + start.elapsed().as_secs_f64();
-            save_checkpoint(plan.folder, &checkpoint(training, plan, &state, seconds))?;
+            save_checkpoint(plan.folder, &checkpoint(training, plan, state, seconds))?;
         }
         if stopping {
             break;
@@ -305,5 +345,11 @@ fn checkpoint<T: Real + Element, O: Objective<T>>(
     checkpoint.insert("parameters", training.parameters());
     checkpoint.insert_state("optimiser", &training.plan().optimiser.state());
     checkpoint.insert_state("clip", &training.plan().clip.state::<T>());
+    if let Some(Best { step, error, parameters }) = &state.best {
+        checkpoint.record.counters.insert("best_step".to_owned(), *step);
+        checkpoint.record.sums.insert("best_error".to_owned(), *error);
+        let parameters: Vec<T> = parameters.iter().map(|&p| T::from_f64(p)).collect();
+        checkpoint.insert(BEST, &parameters);
+    }
     checkpoint
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use lnn_autodiff::Real;
 use lnn_autodiff::jet::Accumulate;
-use lnn_physics::sampling::{Distribution, StateSampler};
+use lnn_physics::sampling::{Distribution, Interval, StateSampler};
 use lnn_physics::{Canonical, System};
 
 use crate::loss::{BatchLoss, Loss, LossWeight};
@@ -12,20 +12,33 @@ use crate::model::{BlockModel, Model, Networks, Rates, RatesMut, States};
 use crate::target::{DataError, acceleration_into, momentum_into};
 
 use super::curriculum::Curriculum;
-use super::dynamics::Tail;
+use super::dynamics::{Observations, ResidualUnits, Tail};
 
 /// What every block of a step shares.
 pub(super) struct BlockContext<'a, T> {
-    pub(super) system: &'a dyn System,
+    pub(super) source: Source<'a>,
     pub(super) sampler: StateSampler,
-    pub(super) ranges: &'a [Distribution],
-    pub(super) tail: Option<&'a Tail>,
-    pub(super) curriculum: Option<&'a Curriculum>,
     pub(super) loss: Loss,
     pub(super) weight: LossWeight,
     pub(super) batch: usize,
     pub(super) step: u64,
     pub(super) networks: Networks<'a, T>,
+}
+
+/// Where states and accelerations come from.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    Fresh(FreshBlock<'a>),
+    Observed(&'a Observations),
+}
+
+/// Fresh states of a system.
+#[derive(Clone, Copy)]
+pub(super) struct FreshBlock<'a> {
+    pub(super) system: &'a dyn System,
+    pub(super) ranges: &'a [Distribution],
+    pub(super) tail: Option<&'a Tail>,
+    pub(super) curriculum: Option<&'a Curriculum>,
 }
 
 /// Buffers for one block at a time, allocated once a thread.
@@ -49,6 +62,8 @@ pub(super) struct Worker<T> {
     /// `[rows, c]`.
     conditionals: Vec<T>,
     target: Vec<T>,
+    /// 1 / units of the rates of q and of q̇, `[d]`, where errors have any.
+    per_unit: Option<[Vec<T>; 2]>,
     /// Weights `[rows]`; as many as there are rows only where they are not all the same.
     weights: Vec<f64>,
     /// Rates of q and of q̇.
@@ -57,7 +72,7 @@ pub(super) struct Worker<T> {
 }
 
 impl<T: Real> Worker<T> {
-    pub(super) fn new(model: &Model, block_rows: usize) -> Self {
+    pub(super) fn new(model: &Model, units: Option<&ResidualUnits>, block_rows: usize) -> Self {
         let (d, c) = (model.features().degrees_of_freedom(), model.features().conditionals());
         let zeros = || vec![T::ZERO; block_rows * d];
         Self {
@@ -73,13 +88,15 @@ impl<T: Real> Worker<T> {
             p: if model.is_canonical() { zeros() } else { Vec::new() },
             conditionals: vec![T::ZERO; block_rows * c],
             target: zeros(),
+            per_unit: units
+                .map(|ResidualUnits { velocity, acceleration }| [reciprocals(velocity), reciprocals(acceleration)]),
             weights: Vec::with_capacity(block_rows),
             rates: [zeros(), zeros()],
             lambda: [zeros(), zeros()],
         }
     }
 
-    /// Samples the rows `block` of the step's batch, and writes their loss's gradient to `gradient`, unless that
+    /// Draws the rows `block` of the step's batch, and writes their loss's gradient to `gradient`, unless that
     /// loss is not finite.
     ///
     /// # Errors
@@ -93,12 +110,73 @@ impl<T: Real> Worker<T> {
     ) -> Result<BatchLoss, DataError> {
         let d = self.target_row.len();
         let rows = block.len();
-        let BlockContext { sampler, step, tail, curriculum, weight, .. } = *context;
+        match context.source {
+            Source::Fresh(fresh) => self.sample(context, fresh, block)?,
+            Source::Observed(observations) => self.draw(context, observations, block),
+        }
+        let c = self.conditionals.len() / (self.q.len() / d);
+        let (range, weight) = (..rows * d, context.weight);
+        let conditionals = &self.conditionals[..rows * c];
+        let q_dot = &self.q_dot[range];
+        let second = if self.canonical { &self.p[range] } else { q_dot };
+        let states = States { q: &self.q[range], q_dot: second, conditionals };
+        let [velocity, acceleration] = self.rates.each_mut().map(|rates| &mut rates[range]);
+        let [lambda_q, lambda_q_dot] = self.lambda.each_mut().map(|lambda| &mut lambda[range]);
+        let BlockContext { networks, batch, .. } = *context;
+        self.block.rates(networks, states, RatesMut { q: &mut *velocity, q_dot: &mut *acceleration });
+        let target = &mut self.target[range];
+        if let Some([per_velocity, per_acceleration]) = &self.per_unit {
+            for values in [&mut *target, &mut *acceleration] {
+                scale_rows(values, per_acceleration);
+            }
+            scale_rows(velocity, per_velocity);
+        }
+        let weights = &self.weights;
+        let evaluate = |prediction: &[T], target: &[T], lambda: &mut [T]| match weight {
+            LossWeight::Uniform => context.loss.evaluate(prediction, target, batch, lambda),
+            LossWeight::Lorentz => context.loss.evaluate_weighted(prediction, target, weights, batch, lambda),
+        };
+        let mut loss = evaluate(acceleration, target, lambda_q_dot);
+        if self.first_order {
+            let observed = match &self.per_unit {
+                None => q_dot,
+                Some([per_velocity, _]) => {
+                    // The targets of q̈ have been used.
+                    target.copy_from_slice(q_dot);
+                    scale_rows(target, per_velocity);
+                    target
+                }
+            };
+            let half = evaluate(velocity, observed, lambda_q);
+            // Both halves count the same samples.
+            loss += BatchLoss { weight: 0.0, ..half };
+        }
+        if let Some([per_velocity, per_acceleration]) = &self.per_unit {
+            scale_rows(lambda_q_dot, per_acceleration);
+            scale_rows(lambda_q, per_velocity);
+        }
+        if loss.non_finite == 0 {
+            let lambda = Rates { q: lambda_q, q_dot: lambda_q_dot };
+            self.block.vjp(networks, lambda, accumulate, gradient, None);
+        }
+        Ok(loss)
+    }
+
+    /// Draws the rows `block` of the step's batch from the system's ranges.
+    fn sample(
+        &mut self,
+        context: &BlockContext<'_, T>,
+        fresh: FreshBlock<'_>,
+        block: Range<usize>,
+    ) -> Result<(), DataError> {
+        let FreshBlock { system, ranges, tail, curriculum } = fresh;
+        let BlockContext { sampler, step, weight, .. } = *context;
+        let (d, rows) = (self.target_row.len(), block.len());
         let ranges = match curriculum {
-            None => context.ranges,
+            None => ranges,
             Some(curriculum) => {
                 self.ranges.clear();
-                self.ranges.extend_from_slice(context.ranges);
+                self.ranges.extend_from_slice(ranges);
                 curriculum.apply(step, &mut self.ranges[d..2 * d]);
                 &self.ranges
             }
@@ -106,10 +184,9 @@ impl<T: Real> Worker<T> {
         let width = ranges.len();
         let c = width - 2 * d;
         let states = &mut self.states[..rows * width];
-        let range = ..rows * d;
         sample(sampler, step, ranges, tail, block.start, states);
         let momenta: Option<&dyn Canonical> =
-            self.canonical.then(|| context.system.canonical().expect("an objective checks its system when it is made"));
+            self.canonical.then(|| system.canonical().expect("an objective checks its system when it is made"));
         self.weights.clear();
         for (row, state) in states.chunks_exact(width).enumerate() {
             if weight != LossWeight::Uniform {
@@ -122,7 +199,7 @@ impl<T: Real> Worker<T> {
                         *p = T::from_f64(component);
                     }
                 }
-                None => acceleration_into::<T>(context.system, state, &mut self.target_row)?,
+                None => acceleration_into::<T>(system, state, &mut self.target_row)?,
             }
             for i in 0..d {
                 self.q[row * d + i] = T::from_f64(state[i]);
@@ -133,32 +210,55 @@ impl<T: Real> Worker<T> {
                 *kept = T::from_f64(conditional);
             }
         }
-        let conditionals = &self.conditionals[..rows * c];
-        let q_dot = &self.q_dot[range];
-        let second = if self.canonical { &self.p[range] } else { q_dot };
-        let states = States { q: &self.q[range], q_dot: second, conditionals };
-        let [velocity, acceleration] = self.rates.each_mut().map(|rates| &mut rates[range]);
-        let [lambda_q, lambda_q_dot] = self.lambda.each_mut().map(|lambda| &mut lambda[range]);
-        let BlockContext { networks, batch, .. } = *context;
-        self.block.rates(networks, states, RatesMut { q: &mut *velocity, q_dot: &mut *acceleration });
-        let weights = &self.weights;
-        let evaluate = |prediction: &[T], target: &[T], lambda: &mut [T]| match weight {
-            LossWeight::Uniform => context.loss.evaluate(prediction, target, batch, lambda),
-            LossWeight::Lorentz => context.loss.evaluate_weighted(prediction, target, weights, batch, lambda),
-        };
-        let mut loss = evaluate(acceleration, &self.target[range], lambda_q_dot);
-        if self.first_order {
-            let half = evaluate(velocity, q_dot, lambda_q);
-            // Both halves count the same samples.
-            loss += BatchLoss { weight: 0.0, ..half };
+        Ok(())
+    }
+
+    /// Draws the rows `block` of the step's batch from what was observed.
+    fn draw(&mut self, context: &BlockContext<'_, T>, observations: &Observations, block: Range<usize>) {
+        let (d, rows) = (self.target_row.len(), block.len());
+        let count = observations.q.len() / d;
+        let c = observations.conditionals.len() / count;
+        let units = &mut self.states[..rows];
+        context.sampler.fill_from(context.step, block.start as u64, &UNIT, units);
+        for (row, &unit) in units.iter().enumerate() {
+            // A product just below `count` may round up to it.
+            let drawn = ((unit * count as f64) as usize).min(count - 1);
+            let columns = [
+                (&mut self.q, &observations.q, d),
+                (&mut self.q_dot, &observations.q_dot, d),
+                (&mut self.target, &observations.q_ddot, d),
+                (&mut self.conditionals, &observations.conditionals, c),
+            ];
+            for (to, from, width) in columns {
+                copy(&mut to[row * width..(row + 1) * width], &from[drawn * width..(drawn + 1) * width]);
+            }
         }
-        if loss.non_finite == 0 {
-            let lambda = Rates { q: lambda_q, q_dot: lambda_q_dot };
-            self.block.vjp(networks, lambda, accumulate, gradient, None);
-        }
-        Ok(loss)
     }
 }
+
+/// 1 / x of each, in double precision until the last rounding.
+pub(super) fn reciprocals<T: Real>(units: &[f64]) -> Vec<T> {
+    units.iter().map(|unit| T::from_f64(1.0 / unit)).collect()
+}
+
+/// Multiplies each row of `values` `[rows, n]` by `factors` `[n]`.
+fn scale_rows<T: Real>(values: &mut [T], factors: &[T]) {
+    for row in values.chunks_exact_mut(factors.len()) {
+        for (value, &factor) in row.iter_mut().zip(factors) {
+            *value *= factor;
+        }
+    }
+}
+
+/// Writes numbers in the precision of training.
+pub(super) fn copy<T: Real>(to: &mut [T], from: &[f64]) {
+    for (to, &from) in to.iter_mut().zip(from) {
+        *to = T::from_f64(from);
+    }
+}
+
+/// What picks a row or a segment.
+pub(super) const UNIT: [Distribution; 1] = [Distribution::Uniform(Interval::constant(0.0, 1.0))];
 
 /// States `[rows, 2d + c]` of the step's batch from row `first` on: the tail's rows lead the batch.
 fn sample(

@@ -109,6 +109,7 @@ pub(crate) fn metrics() -> Vec<MetricsLine> {
                     indefinite: 0,
                     rank_deficient: 0,
                 }),
+                held_out_error: None,
             });
         }
     }

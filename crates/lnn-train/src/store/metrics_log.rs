@@ -126,6 +126,7 @@ mod tests {
             acceleration_l1: 0.3,
             vector_field_l1: None,
             mass_matrix: None,
+            held_out_error: None,
         }
     }
 

@@ -7,6 +7,7 @@ mod fields;
 mod initialisation;
 mod interruption;
 mod learning;
+mod own_data;
 mod properties;
 mod reproducibility;
 mod small_run;

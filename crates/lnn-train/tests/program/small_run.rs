@@ -69,10 +69,14 @@ pub(crate) struct Workplace {
 impl Workplace {
     /// A folder with the given configuration in `small.ron`.
     pub(crate) fn new(config: &ExperimentConfig) -> Self {
-        let root = tempfile::tempdir().expect("temporary folder");
-        let workplace = Self { root };
+        let workplace = Self::empty();
         workplace.write("small.ron", &config.to_ron().expect("plain data"));
         workplace
+    }
+
+    /// A folder with nothing in it.
+    pub(crate) fn empty() -> Self {
+        Self { root: tempfile::tempdir().expect("temporary folder") }
     }
 
     /// A path in the folder.
@@ -141,7 +145,8 @@ pub(crate) fn snapshot(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 /// The files of a run that no clock and no number of threads has a part in, by their names in the folder.
 pub(crate) fn results(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let timed = |name: &str| name.starts_with("checkpoint-") || matches!(name, "summary.json" | "report.html");
+    let timed =
+        |name: &str| name.starts_with("checkpoint-") || matches!(name, "summary.json" | "report.html" | ".lock");
     snapshot(folder)
         .into_iter()
         .map(|(path, bytes)| (path.strip_prefix(folder).expect("below").display().to_string(), bytes))

@@ -287,7 +287,7 @@ pub(super) fn repeat_command(arguments: &ExperimentArguments, seed: u64, folder:
 }
 
 /// `<folder>-again`: a folder that is not the run's own, which would be refused.
-fn beside(folder: &Path) -> PathBuf {
+pub(in crate::cli) fn beside(folder: &Path) -> PathBuf {
     match folder.file_name() {
         Some(name) => {
             let mut name = name.to_owned();
@@ -299,7 +299,7 @@ fn beside(folder: &Path) -> PathBuf {
 }
 
 /// A path as one word of a POSIX shell.
-fn quoted(path: &Path) -> String {
+pub(in crate::cli) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     if text.chars().all(|c| c.is_alphanumeric() || "/._-+=:,@%".contains(c)) {
         text

@@ -61,7 +61,7 @@ fn evaluate(
 ) -> (BatchLoss, Vec<f64>) {
     let (networks, sampler) = (model.bind(parameters), StateSampler::new(2, 0));
     let context = SegmentContext { data, sampler, loss, batch: BATCH, step: 5, networks };
-    let mut worker = SegmentWorker::new(model, data, loss, BATCH + 1);
+    let mut worker = SegmentWorker::new(model, data, (loss, None), BATCH + 1);
     let mut gradient = vec![f64::NAN; parameters.len()];
     let mut total = BatchLoss::default();
     let mut accumulate = Accumulate::Replace;

@@ -227,6 +227,7 @@ fn metrics() -> Vec<MetricsLine> {
                 acceleration_l1: (-20.0 * progress).exp() + floor,
                 vector_field_l1: None,
                 mass_matrix: None,
+                held_out_error: None,
             });
         }
     }

@@ -18,6 +18,8 @@ pub(in crate::report) struct Learning<'a> {
     pub(in crate::report) published: Vec<(&'a ModelStyle, f64)>,
     /// Title of the panel of errors.
     pub(in crate::report) error: String,
+    /// The error of a line.
+    pub(in crate::report) error_of: fn(&MetricsLine) -> f64,
     /// What the two panels show.
     pub(in crate::report) caption: String,
 }
@@ -30,6 +32,7 @@ pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle]) -> Option<F
         models,
         published: models.iter().filter_map(|model| Some((model, of_paper(model)?))).collect(),
         error: format!("Acceleration L1 on {} ({})", logged_states(input.summary), input.system.acceleration_unit),
+        error_of: |line| line.acceleration_l1,
         caption: "Both axes are logarithmic; lower is better. The upper panel is what the optimiser \
                   sees and each model may have its own loss, so compare the models in the lower \
                   panel: the mean over states never trained on of the summed absolute error of the \
@@ -81,7 +84,7 @@ pub(in crate::report) fn curves(learning: &Learning<'_>) -> Option<Figure> {
     let levels: Vec<f64> = published.iter().map(|(_, level)| *level).collect();
     let panels = vec![
         panel("Training loss".to_owned(), |line| line.loss, &[]),
-        panel(learning.error.clone(), |line| line.acceleration_l1, &levels),
+        panel(learning.error.clone(), learning.error_of, &levels),
     ];
     let mut legend: Vec<LegendEntry> = trained.iter().map(|model| line_key(&model.label, model)).collect();
     if !published.is_empty() {
@@ -95,7 +98,7 @@ pub(in crate::report) fn curves(learning: &Learning<'_>) -> Option<Figure> {
     }
     Some(Figure {
         name: "loss",
-        title: "How the models learn".to_owned(),
+        title: if trained.len() == 1 { "How the model learns" } else { "How the models learn" }.to_owned(),
         caption: learning.caption.clone(),
         legend,
         panels,

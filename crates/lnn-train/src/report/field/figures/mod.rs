@@ -83,6 +83,7 @@ pub(super) fn all(input: &FieldReportInput<'_>) -> Result<Vec<FieldFigure>, Repo
         models: &models,
         published: Vec::new(),
         error: "Error of φ̈ a site, mean over held-out states".to_owned(),
+        error_of: |line| line.acceleration_l1,
         caption: format!(
             "Both axes are logarithmic; lower is better. The upper panel is what the optimiser sees, and each \
              model may have its own loss, so compare the models in the lower panel: the error of the acceleration \

@@ -1,0 +1,133 @@
+//! The errors on held-out motions as a table, for the terminal and for the page.
+
+use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+
+use crate::measured::MeasuredSummary;
+use crate::report::number::{duration, grouped, significant};
+
+/// A row: what is predicted, the column, the error with its unit, and the error relative to what is predicted.
+pub(super) fn rows(summary: &MeasuredSummary) -> Vec<[String; 4]> {
+    let groups = [("acceleration", &summary.acceleration), ("state one row later", &summary.one_row)];
+    let rows = groups.into_iter().flat_map(|(what, errors)| {
+        errors.iter().map(move |error| {
+            let unit = error.unit.as_ref().map_or(String::new(), |unit| format!(" {unit}"));
+            [
+                what.to_owned(),
+                error.name.clone(),
+                format!("{}{unit}", significant(error.root_mean_square, 3)),
+                format!("{} %", significant(100.0 * error.relative, 3)),
+            ]
+        })
+    });
+    rows.collect()
+}
+
+/// What else was found, a sentence each.
+pub(super) fn sentences(summary: &MeasuredSummary) -> Vec<String> {
+    let MeasuredSummary { rollouts, energy, mass_matrix, held_out, training_trajectories, data, .. } = summary;
+    let time_unit =
+        data.columns.first().and_then(|column| column.unit.as_ref()).map_or(String::new(), |unit| format!(" {unit}"));
+    let mut sentences = vec![if summary.of_one {
+        "Judged on the last part of the only trajectory, whose first part was trained on: record more motions for an honest \
+         test."
+            .to_owned()
+    } else {
+        format!(
+            "Judged on {} of {} trajectories, none of them trained on.",
+            held_out.len(),
+            held_out.len() + training_trajectories
+        )
+    }];
+    let at = |tenth: usize| rollouts.by_tenth[tenth - 1].map_or("lost".to_owned(), |distance| significant(distance, 2));
+    sentences.push(format!(
+        "Rolled out from its first state, the median motion of {}{time_unit} is {} deviations off at half of the time and {} at \
+         the end, and within a tenth for {}{time_unit}. {} of {} rollouts ended early.",
+        significant(rollouts.duration, 3),
+        at(5),
+        at(10),
+        significant(rollouts.faithful_time, 3),
+        rollouts.failed,
+        rollouts.count
+    ));
+    if let Some(drift) = energy {
+        sentences.push(format!(
+            "Learned energy: varies by {} % of the kinetic energy along the measured motions, by {} % along rollouts.",
+            significant(drift.measured_percent, 2),
+            significant(drift.rollout_percent, 2)
+        ));
+    }
+    if let Some(matrix) = mass_matrix {
+        let indefinite = match matrix.indefinite {
+            0 => "positive everywhere".to_owned(),
+            n => format!("not positive at {n} of the held-out rows: the model is not to be trusted there"),
+        };
+        sentences.push(format!(
+            "Mass matrix: {indefinite}; condition {} in the median, {} at most.",
+            significant(matrix.condition_median, 2),
+            significant(matrix.condition_max, 2)
+        ));
+    }
+    let kept = if summary.kept_step == summary.steps {
+        "the last step's weights were kept".to_owned()
+    } else {
+        format!("those of step {} were kept, with the least held-out error", grouped(summary.kept_step))
+    };
+    sentences.push(format!(
+        "{} parameters, {} steps in {}; {kept}.",
+        grouped(summary.parameters as u64),
+        grouped(summary.steps),
+        duration(summary.train_seconds)
+    ));
+    sentences
+}
+
+/// Most characters of a line.
+const WIDTH: usize = 100;
+
+/// The text in lines of at most [`WIDTH`] characters, all but the first behind `indent`.
+pub(super) fn filled(text: &str, indent: &str) -> String {
+    let (mut filled, mut used) = (String::new(), 0);
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > WIDTH {
+            filled.push('\n');
+            filled.push_str(indent);
+            used = indent.chars().count();
+        } else if !filled.is_empty() {
+            filled.push(' ');
+            used += 1;
+        }
+        filled.push_str(word);
+        used += length;
+    }
+    filled
+}
+
+/// The errors on held-out motions and what else was found, at most 100 columns wide; `colour` switches terminal colours on.
+#[must_use]
+pub fn measured_table(summary: &MeasuredSummary, colour: bool) -> String {
+    let rule = LineStyle::none().fill('─').junction('─');
+    let mut table = Table::new();
+    table
+        .load_style(TableStyle::new().top_border(rule).header_separator(rule).bottom_border(rule))
+        .set_content_arrangement(ContentArrangement::Disabled);
+    if colour {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    let aligned = |column: usize, cell: Cell| if column < 2 { cell } else { cell.set_alignment(CellAlignment::Right) };
+    let header = ["held-out motions", "column", "rms error", "relative"];
+    table.set_header(
+        header.iter().enumerate().map(|(column, text)| aligned(column, Cell::new(text).add_attribute(Attribute::Bold))),
+    );
+    for row in rows(summary) {
+        table.add_row(row.into_iter().enumerate().map(|(column, text)| aligned(column, Cell::new(text))));
+    }
+    let mut text = table.to_string();
+    for sentence in sentences(summary) {
+        text.push('\n');
+        text.push_str(&filled(&sentence, ""));
+    }
+    text
+}

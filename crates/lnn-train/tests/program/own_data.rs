@@ -1,0 +1,210 @@
+//! `lnn train` on a person's own tables: what it learns, what it keeps, what it refuses.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use lnn_physics::systems::build;
+use lnn_physics::{System, sampling::StateSampler};
+use lnn_train::record::MetricsLine;
+use lnn_train::store::{load_model, read_metrics};
+use lnn_train::trajectory::simulate;
+use serde_json::Value;
+
+use crate::interruption::Session;
+use crate::small_run::{Workplace, results};
+
+/// Units that a table is written in: of lengths and of time; angles stay radians.
+#[derive(Clone, Copy)]
+struct Units {
+    length: f64,
+    time: f64,
+}
+
+const SI: Units = Units { length: 1.0, time: 1.0 };
+
+/// Motions of a spring pendulum, whose coordinates are a length and an angle, from 0.05 s to 0.05 s.
+fn spring_pendulum(count: usize, rows: usize, units: Units, with_accelerations: bool) -> String {
+    let system = build("spring-pendulum", &[].into()).expect("a system");
+    let times: Vec<f64> = (0..rows).map(|row| 0.05 * row as f64).collect();
+    let motions =
+        simulate(&*system, system.rollout_distribution(), StateSampler::new(5, 0), count, &times).expect("finite");
+    table(&*system, &motions, units, with_accelerations)
+}
+
+fn table(
+    system: &dyn System,
+    motions: &lnn_train::trajectory::Trajectories,
+    Units { length, time }: Units,
+    with_accelerations: bool,
+) -> String {
+    let mut text = "trajectory,t,q0,q1,q_dot0,q_dot1".to_owned();
+    text += if with_accelerations { ",q_ddot0,q_ddot1\n" } else { "\n" };
+    for (number, motion) in motions.motions().enumerate() {
+        for (row, t) in motion.times.iter().enumerate() {
+            let state = motion.state(row);
+            let mut acceleration = [0.0; 2];
+            system.acceleration_into(&state[..2], &state[2..], &[], &mut acceleration);
+            let rate = 1.0 / time;
+            write!(text, "{number},{},{},{}", t * time, state[0] * length, state[1]).expect("text");
+            write!(text, ",{},{}", state[2] * length * rate, state[3] * rate).expect("text");
+            if with_accelerations {
+                write!(text, ",{},{}", acceleration[0] * length * rate * rate, acceleration[1] * rate * rate)
+                    .expect("text");
+            }
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// A recipe of seconds.
+fn recipe(steps: u64, precision: &str, checkpoint_every_seconds: f64) -> String {
+    format!(
+        "(model: (hidden: [16, 16], precision: {precision}, training: (steps: {steps}, batch: 96)), log_every: 20, \
+         checkpoint_every_seconds: {checkpoint_every_seconds:?})"
+    )
+}
+
+fn workplace(files: &[(&str, &str)]) -> Workplace {
+    let workplace = Workplace::empty();
+    for (name, text) in files {
+        workplace.write(name, text);
+    }
+    workplace
+}
+
+fn summary(folder: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(folder.join("summary.json")).expect("finished")).expect("JSON")
+}
+
+fn losses(folder: &Path) -> Vec<[f64; 2]> {
+    let lines = read_metrics(&folder.join("metrics.jsonl")).expect("finished");
+    lines.iter().map(|line: &MetricsLine| [line.loss, line.held_out_error.expect("judged")]).collect()
+}
+
+const TRAIN: &str = "train --data swings.csv --angles q1 --config recipe.ron";
+
+#[test]
+fn a_training_leaves_a_model_a_report_and_what_to_do_next() {
+    for (accelerations, learned) in [(true, "accelerations"), (false, "segments of 5 rows")] {
+        let text = spring_pendulum(12, 21, SI, accelerations);
+        let workplace = workplace(&[("swings.csv", &text), ("recipe.ron", &recipe(400, "F32", 15.0))]);
+        let ended = workplace.succeed(&format!("{TRAIN} --out run"));
+        for words in ["12 trajectories", "Δq − ∫q̇", "angle"] {
+            assert!(ended.stderr.contains(words), "{words}\n{}", ended.stderr);
+        }
+        for words in
+            ["state one row later", "Judged on 1 of 12 trajectories", "Next:", "lnn rollout --model run/model-lnn"]
+        {
+            assert!(ended.stdout.contains(words), "{words}\n{}", ended.stdout);
+        }
+        assert!(ended.stdout.lines().chain(ended.stderr.lines()).all(|line| line.chars().count() <= 110));
+        let summary = summary(&workplace.path("run"));
+        assert_eq!(summary["learned"], learned);
+        // Nearly nothing learned would be an error of 1.
+        let curve = losses(&workplace.path("run"));
+        let (first, last) = (curve[0], curve[curve.len() - 1]);
+        assert!(last[1] < 0.5 * first[1] && last[0] < 0.5 * first[0], "{curve:?}");
+        let model = load_model(&workplace.path("run/model-lnn.safetensors")).expect("written");
+        assert_eq!((model.header.degrees_of_freedom, model.header.conditionals), (2, 0));
+        for file in
+            ["report.html", "data.json", "rollouts.csv", "config.ron", "figures/rollout.svg", "figures/loss.png"]
+        {
+            assert!(workplace.path("run").join(file).is_file(), "{file}");
+        }
+        // The configuration repeats the run; of other data it is refused.
+        workplace.succeed("train --config run/config.ron --out again --quiet");
+        let [first, again] = ["run", "again"].map(|run| results(&workplace.path(run)));
+        assert!(first == again, "the run is repeated bit for bit");
+        workplace.write("swings.csv", &text.replacen("0.05", "0.051", 1));
+        let ended = workplace.run("train --config run/config.ron --out other");
+        assert!(ended.code == Some(1) && ended.stderr.contains("fingerprint"), "{}", ended.stderr);
+        assert!(!workplace.path("other").exists(), "nothing is left of what was refused");
+    }
+}
+
+#[test]
+fn threads_and_interruptions_change_no_bit() {
+    let text = spring_pendulum(10, 21, SI, false);
+    let workplace = workplace(&[("swings.csv", &text), ("recipe.ron", &recipe(4000, "F32", 0.05))]);
+    workplace.succeed(&format!("{TRAIN} --out whole --threads 1"));
+    let line = format!("{TRAIN} --out run --threads 2 --resume");
+    let mut interrupted = 0;
+    for words in ["lnn        training", "lnn        step", "lnn        step"] {
+        let mut session = Session::of(&workplace, &line);
+        session.wait_for(words);
+        session.interrupt();
+        let (status, said) = session.end();
+        interrupted += usize::from(status.code() == Some(130));
+        assert!(matches!(status.code(), Some(0 | 130)), "{said}");
+    }
+    assert!(interrupted >= 2, "{interrupted} of 3 were interrupted");
+    workplace.succeed(&line);
+    let [whole, run] = ["whole", "run"].map(|run| results(&workplace.path(run)));
+    assert_eq!(whole.keys().collect::<Vec<_>>(), run.keys().collect::<Vec<_>>());
+    for (name, bytes) in &whole {
+        assert!(*bytes == run[name], "{name}");
+    }
+}
+
+/// Everything that is learned is a ratio to what is in the data: powers of two as units change no bit of it, and
+/// millimetres and milliseconds only the rounding.
+#[test]
+fn what_is_learned_does_not_depend_on_the_units() {
+    for accelerations in [true, false] {
+        let figures = |units: Units| {
+            let text = spring_pendulum(8, 21, units, accelerations);
+            let workplace = workplace(&[("swings.csv", &text), ("recipe.ron", &recipe(60, "F64", 15.0))]);
+            workplace.succeed(&format!("{TRAIN} --out run"));
+            let summary = summary(&workplace.path("run"));
+            let relative = |group: &str| -> Vec<f64> {
+                let errors = summary[group].as_array().expect("a list").iter();
+                errors.map(|error| error["relative"].as_f64().expect("finite")).collect()
+            };
+            let condition = summary["mass_matrix"]["condition_max"].as_f64().expect("finite");
+            (losses(&workplace.path("run")), [relative("one_row"), relative("acceleration"), vec![condition]].concat())
+        };
+        let (want, want_figures) = figures(SI);
+        let (powers, powers_figures) = figures(Units { length: 1024.0, time: 1.0 / 4096.0 });
+        assert_eq!((&powers, &powers_figures), (&want, &want_figures));
+        let (thousands, thousands_figures) = figures(Units { length: 1e3, time: 1e3 });
+        // Some 10⁴ roundings a step, whose effect the training may multiply by some tens over its sixty steps.
+        let close = |a: f64, b: f64| (a - b).abs() <= 1e-8 * b.abs();
+        assert!(
+            thousands.iter().flatten().zip(want.iter().flatten()).all(|(&a, &b)| close(a, b)),
+            "{thousands:?}\n{want:?}"
+        );
+        assert!(
+            thousands_figures.iter().zip(&want_figures).all(|(&a, &b)| close(a, b)),
+            "{thousands_figures:?}\n{want_figures:?}"
+        );
+        assert_ne!(thousands, want, "the comparison sees a difference");
+    }
+}
+
+#[test]
+fn bad_data_are_refused_before_anything_is_written() {
+    let good = spring_pendulum(4, 21, SI, false);
+    let replaced = |from: &str, to: &str| good.replacen(from, to, 1);
+    let no_velocities: String =
+        good.lines().map(|line| line.split(',').take(4).collect::<Vec<_>>().join(",") + "\n").collect();
+    let row = good.lines().nth(9).expect("many rows");
+    let cases = [
+        (no_velocities, "q_dot0"),
+        (replaced(row, &row.replacen("0.4", "nan", 1)), "line 10, column `t` is NaN"),
+        (replaced(row, &format!("{row}\n{row}")), "is the same as"),
+        (replaced("q_dot1", "qdot1"), "did you mean `qdot1`?"),
+        (good.lines().take(2).map(|line| format!("{line}\n")).collect(), "has this row only"),
+    ];
+    for (text, words) in cases {
+        let workplace = workplace(&[("swings.csv", &text)]);
+        let ended = workplace.run("train --data swings.csv --angles q1 --out run");
+        assert_eq!(ended.code, Some(1), "{words}\n{}", ended.stderr);
+        assert!(ended.stderr.contains(words) && ended.stderr.contains("swings.csv"), "{words}\n{}", ended.stderr);
+        assert!(!workplace.path("run").exists());
+    }
+    let workplace = workplace(&[("swings.csv", &good)]);
+    let ended = workplace.run("train --data swings.csv --out run --angles q2");
+    assert!(ended.stderr.contains("--angles names `q2`"), "{}", ended.stderr);
+    assert_eq!(workplace.run("train --out run").code, Some(2));
+}
