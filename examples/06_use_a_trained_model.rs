@@ -71,15 +71,9 @@ fn train_small(folder: &Path) -> Result<PathBuf, Box<dyn std::error::Error>> {
     }
     let model: &Model = training.plan().objective.model();
     let header = ModelHeader {
-        name: "lnn".to_owned(),
-        kind: recipe.kind,
-        degrees_of_freedom: 2,
-        conditionals: 0,
-        dimensions: model.shape().dimensions().to_vec(),
-        activation: recipe.activation,
-        features: recipe.features,
         system: Some(config.system),
         provenance: Provenance { steps: 400, ..Provenance::default() },
+        ..ModelHeader::new("lnn", &recipe, model)
     };
     let path = folder.join("model-lnn.safetensors");
     save_model(&path, &header, training.parameters())?;

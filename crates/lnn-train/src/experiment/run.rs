@@ -319,13 +319,6 @@ fn header(config: &ExperimentConfig, name: &str, model: &Model, context: &Contex
     let model_config = &config.models[name];
     let recipe = &model_config.training;
     ModelHeader {
-        name: name.to_owned(),
-        kind: model_config.kind,
-        degrees_of_freedom: model.features().degrees_of_freedom(),
-        conditionals: model.features().conditionals(),
-        dimensions: model.shape().dimensions().to_vec(),
-        activation: model_config.activation,
-        features: model_config.features.clone(),
         system: Some(config.system.clone()),
         provenance: Provenance {
             program: format!("lnn {}", env!("CARGO_PKG_VERSION")),
@@ -339,6 +332,7 @@ fn header(config: &ExperimentConfig, name: &str, model: &Model, context: &Contex
         coordinates: system.coordinates().iter().map(|q| label(q.name, q.unit)).collect(),
         conditional_labels: system.conditionals().iter().map(|c| label(c.name, c.unit)).collect(),
         time_unit: Some(system.time_unit().to_owned()),
+        ..ModelHeader::new(name, model_config, model)
     }
 }
 

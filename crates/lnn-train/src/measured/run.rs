@@ -330,14 +330,6 @@ fn header(prepared: &Prepared, measurements: &Measurements) -> ModelHeader {
     let labels = &measurements.labels;
     let recipe = &model_config.training;
     ModelHeader {
-        name: MEASURED_MODEL.to_owned(),
-        kind: model_config.kind,
-        degrees_of_freedom: labels.q.len(),
-        conditionals: labels.conditionals.len(),
-        dimensions: model.shape().dimensions().to_vec(),
-        activation: model_config.activation,
-        features: model_config.features.clone(),
-        system: None,
         provenance: Provenance {
             program: format!("lnn {}", env!("CARGO_PKG_VERSION")),
             experiment: "measured data".to_owned(),
@@ -350,6 +342,7 @@ fn header(prepared: &Prepared, measurements: &Measurements) -> ModelHeader {
         coordinates: labels.q.iter().map(Label::from).collect(),
         conditional_labels: labels.conditionals.iter().map(Label::from).collect(),
         time_unit: labels.time.unit.clone(),
+        ..ModelHeader::new(MEASURED_MODEL, model_config, model)
     }
 }
 

@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::error::TensorProblem;
 use crate::config::{
-    ActivationText, AngleFeatures, ConditionalFeatures, CoordinateFeatures, FeaturesConfig, ModelKind, SystemConfig,
+    ActivationText, AngleFeatures, ConditionalFeatures, CoordinateFeatures, FeaturesConfig, ModelConfig, ModelKind,
+    SystemConfig,
 };
+use crate::model::Model;
 use crate::table::Column;
 
 /// What a model is, apart from its weights.
@@ -131,6 +133,24 @@ pub struct Provenance {
 }
 
 impl ModelHeader {
+    /// What `model`, made by `config`, is; without labels, system and origin, which are fields to be set.
+    pub fn new(name: &str, config: &ModelConfig, model: &Model) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: config.kind,
+            degrees_of_freedom: model.features().degrees_of_freedom(),
+            conditionals: model.features().conditionals(),
+            dimensions: model.shape().dimensions().to_vec(),
+            activation: config.activation,
+            features: config.features.clone(),
+            system: None,
+            provenance: Provenance::default(),
+            coordinates: Vec::new(),
+            conditional_labels: Vec::new(),
+            time_unit: None,
+        }
+    }
+
     /// Shapes of the model's networks: the main one, then that of the configuration alone if the model has one.
     ///
     /// # Errors
