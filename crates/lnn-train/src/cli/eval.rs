@@ -26,17 +26,10 @@ use super::rollout::momenta;
 /// Say what a trained model gives for states: acceleration, momentum, energy, mass matrix.
 ///
 /// Columns of the states by name: `q0…`, `q_dot0…`, the conditionals of the model by their names; `trajectory` and `t` are
-/// passed on, others ignored. What is written has the same rows, first those columns, then
+/// passed on, others ignored. What is written has the same rows: first those columns, then the quantities.
 ///
-/// - `q_ddot0…`: the acceleration;
-/// - `p0…`: the momentum ∂L/∂q̇;
-/// - `energy`: q̇·∂L/∂q̇ − L, or H of a Hamiltonian network;
-/// - `mass00`, `mass01`, `mass11`, …: the upper triangle of the mass matrix ∂²L/∂q̇∂q̇ᵀ;
-/// - `condition`: its largest eigenvalue over its smallest, in magnitude;
-/// - `rank`: how many of its eigenvalues are not taken for zero.
-///
-/// A model has the columns that it can have: a plain network has accelerations only, a Hamiltonian network no mass matrix;
-/// where the rate of q is not q̇ itself it is written as `q_rate0…`.
+/// A model has the quantities that it can have: a plain network has accelerations only, a Hamiltonian network no mass
+/// matrix.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct EvalArguments {
@@ -249,11 +242,21 @@ fn report(arguments: &EvalArguments, quantities: &[Quantity], done: Streamed, se
 }
 
 const EXAMPLES: &str = "\
+Columns of the quantities:
+  acceleration    q_ddot0…                 q̈
+  momentum        p0…                      ∂L/∂q̇
+  energy          energy                   q̇·∂L/∂q̇ − L, or H of a Hamiltonian network
+  mass-matrix     mass00, mass01, mass11…  upper triangle of ∂²L/∂q̇∂q̇ᵀ, row by row
+  condition       condition                its largest eigenvalue over its smallest, in magnitude
+  rank            rank                     how many of its eigenvalues do not count as zero
+  velocity        q_rate0…                 the model's rate of q, where it is not q̇ itself
+  momentum-rate   p_rate0…                 the rate of p, of a model in canonical coordinates
+
 Examples:
   lnn eval --model run/model-lnn.safetensors --states data.csv --out learned.csv
       Every quantity of every state of data.csv.
   lnn eval --model model.safetensors --states states.npy --out energy.npy --quantities energy
       Only the energies, as a structured array: numpy.load('energy.npy')['energy'].
-  lnn eval --model model.safetensors --states array.npy --columns q0,q1,q_dot0,q_dot1 --out learned.csv
+  lnn eval --model model.safetensors --states array.npy --columns q0,q_dot0 --out learned.csv
       A plain array, whose columns have no names.
-  lnn eval --model model.safetensors --states data.npz --out learned.csv --conditionals g --precision f32 --overwrite";
+  lnn eval --model model.safetensors --states data.npz --conditionals g --out learned.csv --overwrite";

@@ -324,15 +324,19 @@ fn write_remedy(kind: io::ErrorKind) -> &'static str {
     use io::ErrorKind as K;
     match kind {
         K::PermissionDenied | K::ReadOnlyFilesystem => {
-            "choose a folder that you may write to with --out DIR, or change the permissions"
+            "choose a folder that you may write to with --out, or change the permissions"
         }
-        K::StorageFull | K::QuotaExceeded => "free some space, or choose a folder on another disk with --out DIR",
+        K::StorageFull | K::QuotaExceeded => "free some space, or choose a folder on another disk with --out",
+        K::FileTooLarge => {
+            "the file system or a limit of the session (`ulimit -f`) allows no larger file; raise it, or choose another \
+             folder with --out"
+        }
         K::NotADirectory | K::AlreadyExists => {
-            "a part of the path is a file where a folder is needed; choose another folder with --out DIR"
+            "a part of the path is a file where a folder is needed; choose another folder with --out"
         }
         K::IsADirectory => "a folder has the name of the file to write; remove it or choose another folder",
-        K::NotFound => "the folder does not exist; create it or choose another with --out DIR",
-        _ => "check the disk and the path, or choose another folder with --out DIR",
+        K::NotFound => "the folder does not exist; create it or choose another with --out",
+        _ => "check the disk and the path, or choose another folder with --out",
     }
 }
 

@@ -3,6 +3,8 @@
 mod bad_input;
 mod command_line;
 mod damage;
+mod errors_document;
+mod eval;
 mod fields;
 mod initialisation;
 mod interruption;
