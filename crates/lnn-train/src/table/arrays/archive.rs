@@ -14,6 +14,9 @@ use super::header::Header;
 use super::store::{Store, refused};
 use super::{ArrayLayout, Arrays, Found, Refusal, Source, numbered};
 
+/// Before columns are made of it: a header may say what it likes.
+const MOST_COLUMNS: u64 = 4096;
+
 /// The rows of all columns of an archive.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Rows {
@@ -113,6 +116,9 @@ fn push_array(
         return Ok(());
     }
     if let Some(columns) = rows.columns(&header.shape) {
+        if columns > MOST_COLUMNS {
+            return Err(header.refused_shape(path, "a table has at most 4096 columns"));
+        }
         let names = numbered(name, columns);
         if header.fortran && matches!(rows, Rows::Trajectories { .. }) {
             for name in &names {
@@ -129,18 +135,22 @@ fn push_array(
         (Rows::Trajectories { trajectories, rows }, &[n]) if name != "t" && n == trajectories => Some((false, rows)),
         _ => None,
     };
-    let source = match of_trajectories {
-        None => {
-            let (array, found) = (name.to_owned(), header.shape_text());
-            Source::Refused(Refusal::Lengths { array, found, rows: rows.words() })
+    let Some((shared, rows)) = of_trajectories else {
+        // Under the names that it would have, so that who asks for one of them is told why it cannot be read.
+        let columns = header.shape[1..].last().copied().unwrap_or(1);
+        for column in numbered(name, columns.min(MOST_COLUMNS)) {
+            let (array, found_shape) = (name.to_owned(), header.shape_text());
+            let refusal = Refusal::Lengths { array, found: found_shape, rows: rows.words() };
+            found.push(&column, Source::Refused(refusal));
         }
-        Some((shared, rows)) => match Element::of(&header.dtype) {
-            Err(found) => Source::Refused(Refusal::Element { found }),
-            Ok(element) => {
-                let numbers = all_numbers(path, store, element)?;
-                if shared { Source::Shared(numbers) } else { Source::Each { numbers, rows } }
-            }
-        },
+        return Ok(());
+    };
+    let source = match Element::of(&header.dtype) {
+        Err(found) => Source::Refused(Refusal::Element { found }),
+        Ok(element) => {
+            let numbers = all_numbers(path, store, element)?;
+            if shared { Source::Shared(numbers) } else { Source::Each { numbers, rows } }
+        }
     };
     found.push(name, source);
     Ok(())

@@ -44,6 +44,9 @@ pub(super) fn open(path: &Path, names: Option<&[String]>) -> Result<(Arrays, Arr
     Ok((Arrays { stores: vec![store], rows, next: 0 }, found.finish(path)?))
 }
 
+/// Numbers of one field that are taken for columns; an image, say, is none.
+const MOST_NUMBERS: u64 = 4096;
+
 /// The fields of a structured array; one of several numbers is as many columns.
 fn push_fields(found: &mut Found, header: &Header) {
     let DType::Record(fields) = &header.dtype else { return };
@@ -54,7 +57,7 @@ fn push_fields(found: &mut Found, header: &Header) {
         match &field.dtype {
             // Numpy pads aligned records with fields without a name.
             _ if field.name.is_empty() => {}
-            DType::Array(count, each) if matches!(**each, DType::Plain(_)) => {
+            DType::Array(count, each) if *count <= MOST_NUMBERS && matches!(**each, DType::Plain(_)) => {
                 let size = each.num_bytes().unwrap_or(0) as u64;
                 let names = (0..).zip(numbered(&field.name, *count));
                 elements.extend(names.map(|(j, name)| (name, offset + j * size, &**each)));

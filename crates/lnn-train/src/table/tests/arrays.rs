@@ -197,6 +197,10 @@ fn what_cannot_be_read_rightly_is_refused_by_name() {
             Case::new("x.npz", npz(CompressionMethod::Stored, &[("a", b"no".to_vec())])),
             "(array `a`) is no readable array",
         ),
+        (
+            Case::new("x.npz", npz(CompressionMethod::Stored, &[("q", npy("'<f8'", false, "(0, 9000000000)", &[]))])),
+            "(array `q`) has the shape (0, 9000000000); a table has at most 4096 columns",
+        ),
         (Case::new("x.npz", &b"PK\x03\x04 and no more"[..]), "cannot be unpacked"),
     ] {
         let message = case.refused();
