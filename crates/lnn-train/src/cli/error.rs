@@ -132,7 +132,8 @@ pub(super) enum CommandError {
     },
     /// The first rows of trajectories, in a table without any.
     #[error(
-        "{} has no column `trajectory`, so that the first row of each cannot be found; leave --first-rows out to start          a motion from every row",
+        "{} has no column `trajectory`, so that the first row of each cannot be found; leave --first-rows out to start \
+         a motion from every row",
         path.display()
     )]
     NoTrajectories {
@@ -159,7 +160,8 @@ pub(super) enum CommandError {
     },
     /// Two motions that would have the same number.
     #[error(
-        "{} has two rows of trajectory {number} ({first} and {second}), and every row starts a motion; add --first-rows          to start from the first row of each trajectory, or leave the column `trajectory` out",
+        "{} has two rows of trajectory {number} ({first} and {second}), and every row starts a motion; add --first-rows \
+         to start from the first row of each trajectory, or leave the column `trajectory` out",
         path.display()
     )]
     SameTrajectory {
@@ -174,7 +176,8 @@ pub(super) enum CommandError {
     },
     /// A model in canonical coordinates whose file does not say how momenta follow from velocities.
     #[error(
-        "{} is a Hamiltonian network of (q, p), and its file names no system that says how p follows from q̇; use a model          of another kind, or one trained by `experiment` on a system with momenta",
+        "{} is a Hamiltonian network of (q, p), and its file names no system that says how p follows from q̇; use a model \
+         of another kind, or one trained by `experiment` on a system with momenta",
         path.display()
     )]
     NoMomenta {
@@ -183,7 +186,8 @@ pub(super) enum CommandError {
     },
     /// Accelerations of a model in canonical coordinates.
     #[error(
-        "{} is a Hamiltonian network of (q, p), which has rates of momenta and no accelerations; leave --accelerations          out",
+        "{} is a Hamiltonian network of (q, p), which has rates of momenta and no accelerations; leave --accelerations \
+         out",
         path.display()
     )]
     NoAccelerations {
@@ -192,7 +196,8 @@ pub(super) enum CommandError {
     },
     /// Names of conditionals that are not as many as the model has.
     #[error(
-        "{} has {expected} conditional input(s), but {}; name the columns with --conditionals, in the order of the model's          training",
+        "{} has {expected} conditional input(s), but {}; name the columns with --conditionals, in the order of the model's \
+         training",
         path.display(),
         if given.is_empty() { "their names are not known".to_owned() } else { format!("{} name(s) were given", given.len()) }
     )]

@@ -13,10 +13,10 @@ use crate::report::picture::Picture;
 const SIDE: usize = 81;
 /// Coordinates of which every entry is shown; of more, the entries of two.
 const ALL_ENTRIES: usize = 3;
-/// Maps in a row.
-const ABREAST: usize = 3;
+/// Maps in a row at most.
+const ABREAST: usize = 4;
 
-/// Maps of the entries of ∂²L/∂q̇∂q̇ᵀ and of its smallest eigenvalue over two variables; below them those of the true
+/// Maps of the entries of H = ∂²L/∂q̇∂q̇ᵀ and of its smallest eigenvalue λ over two variables; below them those of the true
 /// system where it is known.
 ///
 /// Without `over` the variables are the first two coordinates, or the coordinate and its velocity.
@@ -77,7 +77,7 @@ pub fn mass_matrix(view: &LearnedView, over: Option<[&str; 2]>) -> Result<Drawin
     };
     let mut names: Vec<String> = entries.iter().map(|(i, j)| format!("H{}{}", subscript(*i), subscript(*j))).collect();
     if d > 1 {
-        names.push("smallest eigenvalue".to_owned());
+        names.push("smallest λ".to_owned());
     }
     let mut rows = vec![(view.name().to_owned(), layers(&learned, 1.0))];
     if let (Some(truth), Some((factor, _))) = (&truth, fit) {
@@ -92,11 +92,13 @@ pub fn mass_matrix(view: &LearnedView, over: Option<[&str; 2]>) -> Result<Drawin
         .collect();
     let axis = |variable: &super::Variable| {
         let (low, high) = variable.range;
-        if variable.angle { Axis::angle_range(low, high, 4) } else { Axis::linear_range(low, high, 4) }
+        if variable.angle { Axis::angle_range(low, high, 2) } else { Axis::linear_range(low, high, 3) }
     };
     let mut drawn = Vec::new();
-    for first in (0..names.len()).step_by(ABREAST) {
-        let part = first..names.len().min(first + ABREAST);
+    // As even as possible: four in one row, seven in four and three.
+    let abreast = names.len().div_ceil(names.len().div_ceil(ABREAST));
+    for first in (0..names.len()).step_by(abreast) {
+        let part = first..names.len().min(first + abreast);
         for (title, layers) in &rows {
             let mut cells = Vec::new();
             for layer in part.clone() {
@@ -116,7 +118,7 @@ pub fn mass_matrix(view: &LearnedView, over: Option<[&str; 2]>) -> Result<Drawin
     let key = |(name, scale): (&String, &HeatScale)| ColourKey::new(name.clone(), ColourMap::Field, *scale);
     let figure = HeatFigure {
         name: format!("mass_matrix-{}", view.name()),
-        title: format!("Learned mass matrix of {}{}", view.name(), view.at(&[across, up])),
+        title: format!("Learned mass matrix H = ∂²L/∂q̇∂q̇ᵀ of {}{}", view.name(), view.at(&[across, up])),
         caption: String::new(),
         keys: names.iter().zip(&scales).map(key).collect::<Result<_, _>>()?,
         wide: drawn.clone(),

@@ -2,10 +2,10 @@
 
 use std::f64::consts::{PI, TAU};
 
-use super::motions::subscript;
 use super::{Drawing, MotionTable, PlotError, Track};
 use crate::report::axis::Axis;
 use crate::report::figure::{Figure, Key, LegendEntry, Mark, Panel};
+use crate::report::number::significant;
 use crate::report::palette::{Colour, TRUTH, series};
 
 /// Line widths in quarters of a pixel.
@@ -13,8 +13,12 @@ pub(super) const LINE: u32 = 6;
 const TRUTH_LINE: u32 = 12;
 /// Height of a portrait in pixels.
 const HEIGHT: u32 = 320;
+/// Times that a velocity changes its sign in what is drawn: more turns would fill the portrait.
+const TURNS: usize = 16;
+/// Points of one line. A drawing thins longer ones for curves against time, which would spoil a portrait.
+const PIECE: usize = 1000;
 
-/// The phase portrait of the motions.
+/// The phase portrait of the motions, each up to the time by which every velocity has changed its sign sixteen times.
 ///
 /// # Errors
 /// [`PlotError::Draw`].
@@ -23,12 +27,14 @@ pub fn phase(table: &MotionTable) -> Result<Drawing, PlotError> {
     let styles = styles(&table.tracks);
     let panel = |j: usize| {
         let coordinate = &table.coordinates[j];
+        let until = table.tracks.iter().map(|track| end_of_turns(track, d, j)).fold(f64::NEG_INFINITY, f64::max);
+        let last = table.tracks.iter().filter_map(|track| track.times.last().copied()).fold(until, f64::max);
         let lines: Vec<Vec<(f64, f64)>> =
-            table.tracks.iter().map(|track| points(track, d, j, coordinate.angle)).collect();
+            table.tracks.iter().map(|track| points(track, d, j, coordinate.angle, until)).collect();
         let (x_range, y_range) =
             (extent(lines.iter().flatten().map(|at| at.0)), extent(lines.iter().flatten().map(|at| at.1)));
         let x =
-            if coordinate.angle { Axis::angle_range(-PI, PI, 8) } else { Axis::linear_range(x_range.0, x_range.1, 6) };
+            if coordinate.angle { Axis::angle_range(-PI, PI, 4) } else { Axis::linear_range(x_range.0, x_range.1, 6) };
         let unit = |unit: &str| if unit.is_empty() { String::new() } else { format!(" ({unit})") };
         let rate = match (&coordinate.unit[..], &table.time_unit) {
             ("", _) => String::new(),
@@ -39,13 +45,23 @@ pub fn phase(table: &MotionTable) -> Result<Drawing, PlotError> {
         for ((track, line), (_, colour)) in table.tracks.iter().zip(lines).zip(&styles) {
             let start = line.iter().copied().find(|at| at.0.is_finite());
             let quarter_width = if track.is_truth() { TRUTH_LINE } else { LINE };
-            marks.push((!track.is_truth(), Mark::Line { points: line, colour: *colour, quarter_width }));
+            // The last point of a piece is the first of the next.
+            for from in (0..line.len()).step_by(PIECE) {
+                let points = line[from..line.len().min(from + PIECE + 1)].to_vec();
+                marks.push((!track.is_truth(), Mark::Line { points, colour: *colour, quarter_width }));
+            }
             marks.push((true, Mark::Dots { points: start.into_iter().collect(), colour: *colour, filled: true }));
         }
         // The truth lies wide under the models that follow it.
         marks.sort_by_key(|(above, _)| *above);
+        let shown = if until < last {
+            let time = table.time_unit.as_ref().map_or(String::new(), |unit| format!(" {unit}"));
+            format!(", up to t = {}{time} of {}{time}", significant(until, 3), significant(last, 3))
+        } else {
+            String::new()
+        };
         Panel {
-            title: format!("velocity q̇{}{rate} against {}", subscript(j), coordinate.symbol),
+            title: format!("d{symbol}/dt{rate} against {symbol}{shown}", symbol = coordinate.symbol),
             x,
             y: Axis::linear_range(y_range.0, y_range.1, 5),
             x_label: format!("{}{}", coordinate.symbol, unit(&coordinate.unit)),
@@ -63,10 +79,19 @@ pub fn phase(table: &MotionTable) -> Result<Drawing, PlotError> {
     Drawing::of_curves("phase".to_owned(), &figure)
 }
 
-/// (qⱼ, q̇ⱼ) of a motion, with a gap where an angle comes back on the other side.
-fn points(track: &Track, d: usize, j: usize, angle: bool) -> Vec<(f64, f64)> {
+/// The time by which q̇ⱼ has changed its sign [`TURNS`] times; the last one if it has not.
+fn end_of_turns(track: &Track, d: usize, j: usize) -> f64 {
+    let velocities: Vec<f64> = track.states.chunks_exact(2 * d).map(|state| state[d + j]).collect();
+    let turns = velocities.windows(2).enumerate().filter(|(_, pair)| pair[0] * pair[1] < 0.0);
+    let end = turns.map(|(frame, _)| frame + 1).nth(TURNS - 1);
+    end.or(track.times.len().checked_sub(1)).map_or(0.0, |frame| track.times[frame])
+}
+
+/// (qⱼ, q̇ⱼ) of a motion up to a time, with a gap where an angle comes back on the other side.
+fn points(track: &Track, d: usize, j: usize, angle: bool, until: f64) -> Vec<(f64, f64)> {
     let mut points: Vec<(f64, f64)> = Vec::with_capacity(track.times.len());
-    for state in track.states.chunks_exact(2 * d) {
+    let shown = track.times.iter().zip(track.states.chunks_exact(2 * d)).take_while(|(time, _)| **time <= until);
+    for (_, state) in shown {
         let q = if angle { state[j] - TAU * ((state[j] + PI) / TAU).floor() } else { state[j] };
         if angle && points.last().is_some_and(|last| (q - last.0).abs() > PI) {
             points.push((f64::NAN, f64::NAN));

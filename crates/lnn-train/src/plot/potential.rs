@@ -66,7 +66,7 @@ pub fn potential(view: &LearnedView, along: &[String]) -> Result<Drawing, PlotEr
         let varied: Vec<usize> = [j].into_iter().chain(d..2 * d).collect();
         panels.push(Panel {
             title: format!("−L at rest along {}{}{factor_in_words}", variable.symbol, view.at(&varied)),
-            x: if variable.angle { Axis::angle_range(low, high, 8) } else { Axis::linear_range(low, high, 6) },
+            x: if variable.angle { Axis::angle_range(low, high, 4) } else { Axis::linear_range(low, high, 6) },
             y: Axis::linear_range(bottom, top, 5),
             x_label: variable.label(),
             height: 220,
