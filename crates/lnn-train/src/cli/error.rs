@@ -258,4 +258,14 @@ pub(super) enum CommandError {
         /// The table.
         path: PathBuf,
     },
+    /// A model without anything that has a figure.
+    #[error(
+        "{}: there is nothing to draw, since a plain network has neither mass matrix nor energy; draw motions of it from \
+         a table of `lnn rollout`",
+        path.display()
+    )]
+    NoFigures {
+        /// The input.
+        path: PathBuf,
+    },
 }

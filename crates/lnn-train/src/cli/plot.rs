@@ -120,6 +120,13 @@ pub(super) fn run(arguments: &PlotArguments) -> Result<ExitCode, Box<dyn Error>>
     let wanted = |figure: FigureName| arguments.figures.as_ref().is_none_or(|figures| figures.contains(&figure));
     let asked = |figure: FigureName| arguments.figures.as_ref().is_some_and(|figures| figures.contains(&figure));
     let of_table = [FigureName::Phase, FigureName::Energy];
+    let not_there = arguments.figures.iter().flatten().find(|figure| match of_table.contains(figure) {
+        true => table.is_none(),
+        false => models.is_empty(),
+    });
+    if let Some(figure) = not_there {
+        return Err(CommandError::FigureOfAnother { path: input.clone(), figure: figure.name() }.into());
+    }
     let mut drawings = Vec::new();
     if let Some(path) = &table
         && of_table.into_iter().any(wanted)
@@ -154,12 +161,8 @@ pub(super) fn run(arguments: &PlotArguments) -> Result<ExitCode, Box<dyn Error>>
             drawings.push(drawing);
         }
     }
-    let not_there = arguments.figures.iter().flatten().find(|figure| match of_table.contains(figure) {
-        true => table.is_none(),
-        false => models.is_empty(),
-    });
-    if let Some(figure) = not_there {
-        return Err(CommandError::FigureOfAnother { path: input.clone(), figure: figure.name() }.into());
+    if drawings.is_empty() {
+        return Err(CommandError::NoFigures { path: input.clone() }.into());
     }
     let folder = arguments.out.clone().unwrap_or(folder);
     let files = write_drawings(&folder, &drawings, arguments.overwrite)?;

@@ -77,7 +77,7 @@ pub fn mass_matrix(view: &LearnedView, over: Option<[&str; 2]>) -> Result<Drawin
     };
     let mut names: Vec<String> = entries.iter().map(|(i, j)| format!("H{}{}", subscript(*i), subscript(*j))).collect();
     if d > 1 {
-        names.push("smallest λ".to_owned());
+        names.push("least λ".to_owned());
     }
     let mut rows = vec![(view.name().to_owned(), layers(&learned, 1.0))];
     if let (Some(truth), Some((factor, _))) = (&truth, fit) {

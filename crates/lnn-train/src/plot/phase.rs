@@ -18,17 +18,20 @@ const TURNS: usize = 16;
 /// Points of one line. A drawing thins longer ones for curves against time, which would spoil a portrait.
 const PIECE: usize = 1000;
 
-/// The phase portrait of the motions, each up to the time by which every velocity has changed its sign sixteen times.
+/// The phase portrait of the motions, each up to the time by which a velocity has changed its sign sixteen times.
 ///
 /// # Errors
 /// [`PlotError::Draw`].
 pub fn phase(table: &MotionTable) -> Result<Drawing, PlotError> {
     let d = table.degrees_of_freedom();
     let styles = styles(&table.tracks);
+    // One time for all panels: that of the coordinate that turns most often.
+    let turned =
+        |j: usize| table.tracks.iter().map(|track| end_of_turns(track, d, j)).fold(f64::NEG_INFINITY, f64::max);
+    let until = (0..d).map(turned).fold(f64::INFINITY, f64::min);
+    let last = table.tracks.iter().filter_map(|track| track.times.last().copied()).fold(until, f64::max);
     let panel = |j: usize| {
         let coordinate = &table.coordinates[j];
-        let until = table.tracks.iter().map(|track| end_of_turns(track, d, j)).fold(f64::NEG_INFINITY, f64::max);
-        let last = table.tracks.iter().filter_map(|track| track.times.last().copied()).fold(until, f64::max);
         let lines: Vec<Vec<(f64, f64)>> =
             table.tracks.iter().map(|track| points(track, d, j, coordinate.angle, until)).collect();
         let (x_range, y_range) =
@@ -87,14 +90,18 @@ fn end_of_turns(track: &Track, d: usize, j: usize) -> f64 {
     end.or(track.times.len().checked_sub(1)).map_or(0.0, |frame| track.times[frame])
 }
 
-/// (qⱼ, q̇ⱼ) of a motion up to a time, with a gap where an angle comes back on the other side.
+/// (qⱼ, q̇ⱼ) of a motion up to a time, with a gap where an angle leaves at one side and comes back at the other.
 fn points(track: &Track, d: usize, j: usize, angle: bool, until: f64) -> Vec<(f64, f64)> {
     let mut points: Vec<(f64, f64)> = Vec::with_capacity(track.times.len());
     let shown = track.times.iter().zip(track.states.chunks_exact(2 * d)).take_while(|(time, _)| **time <= until);
     for (_, state) in shown {
         let q = if angle { state[j] - TAU * ((state[j] + PI) / TAU).floor() } else { state[j] };
-        if angle && points.last().is_some_and(|last| (q - last.0).abs() > PI) {
-            points.push((f64::NAN, f64::NAN));
+        if let Some(&(before, velocity)) = points.last().filter(|last| angle && (q - last.0).abs() > PI) {
+            // Out at one side and in at the other, at the same velocity.
+            let edge = PI.copysign(before - q);
+            let share = (edge - before) / (q + 2.0 * edge - before);
+            let at_edge = velocity + share * (state[d + j] - velocity);
+            points.extend([(edge, at_edge), (f64::NAN, f64::NAN), (-edge, at_edge)]);
         }
         points.push((q, state[d + j]));
     }

@@ -144,13 +144,13 @@ fn a_terminal_has_colours_unless_told_not_to_and_a_progress_bar() {
 
     let workplace = Workplace::new(&config(400));
     // `script` gives a command a terminal of its own; it is part of every Debian and Ubuntu.
-    let on_terminal = |line: &str, no_colour: bool| {
+    let on_terminal = |line: &str, no_colour: Option<&str>| {
         let line = format!("{} {line}", env!("CARGO_BIN_EXE_lnn"));
         let mut script = Command::new("script");
         script.args(["-qec", &line, "/dev/null"]).current_dir(workplace.path("")).stdin(Stdio::null());
         script.env("TERM", "xterm-256color").env_remove("NO_COLOR");
-        if no_colour {
-            script.env("NO_COLOR", "1");
+        if let Some(value) = no_colour {
+            script.env("NO_COLOR", value);
         }
         let output = script.output().expect("`script` of util-linux");
         let said = String::from_utf8(output.stdout).expect("text");
@@ -161,8 +161,9 @@ fn a_terminal_has_colours_unless_told_not_to_and_a_progress_bar() {
     let quiet = |folder: &str| format!("experiment dblpend --config small.ron --out {folder} --quiet");
     // Bold, as the head of the table has it.
     let bold = "\u{1b}[1m";
-    assert!(on_terminal(&quiet("coloured"), false).contains(bold));
-    assert!(!on_terminal(&quiet("plain"), true).contains('\u{1b}'));
-    let said = on_terminal("experiment dblpend --config small.ron --out bar", false);
+    assert!(on_terminal(&quiet("coloured"), None).contains(bold));
+    assert!(on_terminal(&quiet("unset"), Some("")).contains(bold), "an empty NO_COLOR is none");
+    assert!(!on_terminal(&quiet("plain"), Some("1")).contains('\u{1b}'));
+    let said = on_terminal("experiment dblpend --config small.ron --out bar", None);
     assert!(said.contains("/400") && said.contains('━'), "a progress bar: {said:?}");
 }
