@@ -3,10 +3,12 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use lnn_physics::System;
+use lnn_physics::sampling::{Distribution, StateSampler};
 use lnn_physics::systems::build;
-use lnn_physics::{System, sampling::StateSampler};
 use lnn_train::record::MetricsLine;
 use lnn_train::store::{load_model, read_metrics};
+use lnn_train::table::{StateColumns, TableReader};
 use lnn_train::trajectory::simulate;
 use serde_json::Value;
 
@@ -207,4 +209,47 @@ fn bad_data_are_refused_before_anything_is_written() {
     let ended = workplace.run("train --data swings.csv --out run --angles q2");
     assert!(ended.stderr.contains("--angles names `q2`"), "{}", ended.stderr);
     assert_eq!(workplace.run("train --out run").code, Some(2));
+}
+
+/// Motions that SciPy made, by equations of its own, become a model whose motions keep the true energy.
+#[test]
+fn a_double_pendulum_simulated_elsewhere_is_learned_from_its_table() {
+    let pendulum = build("dblpend", &[].into()).expect("a system");
+    let text = include_str!("../data/double_pendulum.csv");
+    let states_alone: String =
+        text.lines().map(|line| line.split(',').take(6).collect::<Vec<_>>().join(",") + "\n").collect();
+    // A little inside of where the motions of the table start.
+    let mut starts = [0.0; 80];
+    let range = Distribution::uniform(-0.8, 0.8).expect("an interval");
+    StateSampler::new(1, 0).fill(0, &[range; 4], &mut starts);
+    let starts: String =
+        starts.chunks_exact(4).map(|state| format!("{},{},{},{}\n", state[0], state[1], state[2], state[3])).collect();
+    for (text, learn, steps, batch) in
+        [(text, "Accelerations", 2000, 128), (&states_alone, "Segments(rows: 3)", 1500, 96)]
+    {
+        let recipe = format!("(model: (hidden: [32, 32], training: (learn: {learn}, steps: {steps}, batch: {batch})))");
+        let workplace = workplace(&[
+            ("pendulum.csv", text),
+            ("recipe.ron", &recipe),
+            ("starts.csv", &format!("q0,q1,q_dot0,q_dot1\n{starts}")),
+        ]);
+        workplace.succeed("train --data pendulum.csv --angles q0,q1 --config recipe.ron --out run");
+        workplace.succeed(
+            "rollout --model run/model-lnn.safetensors --initial starts.csv --t-end 5 --dt 0.5 --rtol 1e-8 --out motions.csv",
+        );
+        let mut motions = TableReader::open(&workplace.path("motions.csv"), None).expect("written");
+        let places = StateColumns::find(Path::new("motions.csv"), motions.columns(), &[]).expect("states");
+        motions.select(&[&places.q[..], &places.q_dot].concat()).expect("numbers");
+        let mut states = Vec::new();
+        while motions.read(1000, &mut states).expect("numbers") > 0 {}
+        assert_eq!(states.len(), 20 * 11 * 4);
+        let errors = states.chunks_exact(11 * 4).map(|motion| {
+            let energy = |state: &[f64]| pendulum.state_energy(state, &[]);
+            100.0 * (energy(&motion[40..]) - energy(&motion[..4])).abs() / pendulum.reference_energy()
+        });
+        let mean = errors.sum::<f64>() / 20.0;
+        // The least that a model can err is 0; one that has learned nothing errs by some ten.
+        assert!(mean < 0.4, "{learn}: {mean} % of the largest potential energy");
+        println!("{learn}: {mean} %");
+    }
 }

@@ -1,12 +1,12 @@
 """Motions of a double pendulum by SciPy's DOP853, as a person would measure them.
 
 Two point masses of 1 kg on massless rods of 1 m under g = 9.8 m/s², both angles from the vertical. The equations below are
-this script's own: the mass matrix and the forces, solved by elimination. Starts are uniform in the angles (±π) and the
-velocities (±`speed`).
+this script's own: the mass matrix and the forces, solved by elimination. Starts are uniform in the angles (±`angle`, by default π)
+and the velocities (±`speed`, by default 2 rad/s).
 
     double_pendulum.py train   --out train.csv [--count 200] [--t-end 5] [--dt 0.05] [--noise 0.01] [--accelerations]
-    double_pendulum.py judge   --starts starts.csv [--count 100] [--t-end 20]        starts, and their true motions
-    double_pendulum.py energy  --rollouts rollouts.csv                               error in percent, by trajectory
+    double_pendulum.py starts  --out starts.csv [--count 100]              other states of the same ranges
+    double_pendulum.py energy  --rollouts rollouts.csv                     change of the true energy along each, in percent
 
 `--noise` is the standard deviation of normal errors on q and q_dot, as a fraction of each column's own deviation.
 """
@@ -19,8 +19,7 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 GRAVITY = 9.8
-# Both bobs straight up, from straight down: what an energy error is compared with is half of it, the largest potential
-# energy with its zero at the pivot.
+# The largest potential energy, with its zero at the pivot: what is 100 % in an energy error.
 REFERENCE = 3.0 * GRAVITY
 COLUMNS = ["trajectory", "t", "q0", "q1", "q_dot0", "q_dot1"]
 
@@ -53,10 +52,15 @@ def motion(start, times):
     return solution.y.T
 
 
-def starts(count, speed, seed):
+def draw(arguments, seed):
     random = np.random.default_rng(seed)
-    bounds = np.array([math.pi, math.pi, speed, speed])
-    return random.uniform(-bounds, bounds, (count, 4)), random
+    bounds = np.repeat([arguments.angle, arguments.speed], 2)
+    return random.uniform(-bounds, bounds, (arguments.count, 4)), random
+
+
+def shown(number, digits):
+    """The shortest text with so many significant digits."""
+    return repr(float(f"{number:.{digits}g}"))
 
 
 def write(path, columns, rows):
@@ -67,7 +71,7 @@ def write(path, columns, rows):
 
 
 def write_training(arguments):
-    initial, random = starts(arguments.count, arguments.speed, arguments.seed)
+    initial, random = draw(arguments, arguments.seed)
     times = np.arange(round(arguments.t_end / arguments.dt) + 1) * arguments.dt
     states = np.stack([motion(start, times) for start in initial])
     accelerations = acceleration(states[..., :2], states[..., 2:])
@@ -78,14 +82,14 @@ def write_training(arguments):
     for trajectory, (state, q_ddot) in enumerate(zip(states, accelerations)):
         for row, time in enumerate(times):
             extra = list(q_ddot[row]) if arguments.accelerations else []
-            rows.append([trajectory, repr(float(time)), *(repr(float(x)) for x in (*state[row], *extra))])
+            rows.append([trajectory, *(shown(x, arguments.digits) for x in (time, *state[row], *extra))])
     write(arguments.out, columns, rows)
 
 
-def write_judging(arguments):
+def write_starts(arguments):
     # Another seed than any training's: same ranges, other states.
-    initial, _ = starts(arguments.count, arguments.speed, arguments.seed + 1_000_000)
-    write(arguments.starts, COLUMNS[2:], [[repr(float(x)) for x in start] for start in initial])
+    initial, _ = draw(arguments, arguments.seed + 1_000_000)
+    write(arguments.out, COLUMNS[2:], [[shown(x, 17) for x in start] for start in initial])
 
 
 def judge_energy(arguments):
@@ -114,20 +118,21 @@ def judge_energy(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    train, judge, measure = (verbs.add_parser(name) for name in ("train", "judge", "energy"))
+    train, judge, measure = (verbs.add_parser(name) for name in ("train", "starts", "energy"))
     for verb, count in ((train, 200), (judge, 100)):
+        verb.add_argument("--out", required=True)
         verb.add_argument("--count", type=int, default=count)
+        verb.add_argument("--angle", type=float, default=math.pi)
         verb.add_argument("--speed", type=float, default=2.0)
         verb.add_argument("--seed", type=int, default=0)
-    train.add_argument("--out", required=True)
     train.add_argument("--t-end", type=float, default=5.0)
     train.add_argument("--dt", type=float, default=0.05)
     train.add_argument("--noise", type=float, default=0.0)
+    train.add_argument("--digits", type=int, default=17)
     train.add_argument("--accelerations", action="store_true")
-    judge.add_argument("--starts", required=True)
     measure.add_argument("--rollouts", required=True)
     arguments = parser.parse_args()
-    {"train": write_training, "judge": write_judging, "energy": judge_energy}[arguments.verb](arguments)
+    {"train": write_training, "starts": write_starts, "energy": judge_energy}[arguments.verb](arguments)
 
 
 if __name__ == "__main__":
