@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lnn_autodiff::Real;
@@ -50,8 +51,8 @@ pub(super) struct EvalArguments {
     conditionals: Option<Vec<String>>,
 
     /// Quantities to write, separated by commas [default: all that the model has].
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_enum)]
-    quantities: Option<Vec<QuantityName>>,
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = quantities())]
+    quantities: Option<Vec<Quantity>>,
 
     /// Precision of the evaluation.
     #[arg(long, value_enum, default_value_t = Precision::F64)]
@@ -81,39 +82,12 @@ enum Precision {
     F32,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum QuantityName {
-    /// The model's rate of q, where it is not q̇ itself.
-    Velocity,
-    /// q̈.
-    Acceleration,
-    /// ∂L/∂q̇.
-    Momentum,
-    /// The rate of p, of a model in canonical coordinates.
-    MomentumRate,
-    /// Energy.
-    Energy,
-    /// Upper triangle of ∂²L/∂q̇∂q̇ᵀ.
-    MassMatrix,
-    /// Condition of the mass matrix.
-    Condition,
-    /// Rank of the mass matrix.
-    Rank,
-}
-
-impl QuantityName {
-    fn quantity(self) -> Quantity {
-        match self {
-            Self::Velocity => Quantity::Velocity,
-            Self::Acceleration => Quantity::Acceleration,
-            Self::Momentum => Quantity::Momentum,
-            Self::MomentumRate => Quantity::MomentumRate,
-            Self::Energy => Quantity::Energy,
-            Self::MassMatrix => Quantity::MassMatrix,
-            Self::Condition => Quantity::Condition,
-            Self::Rank => Quantity::Rank,
-        }
-    }
+/// The quantities by their names.
+fn quantities() -> impl TypedValueParser<Value = Quantity> {
+    PossibleValuesParser::new(Quantity::ALL.map(Quantity::name)).map(|name| {
+        let named = Quantity::ALL.into_iter().find(|quantity| quantity.name() == name);
+        named.expect("the parser knows these names only")
+    })
 }
 
 pub(super) fn run(arguments: &EvalArguments) -> Result<ExitCode, Box<dyn Error>> {
@@ -128,8 +102,7 @@ pub(super) fn run(arguments: &EvalArguments) -> Result<ExitCode, Box<dyn Error>>
 
 /// The quantities asked for, in the order of their columns.
 fn chosen(arguments: &EvalArguments, available: &[Quantity]) -> Result<Vec<Quantity>, CommandError> {
-    let Some(names) = &arguments.quantities else { return Ok(available.to_vec()) };
-    let mut quantities: Vec<Quantity> = names.iter().map(|name| name.quantity()).collect();
+    let Some(mut quantities) = arguments.quantities.clone() else { return Ok(available.to_vec()) };
     if let Some(missing) = quantities.iter().find(|quantity| !available.contains(quantity)) {
         let (path, quantity, available) = (arguments.model.clone(), missing.name(), names_of(available));
         return Err(CommandError::NoSuchQuantity { path, quantity, available });
