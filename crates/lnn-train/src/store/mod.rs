@@ -2,8 +2,8 @@
 //!
 //! Three promises hold for all of them. A file is either its old or its new version, whenever the process
 //! is killed ([`write_atomically`]). A damaged file is noticed and named, by a checksum over all its bytes
-//! ([`load_model`], [`load_checkpoint`]), which only a model file by another program may lack. Nothing that belongs to another run is overwritten
-//! ([`RunFolder`]).
+//! ([`load_model`], [`load_checkpoint`]), which only a model file by another program may lack. Nothing that
+//! belongs to another run is overwritten ([`RunFolder`]).
 
 mod atomic;
 mod checkpoint;

@@ -154,7 +154,12 @@ impl Encoder {
         let width = self.columns.len();
         assert!(values.len().is_multiple_of(width), "{} numbers are no rows of {width}", values.len());
         match self.format {
-            Format::Npy => bytes.extend(values.iter().flat_map(|value| value.to_le_bytes())),
+            Format::Npy => {
+                bytes.reserve(size_of_val(values));
+                for value in values {
+                    bytes.extend_from_slice(&value.to_le_bytes());
+                }
+            }
             Format::Csv => {
                 for row in values.chunks_exact(width) {
                     for &value in row {
