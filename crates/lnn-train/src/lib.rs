@@ -6,7 +6,7 @@
 //! [`properties`] measures which model can learn what, [`measured`] learns from a person's own tables, [`motion`] moves
 //! states of a learned model forward in time, [`rollout`] does so at full speed, [`segment`] goes short stretches with the gradient through them, [`quantities`] says
 //! what a model gives for a state, [`table`] reads numbers from a person's files, [`trajectory`] holds observed motions,
-//! [`report`] shows it, [`store`] keeps it, and [`experiment`] runs it all.
+//! [`report`] shows a run, [`plot`] motions and models on request, [`store`] keeps all, and [`experiment`] runs it.
 
 pub mod config;
 pub mod evaluate;

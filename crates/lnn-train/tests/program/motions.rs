@@ -14,10 +14,11 @@ use crate::bad_input::refused;
 use crate::model_files::{save_bursting, save_untrained};
 use crate::small_run::{Workplace, config, snapshot};
 
-/// A workplace with an untrained model of the double pendulum, one that bursts, and starts.
+/// A workplace with an untrained model of the double pendulum, whose mass matrix is positive definite whatever its
+/// weights, one that bursts, and starts.
 fn workplace() -> Workplace {
     let workplace = Workplace::new(&config(40));
-    save_untrained(&workplace.path("model.safetensors"), "dblpend", "lnn", true);
+    save_untrained(&workplace.path("model.safetensors"), "dblpend", "delan", true);
     save_bursting(&workplace.path("bursting.safetensors"));
     let mut starts = "q0 [rad],q1,q_dot0,q_dot1\n".to_owned();
     for row in 0..45 {

@@ -46,7 +46,7 @@ fn every_verb_has_examples_and_exit_codes_in_its_help_and_a_place_in_the_documen
 #[test]
 fn every_command_of_the_document_runs() {
     let workplace = Workplace::new(&config(20));
-    save_untrained(&workplace.path("model.safetensors"), "dblpend", "lnn", true);
+    save_untrained(&workplace.path("model.safetensors"), "dblpend", "delan", true);
     workplace.write("starts.csv", "q0,q1,q_dot0,q_dot1\n0.1,0.2,0,0\n-0.3,0,0.5,0\n");
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/command-line.md");
     let document = fs::read_to_string(document).expect("in the repository");
@@ -60,7 +60,7 @@ fn every_command_of_the_document_runs() {
         let output = shell.output().expect("a shell");
         assert!(output.status.success(), "{block}\n{}", String::from_utf8_lossy(&output.stderr));
     }
-    for made in ["learned.csv", "motions.csv", "motions-plots/energy.svg", "figures/potential-lnn.png", "lnn.bash"] {
+    for made in ["learned.csv", "motions.csv", "motions-plots/energy.svg", "figures/potential-delan.png", "lnn.bash"] {
         assert!(workplace.path(made).is_file(), "{made}");
     }
 }
