@@ -37,6 +37,10 @@ pub(super) struct PlotArguments {
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
 
+    /// Columns that are the conditional inputs of --model, in its order [default: their names in its file].
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "model")]
+    conditionals: Option<Vec<String>>,
+
     /// Trajectories to draw, by their numbers [default: the first six; of a run the first].
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
     trajectories: Vec<f64>,
@@ -238,7 +242,7 @@ fn motions(arguments: &PlotArguments, path: &Path, models: &[PathBuf]) -> Result
     };
     let given = arguments.model.as_deref().map(open).transpose()?;
     if let (Some(model), Some((loaded, _))) = (&arguments.model, &given) {
-        choice.conditionals = conditional_names(model, &loaded.header, None)?;
+        choice.conditionals = conditional_names(model, &loaded.header, arguments.conditionals.as_deref())?;
     }
     // A model knows names, units and angles of its coordinates; in a run's folder all models have the same.
     let known = match (&given, models.first()) {

@@ -23,7 +23,6 @@ pub use motions::{EnergyColumn, MotionTable, Track, TrackChoice};
 pub use phase::phase;
 pub use potential::potential;
 
-use crate::motion::MotionError;
 use crate::quantities::MissingMomenta;
 use crate::report::draw::{WIDE, svg};
 use crate::report::draw_heat;
@@ -98,9 +97,6 @@ pub enum PlotError {
     /// Momenta that are not known.
     #[error(transparent)]
     Momenta(#[from] MissingMomenta),
-    /// States that cannot be evaluated.
-    #[error(transparent)]
-    Motion(#[from] MotionError),
     /// The drawing surface.
     #[error("figure `{figure}` cannot be drawn: {reason}")]
     Draw {

@@ -119,12 +119,17 @@ impl MotionTable {
                 let model = models.as_ref().and_then(|models| models.get(row as usize));
                 if let Some(track) = gathered.track(number, model) {
                     let shown = 2 * d + found.conditionals.len();
+                    let energies_at = shown..shown + energies.len();
                     // An energy may be missing; a state may not.
-                    let needed = numbers[..shown].iter().chain(&numbers[shown + energies.len()..]);
-                    if let Some(given) = needed.clone().copied().find(|value| !value.is_finite()) {
-                        let column = numbers.iter().position(|value| value.to_bits() == given.to_bits()).unwrap_or(0);
-                        let (place, column) = (reader.place(row), columns[places[column]].name.clone());
-                        return Err(PlotError::NotFinite { path: path.to_owned(), place, column, given });
+                    let lost = |place: &usize| !energies_at.contains(place) && !numbers[*place].is_finite();
+                    if let Some(lost) = (0..width).find(lost) {
+                        let (place, column) = (reader.place(row), columns[places[lost]].name.clone());
+                        return Err(PlotError::NotFinite {
+                            path: path.to_owned(),
+                            place,
+                            column,
+                            given: numbers[lost],
+                        });
                     }
                     if track.times.is_empty() {
                         track.conditionals = numbers[2 * d..shown].to_vec();
@@ -132,11 +137,10 @@ impl MotionTable {
                             |&place: &usize| EnergyColumn { column: columns[place].clone(), values: Vec::new() };
                         track.energies = energies.iter().map(column).collect();
                     }
-                    let time =
-                        if found.time.is_some() { numbers[shown + energies.len()] } else { track.times.len() as f64 };
+                    let time = if found.time.is_some() { numbers[energies_at.end] } else { track.times.len() as f64 };
                     track.times.push(time);
                     track.states.extend_from_slice(&numbers[..2 * d]);
-                    for (energy, &value) in track.energies.iter_mut().zip(&numbers[shown..]) {
+                    for (energy, &value) in track.energies.iter_mut().zip(&numbers[energies_at]) {
                         energy.values.push(value);
                     }
                 }

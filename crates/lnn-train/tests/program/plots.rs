@@ -80,7 +80,7 @@ fn what_cannot_be_drawn_is_said() {
         ("plot plain.safetensors", "there is nothing to draw"),
         ("plot model.safetensors --figures phase", "model.safetensors has nothing for the figure `phase`"),
         ("plot data.csv --figures potential", "data.csv has nothing for the figure `potential`"),
-        ("plot model.safetensors --over q0,q5", "there is no `q5` to draw a map over; did you mean `q0`"),
+        ("plot model.safetensors --over q0,q5", "there is no `q5` to draw a map over; valid names: `q0`, `q1`"),
         ("plot model.safetensors --at qdot0=1", "there is no `qdot0` to fix; did you mean `q_dot0`"),
         ("plot model.safetensors --range q0=1..-1", "the range of `q0` is 1..-1"),
         ("plot data.csv --trajectories 4", "no row of trajectory 4"),

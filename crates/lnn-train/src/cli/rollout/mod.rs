@@ -30,11 +30,11 @@ use super::interrupt::stop_on_signal;
 use super::model_names::conditional_names;
 use super::output::{print_json, say};
 
-/// Memory for the frames of the motions that are held at once.
-const FRAME_BYTES: usize = 32 << 20;
+/// Memory for the frames of the motions that are held at once; ten motions are held in any case.
+const FRAME_BYTES: usize = 128 << 20;
 /// Motions held at once are a multiple of this, whole batches of every integrator, so that a result does not depend on
 /// what is held together.
-const GROUP: usize = 40;
+const GROUP: usize = 10;
 
 pub(super) fn run(arguments: &RolloutArguments) -> Result<ExitCode, Box<dyn Error>> {
     let loaded = load_model(&arguments.model)?;
