@@ -19,7 +19,7 @@ The engine's parts and whole steps: time, rate, and the rate as a fraction of th
 Usage: cargo xtask bench cpu [--save] [FILTER…] [CRITERION'S OPTIONS]
 
   FILTER…   only benchmarks with one of these words in their name, or all of a bench:
-            product, jets, optimiser, training_step, rollout, pseudoinverse, generic, roofline, lattice
+            product, jets, optimiser, training_step, rollout, eval, pseudoinverse, generic, roofline, lattice
   --save    write cpu.json, roofline.json and lattice.json in docs/benchmarks, and docs/benchmarks.md;
             takes a run without filter and without criterion's options
 
