@@ -42,6 +42,8 @@ pub struct Singularity {
     pub smallest_eigenvalue: f64,
     /// The eigenvalue that is largest in magnitude; NaN if the matrix was not finite.
     pub largest_eigenvalue: f64,
+    /// Whether the singular matrix was passed already: an eigenvalue has changed its sign since the start.
+    pub crossed: bool,
 }
 
 impl Display for EndCause {
@@ -59,7 +61,13 @@ impl Display for Singularity {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         let (q, q_dot) = self.state.split_at(self.state.len() / 2);
         let Self { time, smallest_eigenvalue: smallest, largest_eigenvalue: largest, .. } = self;
-        if smallest.is_finite() {
+        if self.crossed {
+            write!(
+                formatter,
+                "the mass matrix became singular before t = {time}: an eigenvalue has changed its sign; they reach from \
+                 {smallest:.3e} to {largest:.3e} in magnitude"
+            )?;
+        } else if smallest.is_finite() {
             write!(
                 formatter,
                 "the mass matrix is singular at t = {time}: its smallest eigenvalue is {smallest:.3e} beside {largest:.3e}"

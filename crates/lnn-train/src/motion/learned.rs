@@ -97,6 +97,7 @@ impl<'a> LearnedMotion<'a> {
             retried: matches!(method, Method::DormandPrince(_)),
             stop,
             refused: vec![None; motions.len()],
+            negative: vec![None; motions.len()],
         };
         let mut motions = match method {
             Method::Rk4 { dt } => in_lockstep(*dt, integrated, stop, rates)?,

@@ -6,7 +6,9 @@ use super::integrate::RightHandSide;
 use super::{EndCause, Singularity, Stopped, go_on};
 use crate::rollout::{LearnedField, TrainedModel};
 
-/// What happens to a motion at a state whose mass matrix has lost rank, by the model's own tolerance, or is not finite.
+/// What happens to a motion at a state whose mass matrix has lost rank, by the model's own tolerance, is not finite, or has
+/// another number of negative eigenvalues than at the start, so that a singular one lies between: a fixed step jumps
+/// over it, and a matrix of one coordinate, which is large beside nothing else, has rank 1 until it is exactly 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AtSingularity {
     /// The motion ends there.
@@ -27,6 +29,8 @@ pub(super) struct LearnedRates<'a> {
     pub(super) stop: &'a AtomicBool,
     /// One a row.
     pub(super) refused: Vec<Option<Box<Singularity>>>,
+    /// Negative eigenvalues of each row's mass matrix at the start.
+    pub(super) negative: Vec<Option<usize>>,
 }
 
 impl RightHandSide for LearnedRates<'_> {
@@ -41,7 +45,15 @@ impl RightHandSide for LearnedRates<'_> {
         let width = states.len() / self.refused.len();
         for (row, refused) in self.refused.iter_mut().enumerate() {
             let state = &states[row * width..(row + 1) * width];
-            let regular = factors.is_full_rank(row);
+            let eigenvalues = || factors.eigenvalues(row).iter().copied().filter(|_| factors.is_finite(row));
+            let negative = eigenvalues().filter(|&value| value < 0.0).count();
+            let full_rank = factors.is_full_rank(row);
+            let at_start = match self.negative[row] {
+                None if full_rank => *self.negative[row].insert(negative),
+                at_start => at_start.unwrap_or(negative),
+            };
+            let crossed = full_rank && negative != at_start;
+            let regular = full_rank && !crossed;
             if !regular {
                 states_dot[row * width..(row + 1) * width].fill(f64::NAN);
             }
@@ -50,7 +62,6 @@ impl RightHandSide for LearnedRates<'_> {
                 continue;
             }
             *refused = (!regular).then(|| {
-                let eigenvalues = || factors.eigenvalues(row).iter().copied().filter(|_| factors.is_finite(row));
                 let smaller = |a: f64, b: f64| if b.abs() < a.abs() { b } else { a };
                 let larger = |a: f64, b: f64| if b.abs() > a.abs() { b } else { a };
                 Box::new(Singularity {
@@ -58,6 +69,7 @@ impl RightHandSide for LearnedRates<'_> {
                     state: state.to_vec(),
                     smallest_eigenvalue: eigenvalues().reduce(smaller).unwrap_or(f64::NAN),
                     largest_eigenvalue: eigenvalues().reduce(larger).unwrap_or(f64::NAN),
+                    crossed,
                 })
             });
         }

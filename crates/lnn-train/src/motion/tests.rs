@@ -84,6 +84,34 @@ fn a_motion_ends_where_its_mass_matrix_is_singular_and_the_others_go_on() {
     }
 }
 
+/// L = tanh q̇ + tanh q: the mass matrix −2 tanh q̇ (1 − tanh² q̇) changes its sign with q̇, and q̇² falls to 0 in a finite time.
+#[test]
+fn a_motion_ends_where_an_eigenvalue_changes_its_sign_even_if_no_step_meets_the_singular_matrix() {
+    let features = FeaturesConfig { angles: AngleFeatures::Identity, velocity_scale: 1.0, ..FeaturesConfig::default() };
+    let kind = ModelKind::Lnn {
+        residual_mass: 0.0,
+        pseudoinverse_tolerance: 1e-6,
+        potential_scale: None,
+        scaled_velocities: false,
+    };
+    let shape = MlpShape::new(&[2, 2, 1], Activation::Tanh).expect("a shape");
+    let model = Model::new(kind, &features, shape, 1, 0).expect("usable");
+    let parameters = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0];
+    let times = frames_every(1.0, 0.01).expect("frames");
+    let starts = Starts { degrees_of_freedom: 1, states: &[0.0, 0.5, 0.0, -0.5], conditionals: &[], times: &times };
+    // d(q̇²)/dt = 2 q̇ r / H between −1 / (1 − tanh² ½)³ and −1 / (1 − tanh² ½ / 2)² or so: it is over between 0.1 and 0.25.
+    for method in [STEPS, adaptive(1e-9)] {
+        let motions = LearnedMotion::new(&model, &parameters).integrate(&method, starts, &ON).expect("motions");
+        for motion in &motions {
+            let ending = motion.ending.as_ref().expect("it ends");
+            let EndCause::SingularMassMatrix(singularity) = &ending.cause else { panic!("{method:?}: {ending:?}") };
+            assert!((0.1..0.26).contains(&singularity.time), "{method:?}: {singularity}");
+            assert!(singularity.time - ending.time < 0.011, "{method:?}: {ending:?}");
+            assert!(singularity.crossed && singularity.to_string().contains("changed its sign"), "{singularity}");
+        }
+    }
+}
+
 #[test]
 fn by_the_pseudoinverse_a_motion_goes_on() {
     let (model, parameters) = bursting(2.0);
