@@ -97,8 +97,8 @@ fn motions_are_drawn_with_names_and_units() {
 fn view(system: &str, model: &str) -> LearnedView {
     let config = preset_with(system, "models", &Default::default()).expect("a system");
     let built = config.system.build().expect("usable");
-    let recipe = &config.models[model];
-    let network = build_model_for(recipe, &*built).expect("usable");
+    let recipe = crate::config::ModelConfig { hidden: vec![16, 16], ..config.models[model].clone() };
+    let network = build_model_for(&recipe, &*built).expect("usable");
     let header = crate::store::ModelHeader {
         name: model.to_owned(),
         kind: recipe.kind,
@@ -120,16 +120,14 @@ fn view(system: &str, model: &str) -> LearnedView {
 
 #[test]
 fn what_a_model_has_learned_is_drawn_over_what_is_true() {
-    for system in ["dblpend", "spring", "relativistic", "sphere"] {
-        for model in ["lnn", "delan"] {
-            let view = view(system, model);
-            let maps = mass_matrix(&view, None).expect("drawn");
-            assert_eq!(maps.name, format!("mass_matrix-{model}"));
-            assert!(maps.svg.contains("truth, times") && maps.svg.contains("H₀₀"), "{system}");
-            assert!(!maps.svg.contains("NaN"), "{system}");
-            let lines = potential(&view, &[]).expect("drawn");
-            assert!(lines.svg.contains("−L at rest along"), "{system}");
-        }
+    for (system, model) in [("dblpend", "delan"), ("relativistic", "lnn")] {
+        let view = view(system, model);
+        let maps = mass_matrix(&view, None).expect("drawn");
+        assert_eq!(maps.name, format!("mass_matrix-{model}"));
+        assert!(maps.svg.contains("truth, times") && maps.svg.contains("H₀₀"), "{system}");
+        assert!(!maps.svg.contains("NaN"), "{system}");
+        let lines = potential(&view, &[]).expect("drawn");
+        assert!(lines.svg.contains("−L at rest along"), "{system}");
     }
     let view = view("dblpend", "baseline");
     for refused in [mass_matrix(&view, None), potential(&view, &[])] {

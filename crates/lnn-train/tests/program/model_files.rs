@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lnn_autodiff::Activation;
-use lnn_train::config::{AngleFeatures, FeaturesConfig, ModelKind, preset_with};
+use lnn_train::config::{AngleFeatures, FeaturesConfig, ModelConfig, ModelKind, preset_with};
 use lnn_train::experiment::build_model_for;
 use lnn_train::store::{Label, ModelHeader, Provenance, save_model};
 
@@ -25,12 +25,13 @@ fn header(name: &str, kind: ModelKind, dimensions: &[usize]) -> ModelHeader {
     }
 }
 
-/// The untrained model `model` of the preset `models` of a system, with its weights for seed 4, in double precision.
+/// The untrained model `model` of the preset `models` of a system, two layers of 16, with its weights for seed 4, in
+/// double precision.
 pub(crate) fn save_untrained(path: &Path, system: &str, model: &str, named: bool) {
     let config = preset_with(system, "models", &Default::default()).expect("a system");
     let built = config.system.build().expect("usable");
-    let recipe = &config.models[model];
-    let network = build_model_for(recipe, &*built).expect("usable");
+    let recipe = ModelConfig { hidden: vec![16, 16], ..config.models[model].clone() };
+    let network = build_model_for(&recipe, &*built).expect("usable");
     let header = ModelHeader {
         degrees_of_freedom: built.degrees_of_freedom(),
         conditionals: built.conditionals().len(),

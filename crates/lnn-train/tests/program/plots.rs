@@ -32,7 +32,7 @@ fn a_run_s_folder_has_figures_of_its_motions_and_its_models() {
         assert!(fs::read(&path).expect("kept") == bytes, "{} is as it was", path.display());
     }
     assert!(ended.stderr.contains("more motion(s) are not drawn; choose with --trajectories"), "{}", ended.stderr);
-    let message = refused(&workplace, "plot run");
+    let message = refused(&workplace, "plot run --quiet");
     assert!(message.contains("run/plots/phase.svg is there already") && message.contains("--overwrite"), "{message}");
     workplace.succeed("plot run --overwrite --quiet");
 }
