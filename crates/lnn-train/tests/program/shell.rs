@@ -6,7 +6,6 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::model_files::save_untrained;
 use crate::small_run::{Workplace, config};
 
 /// The verbs that the program's own help lists.
