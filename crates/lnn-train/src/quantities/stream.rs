@@ -10,9 +10,10 @@ use crate::model::States;
 use crate::table::{Column, Decoder, Encoder, RawRows, StateColumns, TableError, TableReader, TableWriter};
 
 /// Rows of a piece, which one thread decodes, evaluates and encodes.
-const PIECE: usize = 4096;
-/// Pieces a thread that are held at once, in each of the two sets: one is computed while the other is written and read.
-const PIECES_A_THREAD: usize = 4;
+const PIECE: usize = 1024;
+/// Pieces a thread that are held at once, in each of the two sets: one is computed while the other is written and read. So
+/// many that the last one of a set, for which the other threads wait, is a small part of it.
+const PIECES_A_THREAD: usize = 16;
 
 /// What to write of a table of states.
 #[derive(Clone, Copy, Debug)]
