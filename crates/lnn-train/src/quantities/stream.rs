@@ -1,6 +1,7 @@
 //! A table of states of any length through an evaluator, in the memory of a few blocks.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use lnn_autodiff::Real;
 use rayon::prelude::*;
@@ -10,7 +11,7 @@ use crate::model::States;
 use crate::table::{Column, Decoder, Encoder, RawRows, StateColumns, TableError, TableReader, TableWriter};
 
 /// Rows of a piece, which one thread decodes, evaluates and encodes.
-const PIECE: usize = 1024;
+const PIECE: usize = 512;
 /// Pieces a thread that are held at once, in each of the two sets: one is computed while the other is written and read. So
 /// many that the last one of a set, for which the other threads wait, is a small part of it.
 const PIECES_A_THREAD: usize = 16;
@@ -89,6 +90,7 @@ pub fn evaluate_table<T: Real>(
     reader.select(&read)?;
     let work = Work {
         evaluator,
+        blocks: (0..rayon::current_num_threads()).map(|_| Mutex::new(evaluator.block())).collect(),
         options,
         decoder: reader.decoder().clone(),
         encoder: writer.encoder().clone(),
@@ -96,7 +98,7 @@ pub fn evaluate_table<T: Real>(
         before: usize::from(options.states.trajectory.is_some()) + usize::from(options.states.time.is_some()),
     };
     let count = PIECES_A_THREAD * rayon::current_num_threads();
-    let set = || (0..count).map(|_| Piece::new(evaluator)).collect::<Vec<_>>();
+    let set = || (0..count).map(|_| Piece::default()).collect::<Vec<_>>();
     let (mut current, mut other) = (set(), set());
     let mut done = Streamed::default();
     let mut filled = fill(&mut reader, &mut current)?;
@@ -159,6 +161,8 @@ fn write<T>(writer: &mut TableWriter, pieces: &mut [Piece<T>], done: &mut Stream
 /// What all pieces share.
 struct Work<'a, T> {
     evaluator: &'a StateEvaluator<T>,
+    /// One a thread.
+    blocks: Vec<Mutex<StateBlock<T>>>,
     options: StreamOptions<'a>,
     decoder: Decoder,
     encoder: Encoder,
@@ -176,26 +180,26 @@ struct Piece<T> {
     values: Vec<f64>,
     /// One block's states.
     states: [Vec<T>; 3],
-    block: StateBlock<T>,
     /// As written.
     out: Vec<f64>,
     bytes: Vec<u8>,
     result: Result<Streamed, TableError>,
 }
 
-impl<T: Real> Piece<T> {
-    fn new(evaluator: &StateEvaluator<T>) -> Self {
+impl<T> Default for Piece<T> {
+    fn default() -> Self {
         Self {
             raw: RawRows::default(),
             values: Vec::new(),
-            states: Default::default(),
-            block: evaluator.block(),
+            states: [Vec::new(), Vec::new(), Vec::new()],
             out: Vec::new(),
             bytes: Vec::new(),
             result: Ok(Streamed::default()),
         }
     }
+}
 
+impl<T: Real> Piece<T> {
     fn compute(&mut self, work: &Work<'_, T>) {
         self.result = self.decode(work).map(|()| self.evaluate(work));
     }
@@ -217,6 +221,8 @@ impl<T: Real> Piece<T> {
     fn evaluate(&mut self, work: &Work<'_, T>) -> Streamed {
         let (d, width) = (work.options.states.degrees_of_freedom(), work.names.len());
         let mut counted = Streamed::default();
+        let thread = rayon::current_thread_index().unwrap_or(0) % work.blocks.len();
+        let mut block = work.blocks[thread].lock().unwrap_or_else(PoisonError::into_inner);
         self.out.clear();
         self.bytes.clear();
         for rows in self.values.chunks(StateBlock::<T>::CAPACITY * width) {
@@ -230,7 +236,7 @@ impl<T: Real> Piece<T> {
                 q_dot.extend(state[d..2 * d].iter().map(|&x| T::from_f64(x)));
                 conditionals.extend(state[2 * d..].iter().map(|&x| T::from_f64(x)));
             }
-            let found = self.block.evaluate(work.evaluator, States { q, q_dot, conditionals });
+            let found = block.evaluate(work.evaluator, States { q, q_dot, conditionals });
             for (number, row) in rows.chunks_exact(width).enumerate() {
                 self.out.extend_from_slice(row);
                 let start = self.out.len();
