@@ -27,11 +27,14 @@ pub(crate) struct TrainingSession<'a> {
     pub(crate) stop: &'a AtomicBool,
 }
 
+/// Writes a model's parameters into its file.
+pub(crate) type SaveModel<'a, T> = dyn Fn(&Path, &[T]) -> Result<(), StoreError> + 'a;
+
 /// How a model's file is read and written.
 pub(crate) struct ModelFile<'a, T> {
     /// What is wrong with the file there.
     pub(crate) damage: &'a dyn Fn(&Path) -> Option<StoreError>,
-    pub(crate) save: &'a dyn Fn(&Path, &[T]) -> Result<(), StoreError>,
+    pub(crate) save: &'a SaveModel<'a, T>,
 }
 
 /// A model's parameters after its last step or at its best one, or where a stop was asked for.
@@ -39,8 +42,9 @@ pub(crate) struct TrainedParameters {
     pub(crate) name: String,
     /// Those that are kept, in double precision.
     pub(crate) parameters: Vec<f64>,
-    /// The step that they are of.
+    /// The step that they are of, and their held-out error if it was what they were kept for.
     pub(crate) kept_step: u64,
+    pub(crate) kept_error: Option<f64>,
     pub(crate) result: FitResult,
     pub(crate) batch: usize,
     /// Whether this session made a step.
@@ -125,6 +129,7 @@ impl TrainingSession<'_> {
         Ok(TrainedParameters {
             name: name.to_owned(),
             kept_step: state.best().map_or(result.steps, |best| best.step),
+            kept_error: state.best().map(|best| best.error),
             parameters: kept,
             result,
             batch: training.plan().batch,

@@ -231,7 +231,7 @@ impl<T: Real> SegmentWorker<T> {
                 self.per_elapsed[place] = T::from_f64(1.0 / (motion.times[after] - motion.times[first]));
                 let observed = &mut self.observed[place * 2 * d..(place + 1) * 2 * d];
                 mean_rates(motion, first, observation + 1, |j, rate| {
-                    observed[j] = T::from_f64(rate) * self.per_unit[j]
+                    observed[j] = T::from_f64(rate) * self.per_unit[j];
                 });
             }
         }

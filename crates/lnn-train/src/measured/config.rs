@@ -16,6 +16,8 @@ use crate::store::FolderConfiguration;
 
 /// Default time between checkpoints.
 const CHECKPOINT_EVERY_SECONDS: f64 = 15.0;
+/// Steps in which the learning rate rises; in a short training fewer.
+const WARMUP_STEPS: u64 = 50;
 /// Most Runge–Kutta steps of a segment, whose states are all kept.
 const MOST_STEPS: usize = 10_000;
 
@@ -150,7 +152,7 @@ impl Learn {
     /// Steps and batch of the default recipe: minutes on two cores for two coordinates.
     fn size(self) -> (u64, usize) {
         match self {
-            Self::Accelerations => (10_000, 512),
+            Self::Accelerations => (20_000, 512),
             Self::Segments { .. } => (10_000, 128),
         }
     }
@@ -298,7 +300,9 @@ impl MeasuredModelConfig {
         let (steps, batch) = learn.size();
         let (steps, batch) = (training.steps.unwrap_or(steps), training.batch.unwrap_or(batch));
         let peak = if kind.differentiates_network() { 3e-2 } else { 1e-2 };
-        let cosine = Schedule::WarmupCosine { peak, warmup_steps: 0, total_steps: steps, final_fraction: 0.0 };
+        // At the full rate from the first step one training in twenty lost the sign of its mass matrix within ten.
+        let warmup_steps = WARMUP_STEPS.min(steps / 20);
+        let cosine = Schedule::WarmupCosine { peak, warmup_steps, total_steps: steps, final_fraction: 0.0 };
         ModelConfig {
             kind,
             hidden,

@@ -129,7 +129,7 @@ pub enum MeasuredError {
     /// A trajectory of one sample.
     #[error(
         "{place}: {trajectory} has this row only; a motion needs at least {needed} rows. If every row is a trajectory of \
-         its own, nothing says how the states go on: give the rows of one motion the same number in `trajectory`"
+         its own, nothing says how the states go on: give all rows of one motion the same `trajectory` number"
     )]
     SingleSample {
         /// The row.

@@ -26,8 +26,9 @@ const BLOCK: usize = 64;
 const SUBSTEPS: usize = 4;
 /// Tolerance of rollouts, in units of the deviations.
 const TOLERANCE: f64 = 1e-8;
-/// Most steps from one row to the next.
-const MOST_STEPS_A_ROW: u64 = 10_000;
+/// Most steps for each row of a motion: a badly trained model can have accelerations that no step size can follow, and its
+/// rollouts must end within seconds.
+const MOST_STEPS_A_ROW: u64 = 300;
 /// Distance below which a rollout is called faithful.
 const FAITHFUL: f64 = 0.1;
 
@@ -118,14 +119,17 @@ impl<'a> HeldOutMotions<'a> {
         }
     }
 
-    /// Spectrum of the mass matrix on all rows; `None` within once a stop was asked for.
+    /// Spectrum of the mass matrix on all rows, of a model that has one.
+    ///
+    /// # Errors
+    /// A stop was asked for.
     pub(super) fn mass_matrix(
         &self,
         model: &Model,
         parameters: &[f64],
         stop: &AtomicBool,
-    ) -> Option<Option<MassMatrixSpectrum>> {
-        Some(self.rows.judge_unless(stop, model, parameters, self.rows.len())?.mass_matrix)
+    ) -> Result<Option<MassMatrixSpectrum>, Stopped> {
+        Ok(self.rows.judge_unless(stop, model, parameters, self.rows.len()).ok_or(Stopped)?.mass_matrix)
     }
 
     /// Errors of the accelerations on all rows; empty where they were not measured.

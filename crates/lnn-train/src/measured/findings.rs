@@ -1,10 +1,12 @@
 //! What the data are, before anything is learned from them.
 
 use std::collections::HashSet;
+use std::f64::consts::TAU;
 
 use serde::{Deserialize, Serialize};
 
 use super::measurements::{Measurements, Step, increment};
+use super::plausible::FOLLOWED_TURNS;
 use crate::record::null_if_not_finite;
 use crate::trajectory::Motion;
 
@@ -197,10 +199,7 @@ fn repeated_trajectories(measurements: &Measurements) -> usize {
 
 fn consistency(measurements: &Measurements, j: usize) -> Consistency {
     let d = measurements.degrees_of_freedom();
-    let steps = measurements
-        .trajectories
-        .motions()
-        .flat_map(|motion| (1..motion.rows()).map(move |row| Step::of(motion, row, j)).collect::<Vec<_>>());
+    let steps = steps(measurements, j);
     let accelerations = (!measurements.accelerations.is_empty()).then(|| {
         let mut first = 0;
         let steps = measurements.trajectories.motions().flat_map(|motion| {
@@ -216,6 +215,12 @@ fn consistency(measurements: &Measurements, j: usize) -> Consistency {
         score(steps)
     });
     Consistency { name: measurements.labels.q[j].name.clone(), velocity: score(steps), acceleration: accelerations }
+}
+
+/// How a coordinate goes from row to row, in all motions.
+fn steps(measurements: &Measurements, j: usize) -> impl Iterator<Item = Step> {
+    let motions = measurements.trajectories.motions();
+    motions.flat_map(move |motion| (1..motion.rows()).map(move |row| Step::of(motion, row, j)))
 }
 
 /// Root mean square of what the rates leave unexplained, as a fraction of that of the differences.
@@ -251,6 +256,15 @@ fn hints(findings: &Findings, measurements: &Measurements) -> Vec<String> {
                 "{:.0} % of the changes of the velocity of `{name}` is not what its acceleration says: noise, sampling that is \
                  too coarse, or columns that do not belong together",
                 100.0 * consistency.acceleration.unwrap_or_default()
+            ));
+        }
+        let far = |step: &Step| step.expected.abs() > FOLLOWED_TURNS * TAU;
+        if let Some(j) = measurements.labels.q.iter().position(|q| q.name == *name).filter(|_| column.angle)
+            && 2 * steps(measurements, j).filter(far).count() >= steps(measurements, j).count()
+        {
+            hints.push(format!(
+                "by its velocity the angle `{name}` makes more than a quarter of a turn from row to row most of the time: sample it \
+                 more often, or check the unit of the velocity"
             ));
         }
         if column.angle && column.max - column.min > 100.0 && column.turns == 0 {

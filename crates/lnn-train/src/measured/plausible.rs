@@ -12,6 +12,8 @@ const DEGREES: f64 = 180.0 / PI;
 const OFF: f64 = 1.2;
 /// Residual of a fit, as a fraction of what is fitted, below which its ratio is no accident.
 const SURE: f64 = 0.1;
+/// Turns from row to row, beyond which an angle's way is not known from its ends.
+pub(super) const FOLLOWED_TURNS: f64 = 0.25;
 /// How near to a whole number of turns a jump is, in turns, beyond what the velocity says.
 const NEAR: f64 = 0.1;
 
@@ -64,8 +66,12 @@ fn coordinate(measurements: &Measurements, config: &DataConfig, j: usize) -> Res
             return Err(MeasuredError::Wrapped { place, column: column(), jump, expected, count });
         }
     }
-    let Fit { ratio, residual } = Fit::of(steps().filter(|step| !is_jump(step, TAU)));
-    if residual < SURE && !(1.0 / OFF..=OFF).contains(&ratio) {
+    // Where an angle goes far from row to row nobody can tell how often it went round.
+    let slow =
+        |step: &Step| !measurements.angles[j] || (!is_jump(step, TAU) && step.expected.abs() < FOLLOWED_TURNS * TAU);
+    let most_are_slow = 2 * steps().filter(slow).count() > steps().count();
+    let Fit { ratio, residual } = Fit::of(steps().filter(slow));
+    if most_are_slow && residual < SURE && !(1.0 / OFF..=OFF).contains(&ratio) {
         return Err(MeasuredError::VelocityRatio { column: column(), velocity: velocity(), ratio });
     }
     Ok(())

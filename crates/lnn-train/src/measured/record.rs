@@ -30,6 +30,10 @@ pub struct MeasuredSummary {
     pub steps: u64,
     /// The step whose parameters were kept: the one with the least held-out error of all that were logged.
     pub kept_step: u64,
+    /// Its held-out error: root mean square over rows and components of the errors of the rates, in units of their deviations;
+    /// 1 is that of a model that predicts the mean.
+    #[serde(with = "null_if_not_finite")]
+    pub held_out_error: f64,
     /// States or segments seen.
     pub samples: u64,
     /// Steps without an update.

@@ -15,7 +15,7 @@ use super::measurements::Measurements;
 use super::record::{MeasuredRollout, MeasuredSummary};
 use super::scaling::{residual_units, scaled_features};
 use super::split::Split;
-use crate::config::{ConfigError, FeaturesConfig, ModelConfig, Precision};
+use crate::config::{FeaturesConfig, ModelConfig, Precision};
 use crate::experiment::{
     Event, ModelFile, Purpose, TrainedParameters, TrainingSession, device, earlier_summary, parameter_blocks, sampler,
 };
@@ -25,8 +25,8 @@ use crate::optimiser::RunningNormClip;
 use crate::record::Judged;
 use crate::report::{MeasuredReportInput, ReportFiles, write_measured};
 use crate::store::{
-    Element, Label, ModelHeader, Provenance, RunFolder, RunState, StoreError, load_model, read_metrics, save_model,
-    write_atomically,
+    Element, FolderConfiguration, Label, ModelHeader, Provenance, RunFolder, RunState, StoreError, load_model,
+    read_metrics, save_model, write_atomically,
 };
 use crate::trajectory::Segments;
 
@@ -135,7 +135,7 @@ fn run_in_pool(
     let earlier = trained.earlier_seconds;
     let parameters = &trained.parameters;
     // From here on a stop loses nothing: the checkpoint is complete, and a resumed run judges the model again.
-    let Some(mass_matrix) = held_out.mass_matrix(model, parameters, stop) else {
+    let Ok(mass_matrix) = held_out.mass_matrix(model, parameters, stop) else {
         return Ok(MeasuredOutcome::Interrupted);
     };
     let Some(rollouts) = held_out.rollouts(model, parameters, stop)? else {
@@ -153,6 +153,7 @@ fn run_in_pool(
         train_seconds: trained.result.train_seconds,
         steps: trained.result.steps,
         kept_step: trained.kept_step,
+        held_out_error: trained.kept_error.unwrap_or(f64::NAN),
         samples: trained.result.steps * trained.batch as u64,
         skipped_steps: trained.result.skipped_steps,
         training_trajectories: split.training.trajectories.len(),
@@ -354,7 +355,7 @@ fn report(
     (summary, rollouts): (&MeasuredSummary, &[MeasuredRollout]),
 ) -> Result<ReportFiles, MeasuredError> {
     let metrics = read_metrics(&folder.metrics_path())?;
-    let config_ron = crate::store::FolderConfiguration::to_text(&prepared.config).map_err(ConfigError::from)?;
+    let config_ron = prepared.config.to_text()?;
     let input = MeasuredReportInput {
         summary,
         metrics: &metrics,

@@ -12,6 +12,7 @@ use lnn_train::table::{StateColumns, TableReader};
 use lnn_train::trajectory::simulate;
 use serde_json::Value;
 
+use crate::errors_document::is_documented;
 use crate::interruption::Session;
 use crate::small_run::{Workplace, results};
 
@@ -211,6 +212,31 @@ fn bad_data_are_refused_before_anything_is_written() {
     assert_eq!(workplace.run("train --out run").code, Some(2));
 }
 
+#[test]
+fn the_documented_messages_are_said() {
+    let rows = |rows: &[&str]| rows.join("\n") + "\n";
+    let motion = rows(&["trajectory,t,q0,q_dot0", "0,0,1,1", "0,2,3,1", "0,3,4,1"]);
+    let degrees: String = (0..40)
+        .map(|row| (0.1 * f64::from(row)).sin_cos())
+        .enumerate()
+        .map(|(row, (sine, cosine))| format!("0,{},{},{cosine}\n", 0.1 * row as f64, sine.to_degrees()))
+        .collect();
+    let cases = [
+        ("files of different numbers of coordinates", motion.clone()),
+        ("times that do not increase", motion.replace("0,3,4,1", "0,1,4,1")),
+        ("one sample per trajectory", rows(&["trajectory,t,q0,q_dot0", "0,0,1,1", "1,2,3,1", "2,3,4,1"])),
+        ("angles in degrees", format!("trajectory,t,q0,q_dot0\n{degrees}")),
+    ];
+    for (fault, text) in cases {
+        let other = rows(&["trajectory,t,q0,q1,q_dot0,q_dot1", "0,0,1,1,1,1", "0,1,2,2,1,1"]);
+        let workplace = workplace(&[("data.csv", &text), ("other.csv", &other)]);
+        let more = if fault.contains("files") { " other.csv" } else { "" };
+        let ended = workplace.run(&format!("train --data data.csv{more} --out run"));
+        assert_eq!(ended.code, Some(1), "{fault}\n{}", ended.stderr);
+        assert!(is_documented(&ended.stderr, fault), "{fault}\n{}", ended.stderr);
+    }
+}
+
 /// Motions that SciPy made, by equations of its own, become a model whose motions keep the true energy.
 #[test]
 fn a_double_pendulum_simulated_elsewhere_is_learned_from_its_table() {
@@ -250,6 +276,5 @@ fn a_double_pendulum_simulated_elsewhere_is_learned_from_its_table() {
         let mean = errors.sum::<f64>() / 20.0;
         // The least that a model can err is 0; one that has learned nothing errs by some ten.
         assert!(mean < 0.4, "{learn}: {mean} % of the largest potential energy");
-        println!("{learn}: {mean} %");
     }
 }

@@ -65,7 +65,7 @@ def shown(number, digits):
 
 def write(path, columns, rows):
     with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
+        writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)
 

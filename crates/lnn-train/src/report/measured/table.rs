@@ -22,12 +22,25 @@ pub(super) fn rows(summary: &MeasuredSummary) -> Vec<[String; 4]> {
     rows.collect()
 }
 
+/// Held-out error from which on a model is called useless. Noise alone may make it large: the rates from a row to the next
+/// have it twice.
+const LITTLE: f64 = 0.9;
+
 /// What else was found, a sentence each.
 pub(super) fn sentences(summary: &MeasuredSummary) -> Vec<String> {
     let MeasuredSummary { rollouts, energy, mass_matrix, held_out, training_trajectories, data, .. } = summary;
     let time_unit =
         data.columns.first().and_then(|column| column.unit.as_ref()).map_or(String::new(), |unit| format!(" {unit}"));
-    let mut sentences = vec![if summary.of_one {
+    let mut sentences = Vec::new();
+    // NaN too: no log line had a finite error.
+    if summary.held_out_error.is_nan() || summary.held_out_error > LITTLE {
+        sentences.push(format!(
+            "Next to nothing was learned: the held-out error is {} of what predicting the mean gives. Try another --seed, read \
+             the notes on the data above, and see docs/own-data.md.",
+            significant(summary.held_out_error, 2)
+        ));
+    }
+    sentences.push(if summary.of_one {
         "Judged on the last part of the only trajectory, whose first part was trained on: record more motions for an honest \
          test."
             .to_owned()
@@ -37,7 +50,7 @@ pub(super) fn sentences(summary: &MeasuredSummary) -> Vec<String> {
             held_out.len(),
             held_out.len() + training_trajectories
         )
-    }];
+    });
     let at = |tenth: usize| rollouts.by_tenth[tenth - 1].map_or("lost".to_owned(), |distance| significant(distance, 2));
     sentences.push(format!(
         "Rolled out from its first state, the median motion of {}{time_unit} is {} deviations off at half of the time and {} at \
