@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 use tempfile::NamedTempFile;
 
@@ -47,11 +48,19 @@ fn persist(temporary: NamedTempFile, path: &Path, replace: bool) -> io::Result<(
 }
 
 /// A file that is written piece by piece and takes its name at the end; dropped before, nothing of it is left.
+///
+/// What was written goes to the disk while the rest is made: else a large file would wait for the disk at its end.
 #[derive(Debug)]
 pub(crate) struct PartialFile {
     path: PathBuf,
     temporary: NamedTempFile,
+    flush: Option<JoinHandle<io::Result<()>>>,
+    /// Bytes since the last flush began.
+    unflushed: usize,
 }
+
+/// Bytes between two flushes.
+const FLUSH_EVERY: usize = 1 << 26;
 
 impl PartialFile {
     /// # Errors
@@ -61,23 +70,47 @@ impl PartialFile {
             return Err(StoreError::write(path)(io::ErrorKind::IsADirectory.into()));
         }
         let temporary = temporary(path).map_err(StoreError::write(path))?;
-        Ok(Self { path: path.to_owned(), temporary })
+        Ok(Self { path: path.to_owned(), temporary, flush: None, unflushed: 0 })
+    }
+
+    /// Waits for the last flush, if one is still going on.
+    fn wait(&mut self) -> io::Result<()> {
+        match self.flush.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(flushed)) => flushed,
+            Some(Err(_)) => Err(io::Error::other("the thread that flushes the file has panicked")),
+        }
+    }
+
+    /// Begins a flush if enough was written since the last one and that has ended.
+    fn flush_behind(&mut self, written: usize) -> io::Result<()> {
+        self.unflushed += written;
+        if self.unflushed < FLUSH_EVERY || self.flush.as_ref().is_some_and(|flush| !flush.is_finished()) {
+            return Ok(());
+        }
+        self.wait()?;
+        self.unflushed = 0;
+        let file = self.temporary.as_file().try_clone()?;
+        self.flush = Some(std::thread::Builder::new().name("flush".to_owned()).spawn(move || file.sync_data())?);
+        Ok(())
     }
 
     /// Takes the name, in place of what has it.
     ///
     /// # Errors
     /// [`StoreError::Write`].
-    pub(crate) fn finish(self) -> Result<(), StoreError> {
-        persist(self.temporary, &self.path, true).map_err(StoreError::write(&self.path))
+    pub(crate) fn finish(mut self) -> Result<(), StoreError> {
+        let waited = self.wait();
+        waited.and_then(|()| persist(self.temporary, &self.path, true)).map_err(StoreError::write(&self.path))
     }
 
     /// Takes the name if no other file has it, and says whether it did.
     ///
     /// # Errors
     /// [`StoreError::Write`].
-    pub(crate) fn finish_unless_there(self) -> Result<bool, StoreError> {
-        match persist(self.temporary, &self.path, false) {
+    pub(crate) fn finish_unless_there(mut self) -> Result<bool, StoreError> {
+        let waited = self.wait();
+        match waited.and_then(|()| persist(self.temporary, &self.path, false)) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(StoreError::write(&self.path)(error)),
@@ -87,7 +120,9 @@ impl PartialFile {
 
 impl Write for PartialFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.temporary.as_file_mut().write(bytes)
+        let written = self.temporary.as_file_mut().write(bytes)?;
+        self.flush_behind(written)?;
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -178,6 +213,23 @@ mod tests {
         let message = write_atomically(&taken, b"x").expect_err("a folder is there").to_string();
         assert!(message.contains("a folder has the name"), "{message}");
         assert_eq!(names(folder.path()).len(), 2);
+    }
+
+    #[test]
+    fn a_file_that_is_flushed_many_times_is_whole() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join("large");
+        let piece: Vec<u8> = (0..1 << 20).map(|i: u32| (i % 251) as u8).collect();
+        let mut file = PartialFile::create(&path).expect("writable");
+        for _ in 0..3 * FLUSH_EVERY / piece.len() {
+            file.write_all(&piece).expect("writable");
+        }
+        assert!(file.flush.is_some() && names(folder.path()).iter().all(|name| name.ends_with(PARTIAL)));
+        file.finish().expect("writable");
+        let written = fs::read(&path).expect("written");
+        assert_eq!(written.len(), 3 * FLUSH_EVERY);
+        assert!(written.chunks_exact(piece.len()).all(|part| part == piece));
+        assert_eq!(names(folder.path()), ["large"]);
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct RawRows {
     pub(super) first: u64,
     /// Line of each row of a text, from 1.
     pub(super) lines: Vec<u64>,
+    /// Whether a line of these has a quotation mark.
+    pub(super) quoted: bool,
     /// Line after these rows, in which a quotation mark is not closed.
     pub(super) open_quote: Option<u64>,
 }
