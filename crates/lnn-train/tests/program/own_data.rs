@@ -155,9 +155,10 @@ fn threads_and_interruptions_change_no_bit() {
 #[test]
 fn what_is_learned_does_not_depend_on_the_units() {
     for accelerations in [true, false] {
-        let figures = |units: Units| {
+        let figures = |units: Units, optimiser: &str| {
             let text = spring_pendulum(8, 21, units, accelerations);
-            let workplace = workplace(&[("swings.csv", &text), ("recipe.ron", &recipe(60, "F64", 15.0))]);
+            let recipe = recipe(60, "F64", 15.0).replace("steps: 60", &format!("optimiser: {optimiser}(), steps: 60"));
+            let workplace = workplace(&[("swings.csv", &text), ("recipe.ron", &recipe)]);
             workplace.succeed(&format!("{TRAIN} --out run"));
             let summary = summary(&workplace.path("run"));
             let relative = |group: &str| -> Vec<f64> {
@@ -167,12 +168,14 @@ fn what_is_learned_does_not_depend_on_the_units() {
             let condition = summary["mass_matrix"]["condition_max"].as_f64().expect("finite");
             (losses(&workplace.path("run")), [relative("one_row"), relative("acceleration"), vec![condition]].concat())
         };
-        let (want, want_figures) = figures(SI);
-        let (powers, powers_figures) = figures(Units { length: 1024.0, time: 1.0 / 4096.0 });
+        let (want, want_figures) = figures(SI, "Soap");
+        let (powers, powers_figures) = figures(Units { length: 1024.0, time: 1.0 / 4096.0 }, "Soap");
         assert_eq!((&powers, &powers_figures), (&want, &want_figures));
-        let (thousands, thousands_figures) = figures(Units { length: 1e3, time: 1e3 });
-        // Some 10⁴ roundings a step, whose effect the training may multiply by some tens over its sixty steps.
-        let close = |a: f64, b: f64| (a - b).abs() <= 1e-8 * b.abs();
+        // Adam: the eigenbasis that SOAP turns into is undetermined in the first steps, and rounding decides on it.
+        let (want, want_figures) = figures(SI, "Adam");
+        let (thousands, thousands_figures) = figures(Units { length: 1e3, time: 1e3 }, "Adam");
+        // Some 10⁴ roundings of 1e-16 a step, which sixty steps add up and the motion multiplies by some tens.
+        let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b.abs();
         assert!(
             thousands.iter().flatten().zip(want.iter().flatten()).all(|(&a, &b)| close(a, b)),
             "{thousands:?}\n{want:?}"
