@@ -50,7 +50,7 @@ fn coordinate(measurements: &Measurements, config: &DataConfig, j: usize) -> Res
         return degrees(format!("it jumps by 360 in {} row(s)", full_circle.count));
     }
     let Fit { ratio, residual } = Fit::of(steps().filter(|step| !is_jump(step, 360.0)));
-    if residual < SURE && (ratio / DEGREES).max(DEGREES / ratio) < OFF {
+    if residual < SURE && (1.0 / OFF..=OFF).contains(&(ratio / DEGREES)) {
         return degrees(format!(
             "its differences are {ratio:.1} times what `{}` says; a radian has 57.3 degrees",
             velocity()

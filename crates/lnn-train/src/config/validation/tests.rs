@@ -37,7 +37,7 @@ fn each_bad_value_is_found_under_its_own_name() {
         velocity_scale: 5.0,
         position_centre: 0.0,
     };
-    let cases: [(&str, Spoil); 45] = [
+    let cases: [(&str, Spoil); 44] = [
         ("experiment", |c| c.experiment = "wave-equation".into()),
         ("preset", |c| c.preset = "../elsewhere".into()),
         ("system.parameters.m1", |c| set_system(c, "m1", -1.0)),
@@ -113,9 +113,6 @@ fn each_bad_value_is_found_under_its_own_name() {
         ("models.lnn.features.conditionals", |c| {
             lnn(c).features.conditionals = vec![ConditionalFeatures { centre: 0.0, scale: 1.0 }];
         }),
-        ("models.lnn.features.conditionals[0].scale", |c| {
-            lnn(c).features.conditionals = vec![ConditionalFeatures { centre: 0.0, scale: 0.0 }];
-        }),
         ("models.lnn.training.schedule.total_steps", |c| {
             lnn(c).training.steps = 10;
         }),
@@ -159,6 +156,16 @@ fn each_bad_value_is_found_under_its_own_name() {
         fields(|c| c.evaluation.integrator = IntegratorConfig::ImplicitMidpoint { dt: 0.2 }),
         ["evaluation.integrator.dt"]
     );
+}
+
+#[test]
+fn a_scale_of_a_conditional_is_found_by_its_place() {
+    let mut config = crate::config::preset("relativistic", "fast").expect("a preset");
+    config.models.retain(|name, _| name == LNN);
+    lnn(&mut config).features.conditionals = vec![ConditionalFeatures { centre: 0.0, scale: 0.0 }];
+    let problems = config.validate().expect_err("a scale of 0");
+    let found: Vec<&str> = problems.iter().map(|problem| problem.field.as_str()).collect();
+    assert_eq!(found, ["models.lnn.features.conditionals[0].scale"]);
 }
 
 #[test]
