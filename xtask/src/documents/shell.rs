@@ -133,7 +133,7 @@ impl Shell {
             }
         }
         let line = |(reason, commands): &(&str, Vec<&str>)| {
-            format!("documents: not run, since it {reason}: `{}`", commands.join("`, `"))
+            format!("documents: not run: {reason}: `{}`", commands.join("`, `"))
         };
         Ok(reasons.iter().map(line).collect())
     }

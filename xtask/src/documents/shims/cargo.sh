@@ -16,7 +16,7 @@ case "${1-} ${2-}" in
     if [ -d "$folder" ]; then rm -rf "$whole" && mv "$folder" "$whole"; fi
   done
   ;;
-"xtask test" | "xtask tidy") reason="is running just now" && not_run "$@" ;;
+"xtask test" | "xtask tidy") reason="it is running just now" && not_run "$@" ;;
 "xtask bench") reason="each benchmark runs once in a part of its own" && not_run "$@" ;;
 "run --example")
   [ -f "$DOCUMENTS_ROOT/examples/${3-}.rs" ] || { echo "there is no examples/${3-}.rs" >&2 && exit 1; }
@@ -24,7 +24,7 @@ case "${1-} ${2-}" in
   ;;
 "install --path")
   [ -f "$DOCUMENTS_ROOT/${3-}/Cargo.toml" ] || { echo "there is no package in ${3-}" >&2 && exit 1; }
-  reason="installs into the user's home; the same program has just been built" && not_run "$@"
+  reason="it installs into the user's home; the same program has just been built" && not_run "$@"
   ;;
 *)
   echo "xtask/src/documents/shims/cargo.sh has no rule for \`cargo $*\`" >&2

@@ -1,3 +1,5 @@
+//! Observed states: batches, units and gradients.
+
 use lnn_physics::sampling::Interval;
 use lnn_physics::systems::build;
 
