@@ -29,9 +29,11 @@ pub mod segment;
 pub mod store;
 pub mod table;
 mod target;
+mod thread_pool;
 pub mod trajectory;
 
 pub use target::{DataError, NonFiniteTarget};
+pub use thread_pool::{ThreadPoolError, thread_pool};
 
 /// Runs the program of the README as a doctest.
 #[cfg(doctest)]

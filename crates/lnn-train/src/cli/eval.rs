@@ -15,6 +15,7 @@ use lnn_train::model::Model;
 use lnn_train::quantities::{Quantity, StateEvaluator, StreamError, StreamOptions, Streamed, evaluate_table};
 use lnn_train::store::{LoadedModel, load_model};
 use lnn_train::table::{Existing, StateColumns, TableReader, TableWriter};
+use lnn_train::thread_pool;
 use serde_json::json;
 
 use super::error::CommandError;
@@ -141,7 +142,7 @@ fn stream<T: Real>(
     let bar = output.talks().then(|| progress_bar(reader.rows())).flatten();
     let started = Instant::now();
     let stop = stop_on_signal()?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(arguments.threads.map_or(0, usize::from)).build()?;
+    let pool = thread_pool(arguments.threads.map_or(0, usize::from))?;
     let result = pool.install(|| evaluate(&evaluator, options, reader, writer, &stop, bar.as_ref()));
     if let Some(bar) = bar {
         bar.finish_and_clear();

@@ -240,7 +240,7 @@ fn parameters_in_words(parameters: &Parameters) -> String {
 
 /// Where the weights come from; `None` for a file that does not say.
 fn provenance_in_words(provenance: &Provenance) -> Option<String> {
-    let Provenance { program, experiment, preset, seed, steps, samples, configuration } = provenance;
+    let Provenance { program, experiment, preset, seed, steps, samples, configuration, data } = provenance;
     let mut parts = Vec::new();
     let mut push = |text: &str, part: String| {
         if !text.is_empty() {
@@ -255,6 +255,9 @@ fn provenance_in_words(provenance: &Provenance) -> Option<String> {
     }
     if !configuration.is_empty() {
         parts.push(format!("configuration {configuration}"));
+    }
+    if !data.is_empty() {
+        parts.push(format!("data {data}"));
     }
     (!parts.is_empty()).then(|| parts.join(", "))
 }

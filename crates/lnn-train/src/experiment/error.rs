@@ -8,6 +8,7 @@ use crate::optimiser::OptimiserError;
 use crate::report::ReportError;
 use crate::store::StoreError;
 use crate::target::DataError;
+use crate::thread_pool::ThreadPoolError;
 use crate::trajectory::TrajectoryError;
 
 /// What can end an experiment early.
@@ -83,11 +84,6 @@ pub enum ExperimentError {
     #[error(transparent)]
     Report(#[from] ReportError),
     /// The thread pool.
-    #[error("the thread pool of {threads} threads cannot be started: {source}; ask for fewer with --threads")]
-    Threads {
-        /// Threads asked for.
-        threads: usize,
-        /// What the system says.
-        source: rayon::ThreadPoolBuildError,
-    },
+    #[error(transparent)]
+    Threads(#[from] ThreadPoolError),
 }

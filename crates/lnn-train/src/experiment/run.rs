@@ -28,6 +28,7 @@ use crate::store::{
     write_atomically,
 };
 use crate::target::DataError;
+use crate::thread_pool::thread_pool;
 
 /// What to run, where and how.
 #[derive(Clone, Debug)]
@@ -140,11 +141,7 @@ pub fn run(
     stop: &AtomicBool,
     observe: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<Outcome, ExperimentError> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .build()
-        .map_err(|source| ExperimentError::Threads { threads: options.threads, source })?;
-    pool.install(|| run_in_pool(options, stop, observe))
+    thread_pool(options.threads)?.install(|| run_in_pool(options, stop, observe))
 }
 
 fn run_in_pool(
@@ -328,6 +325,7 @@ fn header(config: &ExperimentConfig, name: &str, model: &Model, context: &Contex
             steps: recipe.steps,
             samples: recipe.steps * recipe.batch as u64,
             configuration: context.fingerprint.clone(),
+            data: String::new(),
         },
         coordinates: system.coordinates().iter().map(|q| label(q.name, q.unit)).collect(),
         conditional_labels: system.conditionals().iter().map(|c| label(c.name, c.unit)).collect(),

@@ -10,6 +10,7 @@ use crate::fit::FitError;
 use crate::optimiser::OptimiserError;
 use crate::report::ReportError;
 use crate::store::StoreError;
+use crate::thread_pool::ThreadPoolError;
 
 /// What can end an experiment on fields early.
 #[derive(Debug, thiserror::Error)]
@@ -55,11 +56,6 @@ pub enum FieldRunError {
     #[error(transparent)]
     Report(#[from] ReportError),
     /// The thread pool.
-    #[error("the thread pool of {threads} threads cannot be started: {source}; ask for fewer with --threads")]
-    Threads {
-        /// Threads asked for.
-        threads: usize,
-        /// What the system says.
-        source: rayon::ThreadPoolBuildError,
-    },
+    #[error(transparent)]
+    Threads(#[from] ThreadPoolError),
 }

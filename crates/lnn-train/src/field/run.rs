@@ -19,6 +19,7 @@ use super::train::{TrainedField, TrainingContext, train_all};
 use crate::experiment::{Event, Purpose, TrainedParameters, device, earlier_summary, sampler};
 use crate::report::{FieldReportInput, ReportFiles, write_field};
 use crate::store::{FolderConfiguration, RunFolder, RunState, StoreError, read_metrics, write_atomically};
+use crate::thread_pool::thread_pool;
 
 /// Frames on the large lattice.
 const LARGE_FRAMES: usize = 20;
@@ -80,11 +81,7 @@ pub fn run_field(
     observe: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<FieldOutcome, FieldRunError> {
     options.config.require_usable(&format!("preset `{}`", options.config.preset))?;
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .build()
-        .map_err(|source| FieldRunError::Threads { threads: options.threads, source })?;
-    pool.install(|| run_in_pool(options, stop, observe))
+    thread_pool(options.threads)?.install(|| run_in_pool(options, stop, observe))
 }
 
 fn run_in_pool(

@@ -121,6 +121,7 @@ fn header(config: &FieldConfig, name: &str, model: &FieldModel, fingerprint: &st
             steps: training.steps,
             samples: training.steps * training.batch as u64,
             configuration: fingerprint.to_owned(),
+            data: String::new(),
         },
     }
 }

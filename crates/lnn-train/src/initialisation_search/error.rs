@@ -7,6 +7,7 @@ use crate::model::ModelError;
 use crate::report::ReportError;
 use crate::store::StoreError;
 use crate::target::NonFiniteTarget;
+use crate::thread_pool::ThreadPoolError;
 
 /// What can end a search early.
 #[derive(Debug, thiserror::Error)]
@@ -67,11 +68,6 @@ pub enum SearchError {
     #[error(transparent)]
     Report(#[from] ReportError),
     /// The thread pool.
-    #[error("the thread pool of {threads} threads cannot be started: {source}; ask for fewer with --threads")]
-    Threads {
-        /// Threads asked for.
-        threads: usize,
-        /// What the system says.
-        source: rayon::ThreadPoolBuildError,
-    },
+    #[error(transparent)]
+    Threads(#[from] ThreadPoolError),
 }

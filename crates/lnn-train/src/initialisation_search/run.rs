@@ -17,6 +17,7 @@ use super::scaling_law::{FittedLaw, fit_laws, published_deviations};
 use super::search::minimise;
 use crate::report::{self, ReportFiles};
 use crate::store::{FolderConfiguration, RunFolder, RunState, StoreError, write_atomically};
+use crate::thread_pool::thread_pool;
 
 /// Name of the file of finished cells in the run's folder.
 const CELLS: &str = "cells.jsonl";
@@ -125,11 +126,7 @@ pub fn search(
     stop: &AtomicBool,
     observe: &mut (dyn FnMut(SearchEvent<'_>) + Send),
 ) -> Result<SearchOutcome, SearchError> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .build()
-        .map_err(|source| SearchError::Threads { threads: options.threads, source })?;
-    pool.install(|| search_in_pool(options, stop, observe))
+    thread_pool(options.threads)?.install(|| search_in_pool(options, stop, observe))
 }
 
 fn search_in_pool(

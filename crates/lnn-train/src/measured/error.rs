@@ -11,6 +11,7 @@ use crate::optimiser::OptimiserError;
 use crate::report::ReportError;
 use crate::store::StoreError;
 use crate::table::{Place, TableError};
+use crate::thread_pool::ThreadPoolError;
 use crate::trajectory::TrajectoryError;
 
 /// Where a row of the data is.
@@ -294,13 +295,8 @@ pub enum MeasuredError {
     #[error(transparent)]
     Report(#[from] ReportError),
     /// The thread pool.
-    #[error("the thread pool of {threads} threads cannot be started: {source}; ask for fewer with --threads")]
-    Threads {
-        /// Threads asked for.
-        threads: usize,
-        /// What the system says.
-        source: rayon::ThreadPoolBuildError,
-    },
+    #[error(transparent)]
+    Threads(#[from] ThreadPoolError),
 }
 
 fn and_more(others: u64) -> String {

@@ -71,7 +71,7 @@ impl Measurements {
     pub fn read(config: &DataConfig) -> Result<Self, MeasuredError> {
         let mut measurements = super::read::read(config)?;
         super::plausible::require_plausible(&measurements, config)?;
-        measurements.unwrap();
+        measurements.undo_turns();
         Ok(measurements)
     }
 
@@ -111,7 +111,7 @@ impl Measurements {
 
     /// Undoes jumps by full turns: of two angles one after the other, the way between them is the one nearest to what the
     /// velocities say.
-    fn unwrap(&mut self) {
+    fn undo_turns(&mut self) {
         let d = self.degrees_of_freedom();
         if !self.angles.contains(&true) {
             return;

@@ -28,6 +28,7 @@ use crate::store::{
     Element, FolderConfiguration, Label, ModelHeader, Provenance, RunFolder, RunState, StoreError, load_model,
     read_metrics, save_model, write_atomically,
 };
+use crate::thread_pool::thread_pool;
 use crate::trajectory::Segments;
 
 /// Name of the model of a training on measured data, as in its file's name.
@@ -88,11 +89,7 @@ pub fn run_measured(
     observe: &mut (dyn FnMut(Event<'_>) + Send),
 ) -> Result<MeasuredOutcome, MeasuredError> {
     options.config.require_usable("the options")?;
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .build()
-        .map_err(|source| MeasuredError::Threads { threads: options.threads, source })?;
-    pool.install(|| run_in_pool(options, stop, found, observe))
+    thread_pool(options.threads)?.install(|| run_in_pool(options, stop, found, observe))
 }
 
 fn run_in_pool(
@@ -334,11 +331,12 @@ fn header(prepared: &Prepared, measurements: &Measurements) -> ModelHeader {
         provenance: Provenance {
             program: format!("lnn {}", env!("CARGO_PKG_VERSION")),
             experiment: "measured data".to_owned(),
-            preset: measurements.fingerprint.clone(),
+            preset: String::new(),
             seed: config.seed,
             steps: recipe.steps,
             samples: recipe.steps * recipe.batch as u64,
             configuration: fingerprint.clone(),
+            data: measurements.fingerprint.clone(),
         },
         coordinates: labels.q.iter().map(Label::from).collect(),
         conditional_labels: labels.conditionals.iter().map(Label::from).collect(),

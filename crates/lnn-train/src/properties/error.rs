@@ -7,6 +7,7 @@ use crate::experiment::ExperimentError;
 use crate::model::ModelError;
 use crate::report::ReportError;
 use crate::store::StoreError;
+use crate::thread_pool::ThreadPoolError;
 
 /// What can end the measurement early.
 #[derive(Debug, thiserror::Error)]
@@ -47,11 +48,6 @@ pub enum PropertiesError {
         end: &'static str,
     },
     /// The thread pool.
-    #[error("the thread pool of {threads} threads cannot be started: {source}; ask for fewer with --threads")]
-    Threads {
-        /// Threads asked for.
-        threads: usize,
-        /// What the system says.
-        source: rayon::ThreadPoolBuildError,
-    },
+    #[error(transparent)]
+    Threads(#[from] ThreadPoolError),
 }

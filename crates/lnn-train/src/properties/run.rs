@@ -19,6 +19,7 @@ use crate::experiment::{self, ExperimentError, Outcome, RunOptions, build_system
 use crate::record::Summary;
 use crate::report::{self, ReportFiles};
 use crate::store::{FolderConfiguration, RunFolder, RunState, StoreError, load_model, write_atomically};
+use crate::thread_pool::thread_pool;
 
 /// What to measure, where and how.
 #[derive(Clone, Debug)]
@@ -107,10 +108,7 @@ pub fn measure_properties(
     let config = &options.config;
     let runs = config.validated_runs()?;
     let (folder, _state) = RunFolder::open_for(&options.folder, config, options.resume)?;
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .build()
-        .map_err(|source| PropertiesError::Threads { threads: options.threads, source })?;
+    let pool = thread_pool(options.threads)?;
     let mut measured = BTreeMap::new();
     let (mut device, mut threads, mut wall_seconds) = (String::new(), 0, 0.0);
     let count = runs.len();

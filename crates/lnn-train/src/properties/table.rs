@@ -1,10 +1,11 @@
 //! The table as text: for the terminal, as Markdown, and as a section of a document.
 
-use comfy_table::{Attribute, Cell as TableCell, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{Attribute, Cell as TableCell};
 
 use super::cell::{Cell, Column, Figure, Property};
 use super::error::PropertiesError;
 use super::run::PropertiesSummary;
+use crate::report::ruled_table::ruled_table;
 use crate::report::{duration, significant};
 
 /// First line of the table's place in a document.
@@ -110,16 +111,7 @@ pub(crate) fn closing(summary: &PropertiesSummary) -> [String; 2] {
 /// The table for the terminal; `colour` switches terminal colours on.
 #[must_use]
 pub fn properties_table(summary: &PropertiesSummary, colour: bool) -> String {
-    let rule = LineStyle::none().fill('─').junction('─');
-    let mut table = Table::new();
-    table
-        .load_style(TableStyle::new().top_border(rule).header_separator(rule).bottom_border(rule))
-        .set_content_arrangement(ContentArrangement::Disabled);
-    if colour {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
+    let mut table = ruled_table(colour);
     table.set_header(header().into_iter().map(|title| TableCell::new(title).add_attribute(Attribute::Bold)));
     for row in rows(&summary.cells) {
         // A figure and its threshold on a line each, so that five columns fit.

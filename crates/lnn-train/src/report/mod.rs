@@ -34,6 +34,7 @@ pub(crate) mod palette;
 pub(crate) mod picture;
 mod properties;
 pub(crate) mod raster;
+pub(crate) mod ruled_table;
 mod seeds;
 mod table;
 mod trajectories;

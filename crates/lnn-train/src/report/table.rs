@@ -1,10 +1,11 @@
 //! The run's result as a table for the terminal.
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{Attribute, Cell, CellAlignment, Color};
 
 use super::number::{duration, grouped, significant};
 use super::palette::model_styles;
 use crate::record::{ModelSummary, PublishedFigures, Rollouts, Summary};
+use crate::report::ruled_table::ruled_table;
 
 /// Writes one line a model beside the paper's figures, at most 100 columns wide for model names of up
 /// to nine characters, with the machine below; `colour` switches terminal colours on.
@@ -13,16 +14,7 @@ use crate::record::{ModelSummary, PublishedFigures, Rollouts, Summary};
 /// energy.
 #[must_use]
 pub fn terminal_table(summary: &Summary, colour: bool) -> String {
-    let rule = LineStyle::none().fill('─').junction('─');
-    let mut table = Table::new();
-    table
-        .load_style(TableStyle::new().top_border(rule).header_separator(rule).bottom_border(rule))
-        .set_content_arrangement(ContentArrangement::Disabled);
-    if colour {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
+    let mut table = ruled_table(colour);
     let header = [
         "model",
         "para-\nmeters",

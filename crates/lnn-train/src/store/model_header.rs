@@ -130,6 +130,9 @@ pub struct Provenance {
     pub samples: u64,
     /// Fingerprint of the run's configuration.
     pub configuration: String,
+    /// Fingerprint of the measured data that it was trained on; empty where states were drawn.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub data: String,
 }
 
 impl ModelHeader {

@@ -17,6 +17,7 @@ use lnn_train::motion::{LearnedMotion, Motion, MotionError, Starts};
 use lnn_train::quantities::StateEvaluator;
 use lnn_train::store::{LoadedModel, load_model};
 use lnn_train::table::{Column, Existing, TableWriter};
+use lnn_train::thread_pool;
 use rayon::prelude::*;
 use serde_json::json;
 
@@ -74,7 +75,7 @@ pub(super) fn run(arguments: &RolloutArguments) -> Result<ExitCode, Box<dyn Erro
     }
     let stop = stop_on_signal()?;
     let threads = arguments.threads.map_or(0, usize::from);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let pool = thread_pool(threads)?;
     let mut tally = Tally::new(arguments.output, initial.numbers.len());
     match pool.install(|| rollout.write(&stop, &mut tally)) {
         Ok(rows) => {

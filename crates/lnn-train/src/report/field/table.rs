@@ -1,11 +1,12 @@
 //! The result of a run on fields as tables for the terminal.
 
-use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::Table;
 
 use super::sentence::{crossings, summarised_motions};
 use super::styles;
 use crate::field::{FieldMotionSummary, FieldSummary};
 use crate::report::number::{grouped, significant};
+use crate::report::ruled_table::{add_row, ruled_table, set_titles};
 use crate::report::table::{machine_line, short_duration, trim};
 
 /// Writes one line a model, then one line a motion of each model, at most 92 columns wide for names of up to nine
@@ -34,7 +35,7 @@ pub fn field_table(summary: &FieldSummary) -> String {
     );
     for style in &models {
         let Some(model) = summary.models.get(&style.name) else { continue };
-        add(
+        add_row(
             &mut trained,
             1,
             vec![
@@ -57,7 +58,7 @@ pub fn field_table(summary: &FieldSummary) -> String {
             first = false;
             let mut row = vec![state, style.label.clone()];
             row.extend(figures(motion));
-            add(&mut moved, 2, row);
+            add_row(&mut moved, 2, row);
             if let Some(reason) = &motion.stopped {
                 notes += &format!("{} from {name}: the rollout ended early: {reason}\n", style.label);
             }
@@ -91,27 +92,13 @@ fn figures(motion: &FieldMotionSummary) -> [String; 7] {
 
 /// An empty table whose first `texts` columns are texts and the others numbers.
 fn table(texts: usize, header: &[&str]) -> Table {
-    let rule = LineStyle::none().fill('─').junction('─');
-    let mut table = Table::new();
-    table
-        .load_style(TableStyle::new().top_border(rule).header_separator(rule).bottom_border(rule))
-        .set_content_arrangement(ContentArrangement::Disabled)
-        .force_no_tty();
-    let cell = |(column, text): (usize, &&str)| aligned(texts, column, Cell::new(text).add_attribute(Attribute::Bold));
-    table.set_header(header.iter().enumerate().map(cell));
+    let mut table = ruled_table(false);
+    set_titles(&mut table, texts, header);
     for column in table.column_iter_mut() {
         // The empty junction between two columns is a space already.
         column.set_padding((0, 1));
     }
     table
-}
-
-fn add(table: &mut Table, texts: usize, row: Vec<String>) {
-    table.add_row(row.into_iter().enumerate().map(|(column, text)| aligned(texts, column, Cell::new(text))));
-}
-
-fn aligned(texts: usize, column: usize, cell: Cell) -> Cell {
-    if column < texts { cell } else { cell.set_alignment(CellAlignment::Right) }
 }
 
 #[cfg(test)]

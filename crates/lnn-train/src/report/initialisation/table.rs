@@ -1,10 +1,9 @@
 //! The tables of a search for the terminal.
 
-use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
-
 use super::{LAW_COLUMNS, NOTE, cell_columns, cell_rows, law_rows, most_layers};
 use crate::initialisation_search::SearchSummary;
 use crate::report::number::duration;
+use crate::report::ruled_table::{add_row, ruled_table, set_titles};
 
 /// Writes the standard deviations of every cell, then the laws fitted to them beside the paper's Eq. 16; `colour`
 /// switches terminal colours on.
@@ -27,23 +26,10 @@ pub fn initialisation_table(summary: &SearchSummary, colour: bool) -> String {
 
 /// A table whose first `texts` columns are texts and the others numbers.
 fn table(columns: &[String], rows: Vec<Vec<String>>, texts: usize, colour: bool) -> String {
-    let rule = LineStyle::none().fill('─').junction('─');
-    let mut table = Table::new();
-    table
-        .load_style(TableStyle::new().top_border(rule).header_separator(rule).bottom_border(rule))
-        .set_content_arrangement(ContentArrangement::Disabled);
-    if colour {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
-    let aligned = |column: usize, cell: Cell| {
-        if column < texts { cell } else { cell.set_alignment(CellAlignment::Right) }
-    };
-    let head = columns.iter().enumerate();
-    table.set_header(head.map(|(column, text)| aligned(column, Cell::new(text).add_attribute(Attribute::Bold))));
+    let mut table = ruled_table(colour);
+    set_titles(&mut table, texts, columns);
     for row in rows {
-        table.add_row(row.into_iter().enumerate().map(|(column, text)| aligned(column, Cell::new(text))));
+        add_row(&mut table, texts, row);
     }
     table.trim_fmt()
 }

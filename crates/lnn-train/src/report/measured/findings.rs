@@ -1,20 +1,16 @@
 //! What was found in the data, for the terminal.
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{Cell, CellAlignment};
 
 use super::table::filled;
 use crate::measured::{ColumnFindings, Findings};
 use crate::report::number::{grouped, significant};
+use crate::report::ruled_table::ruled_table;
 
 /// Rows, sampling, ranges, consistency and hints, at most 100 columns wide for short names.
 #[must_use]
 pub fn findings_table(findings: &Findings) -> String {
-    let rule = LineStyle::none().fill('─').junction('─');
-    let mut table = Table::new();
-    table
-        .load_style(TableStyle::new().top_border(rule).header_separator(rule).bottom_border(rule))
-        .set_content_arrangement(ContentArrangement::Disabled)
-        .force_no_tty();
+    let mut table = ruled_table(false);
     let number = |column: usize, text: String| {
         let cell = Cell::new(text);
         if (1..5).contains(&column) { cell.set_alignment(CellAlignment::Right) } else { cell }

@@ -1,9 +1,8 @@
 //! The errors on held-out motions as a table, for the terminal and for the page.
 
-use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
-
 use crate::measured::MeasuredSummary;
 use crate::report::number::{duration, grouped, significant};
+use crate::report::ruled_table::{add_row, ruled_table, set_titles};
 
 /// A row: what is predicted, the column, the error with its unit, and the error relative to what is predicted.
 pub(super) fn rows(summary: &MeasuredSummary) -> Vec<[String; 4]> {
@@ -97,45 +96,18 @@ pub(super) fn sentences(summary: &MeasuredSummary) -> Vec<String> {
 /// Most characters of a line.
 const WIDTH: usize = 100;
 
-/// The text in lines of at most [`WIDTH`] characters, all but the first behind `indent`.
+/// The text in lines of at most [`WIDTH`] columns, all but the first behind `indent`.
 pub(super) fn filled(text: &str, indent: &str) -> String {
-    let (mut filled, mut used) = (String::new(), 0);
-    for word in text.split(' ') {
-        let length = word.chars().count();
-        if used > 0 && used + 1 + length > WIDTH {
-            filled.push('\n');
-            filled.push_str(indent);
-            used = indent.chars().count();
-        } else if !filled.is_empty() {
-            filled.push(' ');
-            used += 1;
-        }
-        filled.push_str(word);
-        used += length;
-    }
-    filled
+    textwrap::fill(text, textwrap::Options::new(WIDTH).subsequent_indent(indent).break_words(false))
 }
 
 /// The errors on held-out motions and what else was found, at most 100 columns wide; `colour` switches terminal colours on.
 #[must_use]
 pub fn measured_table(summary: &MeasuredSummary, colour: bool) -> String {
-    let rule = LineStyle::none().fill('─').junction('─');
-    let mut table = Table::new();
-    table
-        .load_style(TableStyle::new().top_border(rule).header_separator(rule).bottom_border(rule))
-        .set_content_arrangement(ContentArrangement::Disabled);
-    if colour {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
-    let aligned = |column: usize, cell: Cell| if column < 2 { cell } else { cell.set_alignment(CellAlignment::Right) };
-    let header = ["held-out motions", "column", "rms error", "relative"];
-    table.set_header(
-        header.iter().enumerate().map(|(column, text)| aligned(column, Cell::new(text).add_attribute(Attribute::Bold))),
-    );
+    let mut table = ruled_table(colour);
+    set_titles(&mut table, 2, &["held-out motions", "column", "rms error", "relative"]);
     for row in rows(summary) {
-        table.add_row(row.into_iter().enumerate().map(|(column, text)| aligned(column, Cell::new(text))));
+        add_row(&mut table, 2, row);
     }
     let mut text = table.to_string();
     for sentence in sentences(summary) {
