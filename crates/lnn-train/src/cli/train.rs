@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use lnn_train::experiment::Event;
 use lnn_train::measured::{
     Findings, Learn, MeasuredConfig, MeasuredOptions, MeasuredOutcome, MeasuredSummary, run_measured,
 };
@@ -80,7 +81,7 @@ With the columns q_ddot0, … the model learns accelerations; without, it is rol
 and learns to follow them. Rows that repeat a time, text, NaN, degrees and the like are refused with the file and the row.";
 
 pub(super) fn run(arguments: &TrainArguments) -> Result<ExitCode, Box<dyn Error>> {
-    let config = configuration(arguments)?;
+    let (config, scaled_anew) = configuration(arguments)?;
     let stop = stop_on_signal()?;
     let folder = &arguments.out;
     let options = MeasuredOptions {
@@ -93,6 +94,11 @@ pub(super) fn run(arguments: &TrainArguments) -> Result<ExitCode, Box<dyn Error>
     };
     let mut display = Display::new(arguments.output);
     let output = arguments.output;
+    if scaled_anew && !output.quiet {
+        let text = "the configuration was made for other data: its scales (model.features, model.training.units) are left out \
+                    and follow from these";
+        display.show(Event::Notice(text.to_owned()));
+    }
     let mut found = |findings: &Findings, config: &MeasuredConfig| {
         if output.json {
             // A reader that has gone must not end a training.
@@ -125,18 +131,17 @@ pub(super) fn run(arguments: &TrainArguments) -> Result<ExitCode, Box<dyn Error>
     }
 }
 
-/// The file or the defaults, with what the command line says.
-fn configuration(arguments: &TrainArguments) -> Result<MeasuredConfig, Box<dyn Error>> {
+/// The file or the defaults, with what the command line says, and whether scales of other data were left out.
+fn configuration(arguments: &TrainArguments) -> Result<(MeasuredConfig, bool), Box<dyn Error>> {
     let mut config = match &arguments.config {
         Some(path) => MeasuredConfig::read(path)?,
         None => MeasuredConfig::default(),
     };
-    if !arguments.data.is_empty() {
-        config.data.files.clone_from(&arguments.data);
-        // Other data than those of the file.
-        config.data.fingerprint = None;
-    }
+    let before = config.data.clone();
     let data = &mut config.data;
+    if !arguments.data.is_empty() {
+        data.files.clone_from(&arguments.data);
+    }
     for (given, field) in [(&arguments.angles, &mut data.angles), (&arguments.conditionals, &mut data.conditionals)] {
         if let Some(given) = given {
             field.clone_from(given);
@@ -146,7 +151,10 @@ fn configuration(arguments: &TrainArguments) -> Result<MeasuredConfig, Box<dyn E
         data.columns.clone_from(&arguments.columns);
     }
     config.seed = arguments.seed.unwrap_or(config.seed);
-    Ok(config)
+    // Files of the same names may hold other numbers.
+    let other_data = !arguments.data.is_empty() || config.data != before;
+    let scaled_anew = other_data && config.forget_data();
+    Ok((config, scaled_anew))
 }
 
 /// What is going to be learned, in words.

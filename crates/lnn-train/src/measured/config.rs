@@ -278,6 +278,17 @@ impl MeasuredConfig {
         check.problems
     }
 
+    /// Takes the recipe of a finished run to other data: forgets which data it was completed for, and the scales that followed
+    /// from them. Scales that a person wrote into a configuration without a fingerprint stay. Returns whether anything was
+    /// forgotten.
+    pub fn forget_data(&mut self) -> bool {
+        let completed = self.data.fingerprint.take().is_some();
+        if completed {
+            (self.model.features, self.model.training.units) = (None, None);
+        }
+        completed
+    }
+
     /// Fingerprint of everything that results depend on: CRC-32 of the canonical RON text, in hexadecimal.
     ///
     /// # Errors

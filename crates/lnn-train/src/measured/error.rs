@@ -247,8 +247,7 @@ pub enum MeasuredError {
     /// Other numbers than those of the configuration.
     #[error(
         "the data are not those that this configuration was made for (fingerprint {found}, expected {expected}); restore \
-         the files, or remove data.fingerprint, model.features and model.training.units from a copy of it to train on \
-         these"
+         the files, or name the files with --data to apply the recipe to them"
     )]
     OtherData {
         /// Fingerprint in the configuration.
@@ -258,7 +257,9 @@ pub enum MeasuredError {
     },
     /// A configuration of other coordinates or conditionals.
     #[error(
-        "{field} is for {given} {what}, but the data have {expected}; give one entry for each, or leave the field out"
+        "{field} is for {given} {what}, but the data have {expected}; give one entry for each, or leave `{}` out, which then \
+         follows from the data",
+        field.rsplit_once('.').map_or(*field, |(whole, _)| whole)
     )]
     ConfigLength {
         /// The field.
@@ -269,6 +270,20 @@ pub enum MeasuredError {
         what: &'static str,
         /// Entries needed.
         expected: usize,
+    },
+    /// Features that take an angle for another coordinate, or the other way round.
+    #[error(
+        "`{column}` is {} an angle, but model.features takes it as {treatment}; declare it in data.angles (--angles) and take \
+         it as SinCos, or neither. Without model.features both follow from data.angles",
+        if *declared { "declared" } else { "not declared" }
+    )]
+    AngleFeatures {
+        /// The coordinate.
+        column: String,
+        /// Whether it is declared.
+        declared: bool,
+        /// How the features take it.
+        treatment: String,
     },
     /// The configuration.
     #[error(transparent)]

@@ -15,7 +15,7 @@ use super::measurements::Measurements;
 use super::record::{MeasuredRollout, MeasuredSummary};
 use super::scaling::{residual_units, scaled_features};
 use super::split::Split;
-use crate::config::{FeaturesConfig, ModelConfig, Precision};
+use crate::config::{AngleFeatures, FeaturesConfig, ModelConfig, Precision};
 use crate::experiment::{
     Event, ModelFile, Purpose, TrainedParameters, TrainingSession, device, earlier_summary, parameter_blocks, sampler,
 };
@@ -216,7 +216,7 @@ fn prepare(config: &MeasuredConfig, measurements: &Measurements) -> Result<Prepa
     let features = match &config.model.features {
         None => scaled_features(measurements, &split.training),
         Some(features) => {
-            require_features(features, d, c)?;
+            require_features(features, measurements)?;
             features.clone()
         }
     };
@@ -258,13 +258,21 @@ fn require_rows(measurements: &Measurements, learn: Learn, config: &MeasuredConf
     Err(MeasuredError::TooShort { place, trajectory, rows, needed })
 }
 
-fn require_features(features: &FeaturesConfig, d: usize, c: usize) -> Result<(), MeasuredError> {
-    for (field, given, what, expected) in [
-        ("model.features.coordinates", features.coordinates.len(), "coordinate(s)", d),
-        ("model.features.conditionals", features.conditionals.len(), "conditional(s)", c),
-    ] {
-        if given > 0 {
-            require_length(field, given, what, expected)?;
+/// Refuses features of other columns than those of the data, or that take an angle for another coordinate.
+fn require_features(features: &FeaturesConfig, measurements: &Measurements) -> Result<(), MeasuredError> {
+    let labels = &measurements.labels;
+    let coordinates = &features.coordinates;
+    if !coordinates.is_empty() {
+        require_length("model.features.coordinates", coordinates.len(), "coordinate(s)", labels.q.len())?;
+    }
+    // An empty list too: its one scale for all would be that of no column.
+    let conditionals = features.conditionals.len();
+    require_length("model.features.conditionals", conditionals, "conditional(s)", labels.conditionals.len())?;
+    for (j, (column, &declared)) in labels.q.iter().zip(&measurements.angles).enumerate() {
+        let treatment = coordinates.get(j).map_or(features.angles, |coordinate| coordinate.angles);
+        if declared != (treatment != AngleFeatures::Identity) {
+            let treatment = format!("{treatment:?}");
+            return Err(MeasuredError::AngleFeatures { column: column.name.clone(), declared, treatment });
         }
     }
     Ok(())
