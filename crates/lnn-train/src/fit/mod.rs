@@ -14,6 +14,7 @@ mod segment_worker;
 mod session;
 mod training;
 mod trapezium;
+mod turns;
 mod worker;
 
 pub use curriculum::Curriculum;

@@ -13,6 +13,7 @@ use crate::trajectory::{Motion, Segments};
 
 use super::dynamics::{ObservedMotions, ResidualUnits};
 use super::trapezium::TrapeziumBlock;
+use super::turns::Turning;
 use super::worker::{UNIT, copy, reciprocals};
 
 /// What every block of a step shares.
@@ -42,6 +43,7 @@ pub(super) struct SegmentWorker<T> {
     rollout: SegmentBlock<T>,
     trapezium: TrapeziumBlock<T>,
     dof: usize,
+    turning: Turning,
     /// 1 / units of the rates of (q, q̇), `[2d]`; 1 where errors are as they are.
     per_unit: Vec<T>,
     /// c.
@@ -87,6 +89,7 @@ impl<T: Real> SegmentWorker<T> {
             rollout: SegmentBlock::new(model, block_rows, steps, true),
             trapezium: TrapeziumBlock::new(model, block_rows, observations, *rule),
             dof,
+            turning: Turning::of(model.features()),
             error_at_rest: error_at_rest(segments, loss, &units),
             per_unit: reciprocals(&units),
             units: vec![0.0; block_rows],
@@ -212,10 +215,15 @@ impl<T: Real> SegmentWorker<T> {
         for (row, &unit) in units.iter().enumerate() {
             let (trajectory, first) = segments.at(unit);
             let motion = segments.trajectories().motion(trajectory);
+            let start = motion.state(first);
             for observation in 0..=later {
                 let (q, q_dot) = motion.state(first + observation).split_at(d);
                 let place = observation * rows + row;
                 copy(&mut self.q[place * d..(place + 1) * d], q);
+                // Before the last rounding: those of the start, so that the way along the segment stays whole.
+                for (j, turns) in self.turning.of_state(start) {
+                    self.q[place * d + j] = T::from_f64(q[j] - turns);
+                }
                 copy(&mut self.q_dot[place * d..(place + 1) * d], q_dot);
                 copy(&mut self.conditionals[place * c..(place + 1) * c], motion.conditionals);
             }

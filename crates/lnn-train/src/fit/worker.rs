@@ -13,6 +13,7 @@ use crate::target::{DataError, acceleration_into, momentum_into};
 
 use super::curriculum::Curriculum;
 use super::dynamics::{Observations, ResidualUnits, Tail};
+use super::turns::Turning;
 
 /// What every block of a step shares.
 pub(super) struct BlockContext<'a, T> {
@@ -48,6 +49,7 @@ pub(super) struct Worker<T> {
     first_order: bool,
     /// Whether the states are (q, p).
     canonical: bool,
+    turning: Turning,
     /// Distributions of this step, `[2d + c]`, under a curriculum.
     ranges: Vec<Distribution>,
     /// `[rows, 2d + c]`.
@@ -79,6 +81,7 @@ impl<T: Real> Worker<T> {
             block: model.block(block_rows, true),
             first_order: !model.is_second_order(),
             canonical: model.is_canonical(),
+            turning: Turning::of(model.features()),
             ranges: Vec::with_capacity(2 * d + c),
             states: vec![0.0; block_rows * (2 * d + c)],
             target_row: vec![0.0; d],
@@ -231,6 +234,10 @@ impl<T: Real> Worker<T> {
             ];
             for (to, from, width) in columns {
                 copy(&mut to[row * width..(row + 1) * width], &from[drawn * width..(drawn + 1) * width]);
+            }
+            let q = &observations.q[drawn * d..(drawn + 1) * d];
+            for (j, turns) in self.turning.of_state(q) {
+                self.q[row * d + j] = T::from_f64(q[j] - turns);
             }
         }
     }

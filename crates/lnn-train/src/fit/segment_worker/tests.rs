@@ -1,5 +1,6 @@
 //! The gradient of the whole loss against differences, and what a batch does not depend on.
 
+use std::f64::consts::TAU;
 use std::sync::Arc;
 
 use lnn_autodiff::{Activation, MlpShape};
@@ -157,5 +158,35 @@ fn what_is_not_finite_is_counted_and_leaves_the_gradient_alone() {
         assert!(loss.non_finite >= least && loss.value.is_nan(), "{loss:?}");
         assert!(warm_start == 0 || loss.non_finite == least, "{loss:?}");
         assert!(gradient.iter().all(|x| x.is_nan()));
+    }
+}
+
+/// An angle of a thousand turns has lost four digits in single precision; the sines and cosines of a segment need none of them.
+#[test]
+fn whole_turns_of_angles_cost_no_digits() {
+    let model = model(KINDS[0]);
+    let parameters: Vec<f32> = Initialisation::default().draw(&model, 3);
+    let loss = |turns: f64, warm_start: u64| {
+        let mut data = data(3, warm_start);
+        let mut turned = Trajectories::new(2, 1).expect("two coordinates");
+        for motion in data.segments.trajectories().motions() {
+            let shifted: Vec<f64> = motion
+                .states
+                .chunks_exact(4)
+                .flat_map(|state| [state[0] + turns * TAU, state[1] - turns * TAU, state[2], state[3]])
+                .collect();
+            turned.push(motion.times, &shifted, motion.conditionals).expect("usable");
+        }
+        data.segments = Segments::new(Arc::new(turned), 3, 2).expect("they fit");
+        let (networks, sampler) = (model.bind(&parameters), StateSampler::new(2, 0));
+        let context = SegmentContext { data: &data, sampler, loss: Loss::L2, batch: BATCH, step: 5, networks };
+        let mut gradient = vec![f32::NAN; parameters.len()];
+        let mut worker = SegmentWorker::new(&model, &data, (Loss::L2, None), BATCH);
+        worker.run(&context, 0..BATCH, Accumulate::Replace, &mut gradient).value
+    };
+    for warm_start in [0, 9] {
+        let (near, far) = (loss(0.0, warm_start), loss(1000.0, warm_start));
+        // Some hundred roundings; the angles themselves would be off by 2e-4.
+        assert!((near - far).abs() < 100.0 * f64::from(f32::EPSILON) * near, "{near} {far}");
     }
 }
