@@ -8,6 +8,7 @@ use lnn_physics::integrators::Method;
 
 use super::integrate::{in_lockstep, one_by_one};
 use super::rates::LearnedRates;
+use super::units::{InUnits, divide, multiply};
 use super::{AtSingularity, EndCause, Ending, Motion, MotionError, Starts};
 use crate::model::Model;
 use crate::rollout::{LearnedField, TrainedModel};
@@ -40,6 +41,8 @@ pub struct LearnedMotion<'a> {
     trained: TrainedModel<f64>,
     canonical: Option<&'a dyn Canonical>,
     at_singularity: AtSingularity,
+    /// `[2d]`.
+    units: Vec<f64>,
 }
 
 impl<'a> LearnedMotion<'a> {
@@ -49,7 +52,8 @@ impl<'a> LearnedMotion<'a> {
     /// If `parameters` has another length than the model's.
     pub fn new(model: &'a Model, parameters: &[f64]) -> Self {
         let trained = TrainedModel::new(model, parameters);
-        Self { model, trained, canonical: None, at_singularity: AtSingularity::End }
+        let units = vec![1.0; 2 * model.features().degrees_of_freedom()];
+        Self { model, trained, canonical: None, at_singularity: AtSingularity::End, units }
     }
 
     /// The same with the system that says how momenta follow from velocities, for a model in canonical coordinates;
@@ -63,6 +67,17 @@ impl<'a> LearnedMotion<'a> {
     #[must_use]
     pub fn at_singularity(self, at_singularity: AtSingularity) -> Self {
         Self { at_singularity, ..self }
+    }
+
+    /// The same integrated in these `units` `[2d]` of (q, q̇), above 0, (q, p) for a model in canonical coordinates: an absolute
+    /// tolerance is then a multiple of them. Frames keep the units of the starts.
+    ///
+    /// # Panics
+    /// If `units` has another length.
+    #[must_use]
+    pub fn in_units(self, units: Vec<f64>) -> Self {
+        assert_eq!(units.len(), self.units.len(), "a unit for each component");
+        Self { units, ..self }
     }
 
     /// The motions from `starts`, as many and in the same order.
@@ -87,22 +102,29 @@ impl<'a> LearnedMotion<'a> {
             return Err(MotionError::NoMomenta);
         }
         starts.check(features.conditionals())?;
-        let initial = self.initial(starts);
+        let mut initial = self.initial(starts);
+        divide(&mut initial, &self.units);
         let integrated = Starts { states: &initial, ..starts };
-        let rates = |motions: Range<usize>| LearnedRates {
-            trained: &self.trained,
-            field: LearnedField::new(self.model, motions.len()),
-            conditionals: starts.conditionals_of(motions.clone()),
-            at_singularity: self.at_singularity,
-            retried: matches!(method, Method::DormandPrince(_)),
-            stop,
-            refused: vec![None; motions.len()],
-            negative: vec![None; motions.len()],
+        let rates = |motions: Range<usize>| {
+            let rates = LearnedRates {
+                trained: &self.trained,
+                field: LearnedField::new(self.model, motions.len()),
+                conditionals: starts.conditionals_of(motions.clone()),
+                at_singularity: self.at_singularity,
+                retried: matches!(method, Method::DormandPrince(_)),
+                stop,
+                refused: vec![None; motions.len()],
+                negative: vec![None; motions.len()],
+            };
+            InUnits::new(rates, &self.units)
         };
         let mut motions = match method {
             Method::Rk4 { dt } => in_lockstep(*dt, integrated, stop, rates)?,
             _ => one_by_one(method, integrated, stop, rates)?,
         };
+        for motion in &mut motions {
+            multiply(&mut motion.states, &self.units);
+        }
         if let Some(canonical) = self.canonical {
             for (index, motion) in motions.iter_mut().enumerate() {
                 show_velocities(canonical, starts.conditionals_of(index..index + 1), starts, motion);

@@ -10,6 +10,7 @@ mod integrate;
 mod learned;
 mod rates;
 mod starts;
+mod units;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -189,13 +189,18 @@ impl Trajectories {
     /// # Panics
     /// If there is no such trajectory.
     pub fn motion(&self, trajectory: usize) -> Motion<'_> {
-        let start = trajectory.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let start = self.first_row(trajectory);
         let (end, width, c) = (self.ends[trajectory], 2 * self.dof, self.conditional_count);
         Motion {
             times: &self.times[start..end],
             states: &self.states[start * width..end * width],
             conditionals: &self.conditionals[trajectory * c..(trajectory + 1) * c],
         }
+    }
+
+    /// Number of the first row of a trajectory among all rows.
+    pub(crate) fn first_row(&self, trajectory: usize) -> usize {
+        trajectory.checked_sub(1).map_or(0, |before| self.ends[before])
     }
 
     /// All trajectories in their order.
