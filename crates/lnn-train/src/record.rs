@@ -206,6 +206,26 @@ pub struct MassMatrixSpectrum {
     /// States at which the matrix is not of full rank under the model's tolerance, or not finite.
     #[serde(default)]
     pub rank_deficient: usize,
+    /// States with another number of negative eigenvalues than most, or not of full rank. A matrix that is negative everywhere
+    /// is as good as its opposite, since L and −L have the same motions; between two states of different numbers lies a
+    /// singular one, where the model has no acceleration.
+    #[serde(default)]
+    pub other_sign: usize,
+    /// States in the set.
+    #[serde(default)]
+    pub states: usize,
+}
+
+/// Share of the states from which on a mass matrix of [another sign](MassMatrixSpectrum::other_sign) is a lost one, and not a
+/// state at the edge of the data.
+const LOST: f64 = 0.01;
+
+impl MassMatrixSpectrum {
+    /// Whether the mass matrix has lost its sign on more than a hundredth of the states.
+    #[must_use]
+    pub fn sign_is_lost(&self) -> bool {
+        self.other_sign as f64 > LOST * self.states as f64
+    }
 }
 
 /// Rollouts of the truth and of every model from the same initial states.

@@ -75,6 +75,8 @@ struct Share {
     largest: f64,
     indefinite: usize,
     rank_deficient: usize,
+    /// States of full rank by the number of their negative eigenvalues, `[up to d + 1]`.
+    negative: Vec<usize>,
     conditions: Vec<f64>,
 }
 
@@ -282,6 +284,11 @@ impl Share {
         self.smallest = self.smallest.min(smallest);
         self.largest = self.largest.max(largest);
         self.indefinite += usize::from(smallest <= 0.0);
+        if factors.is_full_rank(row) {
+            let negative = eigenvalues.iter().filter(|&&value| value < 0.0).count();
+            self.negative.resize(self.negative.len().max(negative + 1), 0);
+            self.negative[negative] += 1;
+        }
         self.conditions.push(condition);
     }
 }
@@ -289,7 +296,12 @@ impl Share {
 fn spectrum(shares: Vec<Share>) -> MassMatrixSpectrum {
     let mut conditions: Vec<f64> = shares.iter().flat_map(|share| share.conditions.iter().copied()).collect();
     conditions.sort_unstable_by(f64::total_cmp);
+    let numbers = shares.iter().map(|share| share.negative.len()).max().unwrap_or(0);
+    let with_negative = |n: usize| shares.iter().filter_map(|share| share.negative.get(n)).sum::<usize>();
+    let most = (0..numbers).map(with_negative).max().unwrap_or(0);
     MassMatrixSpectrum {
+        other_sign: conditions.len() - most,
+        states: conditions.len(),
         eigenvalue_min: shares.iter().map(|share| share.smallest).fold(f64::INFINITY, f64::min),
         eigenvalue_max: shares.iter().map(|share| share.largest).fold(f64::NEG_INFINITY, f64::max),
         condition_median: conditions.get(conditions.len() / 2).copied().unwrap_or(f64::NAN),
@@ -329,6 +341,27 @@ mod tests {
             assert_eq!((found.condition_median, found.condition_max), (f64::INFINITY, f64::INFINITY));
             assert_eq!((found.indefinite, found.rank_deficient), (2, 2));
         }
+    }
+
+    /// What counts is a change between states: a matrix that is negative everywhere has the motions of its opposite.
+    #[test]
+    fn another_number_of_negative_eigenvalues_is_another_sign() {
+        let (positive, negative, saddle) = ([1.0, 0.0, 0.0, 4.0], [-1.0, 0.0, 0.0, -4.0], [1.0, 0.0, 0.0, -4.0]);
+        let signs = |matrices: &[[f64; 4]]| {
+            let found = judged(matrices);
+            (found.other_sign, found.states, found.sign_is_lost())
+        };
+        assert_eq!(signs(&[positive; 3]), (0, 3, false));
+        assert_eq!(signs(&[negative; 3]), (0, 3, false));
+        assert_eq!(judged(&[negative; 3]).indefinite, 3);
+        assert_eq!(signs(&[saddle, saddle, positive, negative]), (2, 4, true));
+        assert_eq!(signs(&[positive, [0.0; 4], [f64::NAN, 0.0, 0.0, 1.0]]), (2, 3, true));
+        // A state at the edge of the data is no lost sign.
+        let mut many = [positive; 100];
+        many[7] = saddle;
+        assert_eq!(signs(&many), (1, 100, false));
+        many[8] = saddle;
+        assert_eq!(signs(&many), (2, 100, true));
     }
 
     #[test]

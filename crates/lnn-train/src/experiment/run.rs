@@ -302,7 +302,7 @@ fn train<T: Real + Element>(
     let header = header(config, name, &model, context);
     let file = ModelFile {
         damage: &|path| load_model(path).err(),
-        save: &|path, parameters: &[T]| save_model(path, &header, parameters),
+        save: &|path, _, parameters: &[T]| save_model(path, &header, parameters),
     };
     let mut judge = |parameters: &[f64]| context.held_out.judge(&model, parameters, LOGGED_STATES).into();
     let steps = config.models[name].training.steps;

@@ -27,8 +27,8 @@ pub(crate) struct TrainingSession<'a> {
     pub(crate) stop: &'a AtomicBool,
 }
 
-/// Writes a model's parameters into its file.
-pub(crate) type SaveModel<'a, T> = dyn Fn(&Path, &[T]) -> Result<(), StoreError> + 'a;
+/// Writes a model's parameters, of this step, into its file.
+pub(crate) type SaveModel<'a, T> = dyn Fn(&Path, u64, &[T]) -> Result<(), StoreError> + 'a;
 
 /// How a model's file is read and written.
 pub(crate) struct ModelFile<'a, T> {
@@ -113,7 +113,11 @@ impl TrainingSession<'_> {
             Some(best) => best.parameters.clone(),
             None => training.parameters().iter().map(|p| p.to_f64()).collect(),
         };
+        let kept_step = state.best().map_or(result.steps, |best| best.step);
         if !result.interrupted {
+            if self.keep_best && state.best().is_none() {
+                return Err(FitError::NeverJudged { model: name.to_owned(), step: result.steps });
+            }
             let path = self.folder.model_path(name);
             if let Some(problem) = path.exists().then(|| (file.damage)(&path)).flatten() {
                 let reason = match problem {
@@ -124,11 +128,11 @@ impl TrainingSession<'_> {
                 observe(Event::Notice(format!("{path}: {reason}; the model is written again from its checkpoint")));
             }
             let kept: Vec<T> = kept.iter().map(|&p| T::from_f64(p)).collect();
-            (file.save)(&path, &kept)?;
+            (file.save)(&path, kept_step, &kept)?;
         }
         Ok(TrainedParameters {
             name: name.to_owned(),
-            kept_step: state.best().map_or(result.steps, |best| best.step),
+            kept_step,
             kept_error: state.best().map(|best| best.error),
             parameters: kept,
             result,
@@ -145,4 +149,120 @@ pub(crate) fn earlier_summary<S: DeserializeOwned>(folder: &RunFolder) -> Result
     let path = folder.summary_path();
     let text = std::fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     serde_json::from_slice(&text).map_err(|error| format!("{} is damaged: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+    use std::sync::Mutex;
+
+    use lnn_autodiff::jet::Accumulate;
+
+    use super::*;
+    use crate::fit::{NetworkSize, StepInput, TrainingPlan};
+    use crate::loss::BatchLoss;
+    use crate::measured::MeasuredConfig;
+    use crate::optimiser::{AdamSettings, ClippingConfig, OptimiserConfig, ParameterBlock, RunningNormClip, Schedule};
+    use crate::record::MassMatrixSpectrum;
+    use crate::target::DataError;
+
+    /// One parameter on a slope.
+    struct Slope;
+
+    impl Objective<f64> for Slope {
+        type Worker = ();
+        fn parameter_count(&self) -> usize {
+            1
+        }
+        fn network_size(&self) -> NetworkSize {
+            NetworkSize { parameters: 1, width_bytes: 8, rows_per_sample: 1 }
+        }
+        fn divides_by_weights(&self) -> bool {
+            false
+        }
+        fn worker(&self, _: usize) {}
+        fn run(
+            &self,
+            (): &mut (),
+            _: &StepInput<'_, f64>,
+            _: Range<usize>,
+            accumulate: Accumulate,
+            gradient: &mut [f64],
+        ) -> Result<BatchLoss, DataError> {
+            gradient[0] = 1.0 + if accumulate == Accumulate::Add { gradient[0] } else { 0.0 };
+            Ok(BatchLoss { value: 1.0, weight: 1.0, non_finite: 0 })
+        }
+    }
+
+    /// The step of which parameters are kept and saved when the log lines of steps 1, 2, 5 and 6 are judged so: states with
+    /// another sign of a hundred, and the held-out error.
+    fn kept(judged: [(usize, f64); 4]) -> Result<(u64, Option<f64>, u64), FitError> {
+        let place = tempfile::tempdir().expect("a folder");
+        let (folder, state) =
+            RunFolder::open_for(&place.path().join("run"), &MeasuredConfig::default(), false).expect("a new folder");
+        let block = ParameterBlock { offset: 0, rows: 1, columns: 1 };
+        let training = Training::new(TrainingPlan {
+            objective: Slope,
+            l2_penalty: 0.0,
+            batch: 1,
+            gradient_parts: None,
+            optimiser: OptimiserConfig::from(AdamSettings::default()).build(&[block]).expect("usable"),
+            clip: RunningNormClip::new(ClippingConfig::default()).expect("usable"),
+            schedule: Schedule::Constant { rate: 0.5 },
+            parameters: vec![0.3],
+        });
+        let session = TrainingSession {
+            folder: &folder,
+            fingerprint: "a test",
+            seed: 0,
+            log_every: 100,
+            checkpoint_every_seconds: 1000.0,
+            keep_best: true,
+            stop: &AtomicBool::new(false),
+        };
+        let mut lines = judged.into_iter();
+        let mut judge = |_: &[f64]| {
+            let (other_sign, error) = lines.next().expect("a log line");
+            let mass_matrix = MassMatrixSpectrum {
+                eigenvalue_min: 1.0,
+                eigenvalue_max: 1.0,
+                condition_median: 1.0,
+                condition_max: 1.0,
+                indefinite: 0,
+                rank_deficient: 0,
+                other_sign,
+                states: 100,
+            };
+            let (mass_matrix, held_out_error) = (Some(mass_matrix), Some(error));
+            Judged { acceleration_l1: f64::NAN, vector_field_l1: None, mass_matrix, held_out_error }
+        };
+        let saved = Mutex::new(None);
+        let save = |_: &Path, step: u64, _: &[f64]| {
+            *saved.lock().expect("one thread") = Some(step);
+            Ok(())
+        };
+        let file = ModelFile { damage: &|_| None, save: &save };
+        let mut log = session.open_log(state, std::iter::once("m")).expect("a log");
+        let trained = session.train(("m", 6), training, &mut judge, &file, &mut log, &mut |_| {})?;
+        let saved = saved.into_inner().expect("one thread").expect("a file");
+        Ok((trained.kept_step, trained.kept_error, saved))
+    }
+
+    #[test]
+    fn the_least_error_is_kept_of_those_with_a_sound_mass_matrix_first() {
+        let of = |judged| kept(judged).expect("judged");
+        assert_eq!(of([(0, 0.9), (0, 0.3), (0, 0.5), (0, 0.4)]), (2, Some(0.3), 2));
+        // Half of the states on the other side of a singular matrix, and the least error.
+        assert_eq!(of([(0, 0.9), (50, 0.3), (0, 0.5), (40, 0.4)]), (5, Some(0.5), 5));
+        // A state at the edge is no lost sign, and where all have lost it the error decides.
+        assert_eq!(of([(0, 0.9), (1, 0.3), (0, 0.5), (0, 0.4)]), (2, Some(0.3), 2));
+        assert_eq!(of([(9, 0.9), (50, 0.3), (9, f64::NAN), (40, 0.4)]), (2, Some(0.3), 2));
+    }
+
+    #[test]
+    fn weights_that_nothing_is_known_of_are_no_model() {
+        let refused = kept([(0, f64::NAN), (0, f64::INFINITY), (0, f64::NAN), (0, f64::NAN)]).expect_err("no error");
+        let message = refused.to_string();
+        assert!(message.contains("not finite at any logged step up to 6"), "{message}");
+    }
 }

@@ -82,7 +82,7 @@ fn train<T: Real + Element>(
     let header = header(config, name, &model, &context.fingerprint);
     let file = ModelFile {
         damage: &|path| load_field_model(path).err(),
-        save: &|path, parameters: &[T]| save_field_model(path, &header, parameters),
+        save: &|path, _, parameters: &[T]| save_field_model(path, &header, parameters),
     };
     let large =
         model.on(context.known.field()).map_err(|source| FieldRunError::Model { name: name.to_owned(), source })?;

@@ -43,7 +43,7 @@ pub struct FitPlan<'a> {
     pub configuration: &'a str,
     /// Seed of the run.
     pub seed: u64,
-    /// Whether the parameters with the least held-out error of all log lines are kept, in [`FitState::best`].
+    /// Whether the parameters with the least held-out error of all log lines, a sound mass matrix first, are kept, in [`FitState::best`].
     pub keep_best: bool,
 }
 
@@ -109,6 +109,17 @@ pub enum FitError {
         /// Steps skipped.
         skipped: u64,
     },
+    /// Not one of the logged steps had a held-out error.
+    #[error(
+        "training of `{model}` led to no usable model: the held-out error was not finite at any logged step up to {step}; lower \
+         the learning rate, raise its warm-up, or try another seed"
+    )]
+    NeverJudged {
+        /// Model name.
+        model: String,
+        /// Steps done.
+        step: u64,
+    },
     /// A checkpoint of another training.
     #[error(
         "the checkpoint {path} does not fit this training: {reason}; remove it to start afresh, or use the configuration that wrote it"
@@ -134,11 +145,13 @@ pub struct FitState {
     best: Option<Best>,
 }
 
-/// The parameters of the log line with the least held-out error.
+/// The parameters of the log line with the least held-out error, of those first whose mass matrix keeps its sign.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Best {
     /// Steps done.
     pub step: u64,
+    /// Whether the mass matrix [has lost its sign](crate::record::MassMatrixSpectrum::sign_is_lost) on the held-out states.
+    pub sign_lost: bool,
     /// The held-out error.
     pub error: f64,
     /// The parameters, in double precision.
@@ -192,7 +205,8 @@ pub fn restore<T: Real + Element, O: Objective<T>>(
                 let parameters = found.checkpoint.vector::<T>(BEST, training.parameters().len());
                 let parameters = parameters.map_err(|problem| foreign(problem.to_string()))?;
                 let parameters = parameters.iter().map(|p| p.to_f64()).collect();
-                Some(Best { step, error: sum("best_error"), parameters })
+                let sign_lost = counter("best_sign_lost") == 1;
+                Some(Best { step, sign_lost, error: sum("best_error"), parameters })
             }
         },
     };
@@ -265,10 +279,12 @@ pub fn fit<T: Real + Element, O: Objective<T>>(
                 mass_matrix: judged.mass_matrix,
                 held_out_error,
             })?;
+            // The error is a mean: with half of the states on the wrong side of a singular mass matrix it may still be the least.
+            let sign_lost = judged.mass_matrix.is_some_and(|matrix| matrix.sign_is_lost());
             if let Some(error) = held_out_error.filter(|error| plan.keep_best && error.is_finite())
-                && state.best.as_ref().is_none_or(|best| error < best.error)
+                && state.best.as_ref().is_none_or(|best| (sign_lost, error) < (best.sign_lost, best.error))
             {
-                state.best = Some(Best { step, error, parameters });
+                state.best = Some(Best { step, sign_lost, error, parameters });
             }
             (state.loss_sum, state.loss_count) = (0.0, 0);
         }
@@ -345,8 +361,9 @@ fn checkpoint<T: Real + Element, O: Objective<T>>(
     checkpoint.insert("parameters", training.parameters());
     checkpoint.insert_state("optimiser", &training.plan().optimiser.state());
     checkpoint.insert_state("clip", &training.plan().clip.state::<T>());
-    if let Some(Best { step, error, parameters }) = &state.best {
+    if let Some(Best { step, sign_lost, error, parameters }) = &state.best {
         checkpoint.record.counters.insert("best_step".to_owned(), *step);
+        checkpoint.record.counters.insert("best_sign_lost".to_owned(), u64::from(*sign_lost));
         checkpoint.record.sums.insert("best_error".to_owned(), *error);
         let parameters: Vec<T> = parameters.iter().map(|&p| T::from_f64(p)).collect();
         checkpoint.insert(BEST, &parameters);

@@ -102,6 +102,8 @@ pub(crate) fn metrics() -> Vec<MetricsLine> {
                 vector_field_l1: None,
                 acceleration_l1: 40.0 * (-8.0 * progress).exp() + floor,
                 mass_matrix: (model == "lnn").then_some(MassMatrixSpectrum {
+                    other_sign: 0,
+                    states: 1024,
                     eigenvalue_min: 1.0 - 0.7 * progress,
                     eigenvalue_max: 1.0 + 1.6 * progress,
                     condition_median: 1.0 + 3.0 * progress,
