@@ -22,6 +22,8 @@ const LONG: Duration = Duration::from_secs(120);
 pub(super) struct Display {
     output: OutputArguments,
     terminal: bool,
+    /// Whether the configuration holds `model`, and not `models` by name.
+    one_model: bool,
     bar: Option<ProgressBar>,
     model: String,
     steps: u64,
@@ -31,9 +33,15 @@ pub(super) struct Display {
 }
 
 impl Display {
+    /// For a run whose configuration holds one model.
+    pub(super) fn of_one_model(output: OutputArguments) -> Self {
+        Self { one_model: true, ..Self::new(output) }
+    }
+
     pub(super) fn new(output: OutputArguments) -> Self {
         Self {
             output,
+            one_model: false,
             terminal: std::io::stderr().is_terminal(),
             bar: None,
             model: String::new(),
@@ -88,7 +96,8 @@ impl Display {
             Event::Notice(_) => {}
             Event::IdleThreads { model, used, threads } => self.line(&format!(
                 "note: a step of {model} is shared by at most {used} of the {threads} threads; \
-                 models.{model}.training.gradient_parts can raise that"
+                 {}.training.gradient_parts can raise that",
+                if self.one_model { "model".to_owned() } else { format!("models.{model}") }
             )),
         }
     }

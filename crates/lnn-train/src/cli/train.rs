@@ -50,7 +50,7 @@ pub(super) struct TrainArguments {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(super) columns: Option<Vec<String>>,
 
-    /// Seed of the first weights, the batches and the choice of what is held out [default: 0].
+    /// Seed of the first weights and the batches [default: 0]. What is held out is chosen by data.split_seed of a configuration.
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
 
@@ -92,7 +92,7 @@ pub(super) fn run(arguments: &TrainArguments) -> Result<ExitCode, Box<dyn Error>
         resume: arguments.resume,
         threads: arguments.threads.map_or(0, usize::from),
     };
-    let mut display = Display::new(arguments.output);
+    let mut display = Display::of_one_model(arguments.output);
     let output = arguments.output;
     if scaled_anew && !output.quiet {
         let text = "the configuration was made for other data: its scales (model.features, model.training.units) are left out \

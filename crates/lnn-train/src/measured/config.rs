@@ -29,7 +29,7 @@ const MOST_STEPS: usize = 10_000;
 pub struct MeasuredConfig {
     /// The tables and what their columns are.
     pub data: DataConfig,
-    /// Seed of the first weights, the batches and the choice of what is held out.
+    /// Seed of the first weights and the batches.
     pub seed: u64,
     /// Share of the trajectories that is not trained on, at least one of them; of a single trajectory, its last part.
     pub held_out: f64,
@@ -53,6 +53,9 @@ pub struct DataConfig {
     pub angles: Vec<String>,
     /// Columns with what is constant along a trajectory, such as a mass or a length that differs from run to run.
     pub conditionals: Vec<String>,
+    /// Seed of the choice of what is held out: apart from that of the training, so that another training is judged by the same
+    /// motions.
+    pub split_seed: u64,
     /// Fingerprint of the numbers that were read; a training on others is refused.
     pub fingerprint: Option<String>,
 }
@@ -271,7 +274,13 @@ impl MeasuredConfig {
             }
         }
         // Judged by the same code as a model of a known system; what follows from the data has valid values meanwhile.
-        let complete = self.model.complete(learn.unwrap_or(Learn::Accelerations), &FeaturesConfig::default());
+        let mut complete = self.model.complete(learn.unwrap_or(Learn::Accelerations), &FeaturesConfig::default());
+        if let (None, None, Some(end)) =
+            (learn, training.steps, training.schedule.and_then(|schedule| schedule.total_steps()))
+        {
+            // Whether the steps that follow from the data end there is judged once they are known.
+            complete.training.steps = end;
+        }
         check.model("model", &complete, None, (1, self.data.conditionals.len()));
         check.count("log_every", self.log_every);
         check.checkpoint_every_seconds(self.checkpoint_every_seconds);
@@ -311,7 +320,7 @@ impl MeasuredModelConfig {
         let (steps, batch) = learn.size();
         let (steps, batch) = (training.steps.unwrap_or(steps), training.batch.unwrap_or(batch));
         let peak = if kind.differentiates_network() { 3e-2 } else { 1e-2 };
-        // At the full rate from the first step one training in twenty lost the sign of its mass matrix within ten.
+        // At the full rate from the first step a mass matrix may lose its sign: docs/results.md says how often.
         let warmup_steps = WARMUP_STEPS.min(steps / 20);
         let cosine = Schedule::WarmupCosine { peak, warmup_steps, total_steps: steps, final_fraction: 0.0 };
         ModelConfig {

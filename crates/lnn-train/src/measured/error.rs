@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use lnn_physics::integrators::InvalidInput;
-
 use crate::config::{ConfigError, suggestion};
 use crate::fit::FitError;
 use crate::model::ModelError;
+use crate::motion::MotionError;
 use crate::optimiser::OptimiserError;
 use crate::report::ReportError;
 use crate::store::StoreError;
@@ -52,8 +51,8 @@ pub enum MeasuredError {
     },
     /// A number that is none.
     #[error(
-        "{place}, column `{column}` is {given}{}; remove these rows, or put each unbroken stretch into a trajectory of its \
-         own with a column `trajectory`",
+        "{place}, column `{column}` is {given}{}; remove these rows: where that leaves a gap of more than five intervals, a new \
+         motion begins",
         and_more(*others)
     )]
     NotFinite {
@@ -92,11 +91,28 @@ pub enum MeasuredError {
         /// A file that has none.
         without: PathBuf,
     },
+    /// A column in several units.
+    #[error(
+        "`{column}` is in {first_unit} in {} and in {unit} in {}; give it in one unit in every file", first.display(), path.display()
+    )]
+    MixedUnits {
+        /// The column.
+        column: String,
+        /// The first file.
+        first: PathBuf,
+        /// Its unit.
+        first_unit: String,
+        /// The file that differs.
+        path: PathBuf,
+        /// Its unit.
+        unit: String,
+    },
     /// No velocities.
     #[error(
         "{} has no velocities; a Lagrangian needs q and q_dot of every state. Add the columns {}: measured, or as the \
          derivative of a curve fitted to q along each trajectory, for example by scipy.signal.savgol_filter(q, 9, 3, \
-         deriv=1, delta=dt). They are not made here, since the right smoothing depends on your noise",
+         deriv=1, delta=dt), of an angle after numpy.unwrap(q), and q itself smoothed by the same filter with deriv=0. They are \
+         not made here, since the right smoothing depends on your noise",
         path.display(), velocity_names(*dof)
     )]
     NoVelocities {
@@ -142,8 +158,8 @@ pub enum MeasuredError {
     },
     /// A trajectory shorter than a segment.
     #[error(
-        "{place}: {trajectory} has {rows} rows from here on, fewer than the {needed} of a segment; leave it out, or set \
-         model.training.learn to Segments(rows: {rows}) in a configuration"
+        "{place}: {trajectory} has {rows} rows from here on, fewer than the {needed} of a segment, as have most; set \
+         model.training.learn to Segments(rows: {rows}) in a configuration, or record longer motions"
     )]
     TooShort {
         /// Its first row.
@@ -218,6 +234,36 @@ pub enum MeasuredError {
         velocity: String,
         /// Differences of the coordinate over those of the integrated velocity.
         ratio: f64,
+    },
+    /// Accelerations that are not those of the velocity.
+    #[error(
+        "`{acceleration}` is not the rate of change of `{velocity}`: the differences of `{velocity}` are {ratio:.4} times what \
+         `{acceleration}` says over the same times, everywhere (57.3: degrees beside radians, 1000: another unit of length or \
+         time). Give both in units that belong together, or leave the accelerations out"
+    )]
+    AccelerationRatio {
+        /// The velocity.
+        velocity: String,
+        /// The acceleration.
+        acceleration: String,
+        /// Differences of the velocity over those of the integrated acceleration.
+        ratio: f64,
+    },
+    /// An angle whose way from row to row cannot be told.
+    #[error(
+        "`{column}`: {count} of {steps} steps from row to row are more than a quarter of a turn away from what `{velocity}` says, \
+         so that nobody can tell how often the angle went round; sample it more often, or check the unit of `{velocity}` \
+         (radians over the unit of time)"
+    )]
+    AmbiguousTurns {
+        /// The angle.
+        column: String,
+        /// Its velocity.
+        velocity: String,
+        /// Such steps.
+        count: usize,
+        /// All steps.
+        steps: usize,
     },
     /// A coordinate that is constant.
     #[error(
@@ -305,7 +351,7 @@ pub enum MeasuredError {
     Trajectories(#[from] TrajectoryError),
     /// Times that no rollout can follow.
     #[error("the held-out motions cannot be rolled out: {0}")]
-    Rollout(#[from] InvalidInput),
+    Rollout(#[from] MotionError),
     /// The report.
     #[error(transparent)]
     Report(#[from] ReportError),

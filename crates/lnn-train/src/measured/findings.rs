@@ -1,11 +1,11 @@
 //! What the data are, before anything is learned from them.
 
 use std::collections::HashSet;
-use std::f64::consts::TAU;
+use std::f64::consts::{PI, TAU};
 
 use serde::{Deserialize, Serialize};
 
-use super::measurements::{Measurements, Step, increment};
+use super::measurements::{LeftOut, Measurements, Step};
 use super::plausible::FOLLOWED_TURNS;
 use crate::record::null_if_not_finite;
 use crate::trajectory::Motion;
@@ -14,8 +14,8 @@ use crate::trajectory::Motion;
 const IRREGULAR: f64 = 0.01;
 /// Part of the motion in a consistency score that is worth a hint.
 const INCONSISTENT: f64 = 0.1;
-/// Distance of a coordinate's centre from 0, in its deviations, above which single precision loses digits.
-const FAR: f64 = 1e4;
+/// Rounding in single precision, as a part of what is learned from, that is worth a hint.
+const COARSE: f64 = 1e-3;
 
 /// What was found in the data, as in `data.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,12 @@ pub struct Findings {
     /// Trajectories that are, bit for bit, copies of another: on both sides of a split they make the held-out error too
     /// good.
     pub repeated_trajectories: usize,
+    /// Gaps in the times, at each of which a new motion begins.
+    #[serde(default)]
+    pub gaps: usize,
+    /// Motions that are too short to be used, which no other figure counts.
+    #[serde(default)]
+    pub left_out: LeftOut,
     /// How well each coordinate, velocity and acceleration go together.
     pub consistency: Vec<Consistency>,
     /// What the user should know, in words.
@@ -131,6 +137,8 @@ impl Findings {
             columns: columns(measurements),
             repeated_states: motions().map(repeated_states).sum(),
             repeated_trajectories: repeated_trajectories(measurements),
+            gaps: measurements.gaps,
+            left_out: measurements.left_out,
             consistency: (0..measurements.degrees_of_freedom()).map(|j| consistency(measurements, j)).collect(),
             hints: Vec::new(),
         };
@@ -198,23 +206,12 @@ fn repeated_trajectories(measurements: &Measurements) -> usize {
 }
 
 fn consistency(measurements: &Measurements, j: usize) -> Consistency {
-    let d = measurements.degrees_of_freedom();
-    let steps = steps(measurements, j);
-    let accelerations = (!measurements.accelerations.is_empty()).then(|| {
-        let mut first = 0;
-        let steps = measurements.trajectories.motions().flat_map(|motion| {
-            let rows = &measurements.accelerations[first * d..(first + motion.rows()) * d];
-            first += motion.rows();
-            (1..motion.rows())
-                .map(|row| Step {
-                    difference: motion.state(row)[d + j] - motion.state(row - 1)[d + j],
-                    expected: increment(motion.times, |row| rows[row * d + j], row),
-                })
-                .collect::<Vec<_>>()
-        });
-        score(steps)
-    });
-    Consistency { name: measurements.labels.q[j].name.clone(), velocity: score(steps), acceleration: accelerations }
+    let accelerations = measurements.has_accelerations().then(|| score(measurements.velocity_steps(j)));
+    Consistency {
+        name: measurements.labels.q[j].name.clone(),
+        velocity: score(steps(measurements, j)),
+        acceleration: accelerations,
+    }
 }
 
 /// How a coordinate goes from row to row, in all motions.
@@ -241,7 +238,18 @@ fn hints(findings: &Findings, measurements: &Measurements) -> Vec<String> {
             100.0 * jitter
         ));
     }
-    for (column, consistency) in findings.columns[1..].iter().zip(&findings.consistency) {
+    if findings.gaps > 0 {
+        hints.push(format!(
+            "{} gap(s) of more than five intervals: a new motion begins after each, since nothing says what happened in it",
+            findings.gaps
+        ));
+    }
+    if findings.left_out.motions > 0 {
+        let LeftOut { motions, rows } = findings.left_out;
+        hints.push(format!("{motions} motion(s) are too short to be used: their {rows} row(s) are left out"));
+    }
+    let rates = &findings.columns[1 + findings.degrees_of_freedom..];
+    for ((column, rate), consistency) in findings.columns[1..].iter().zip(rates).zip(&findings.consistency) {
         let (name, velocity) = (&column.name, &measurements.labels.q_dot);
         let velocity = velocity.iter().zip(&measurements.labels.q).find(|(_, q)| q.name == *name).map(|(v, _)| &v.name);
         if let (true, Some(velocity)) = (consistency.velocity > INCONSISTENT, velocity) {
@@ -256,6 +264,14 @@ fn hints(findings: &Findings, measurements: &Measurements) -> Vec<String> {
                 "{:.0} % of the changes of the velocity of `{name}` is not what its acceleration says: noise, sampling that is \
                  too coarse, or columns that do not belong together",
                 100.0 * consistency.acceleration.unwrap_or_default()
+            ));
+        }
+        let ambiguous =
+            measurements.labels.q.iter().position(|q| q.name == *name).map_or(0, |j| measurements.ambiguous[j]);
+        if ambiguous > 0 {
+            hints.push(format!(
+                "{ambiguous} step(s) of the angle `{name}` are more than a quarter of a turn away from what its velocity says: which \
+                 way it went there is a guess; look for outliers, or sample it more often"
             ));
         }
         let far = |step: &Step| step.expected.abs() > FOLLOWED_TURNS * TAU;
@@ -274,11 +290,17 @@ fn hints(findings: &Findings, measurements: &Measurements) -> Vec<String> {
                 column.min, column.max
             ));
         }
-        if !column.angle && column.mean.abs() > FAR * column.deviation {
+        // Whole turns are taken off an angle first.
+        let largest = column.max.abs().max(column.min.abs()).min(if column.angle { PI } else { f64::INFINITY });
+        let rounding = f64::from(f32::EPSILON) * largest;
+        let way = findings.interval.median * rate.deviation;
+        // Rows are compared where there are no accelerations.
+        let size = if findings.accelerations { column.deviation } else { column.deviation.min(way) };
+        if rounding > COARSE * size {
             hints.push(format!(
-                "`{name}` is near {:.4e} and varies by {:.1e} only: subtract a constant from it, or set model.precision to \
-                 F64 in a configuration, since single precision keeps 7 digits",
-                column.mean, column.deviation
+                "`{name}` goes up to {largest:.4e}, of which single precision keeps steps of {rounding:.1e}, beside {size:.1e} that \
+                 it varies by{}: set model.precision to F64 in a configuration, or subtract a constant where it is far from 0",
+                if size < column.deviation { " from row to row" } else { "" }
             ));
         }
     }

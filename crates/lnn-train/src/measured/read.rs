@@ -1,6 +1,7 @@
 //! From a person's tables to trajectories, or to what is wrong with them, by file, row and column.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
 
 use super::config::DataConfig;
@@ -33,6 +34,7 @@ pub(super) fn read(config: &DataConfig) -> Result<Measurements, MeasuredError> {
             let (first, path) = (first.path.clone(), table.path.clone());
             return Err(MeasuredError::MixedDimensions { first, first_dof, path, dof });
         }
+        require_same_units(first, table)?;
         if labels.q_ddot.is_empty() != table.labels.q_ddot.is_empty() {
             let both = (first.path.clone(), table.path.clone());
             let (with, without) = if labels.q_ddot.is_empty() { (both.1, both.0) } else { both };
@@ -43,12 +45,36 @@ pub(super) fn read(config: &DataConfig) -> Result<Measurements, MeasuredError> {
     let mut hasher = crc32fast::Hasher::new();
     let trajectories = Trajectories::new(labels.q.len(), labels.conditionals.len())?;
     let mut measurements = Measurements::new(labels, angles, trajectories);
+    let mut too_short = None;
     for table in tables {
         table.values.iter().for_each(|value| hasher.update(&value.to_bits().to_le_bytes()));
-        table.append(&mut measurements)?;
+        let found = table.append(&mut measurements)?;
+        too_short = too_short.or(found);
+    }
+    // A few single rows can be spared; where most are, the motions are not marked as the person meant.
+    if let Some(fault) = too_short.filter(|_| measurements.left_out.rows > measurements.trajectories.rows()) {
+        return Err(fault);
     }
     measurements.fingerprint = format!("{:08x}", hasher.finalize());
     Ok(measurements)
+}
+
+/// Refuses columns that have one unit in one file and another in the next; none is no unit.
+fn require_same_units(first: &Table, table: &Table) -> Result<(), MeasuredError> {
+    for (a, b) in first.labels.all().zip(table.labels.all()) {
+        if let (Some(first_unit), Some(unit)) = (&a.unit, &b.unit)
+            && first_unit != unit
+        {
+            return Err(MeasuredError::MixedUnits {
+                column: a.name.clone(),
+                first: first.path.clone(),
+                first_unit: first_unit.clone(),
+                path: table.path.clone(),
+                unit: unit.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Whether each coordinate is an angle.
@@ -130,8 +156,9 @@ impl Table {
         })
     }
 
-    /// Puts the rows of each motion together, in the order of the file, and motions in the order of their first rows.
-    fn append(&self, measurements: &mut Measurements) -> Result<(), MeasuredError> {
+    /// Puts the rows of each motion together, in the order of the file, and motions in the order of their first rows. Returns
+    /// what is wrong with the first motion of one row, if there is one.
+    fn append(&self, measurements: &mut Measurements) -> Result<Option<MeasuredError>, MeasuredError> {
         let mut motions: Vec<Vec<usize>> = Vec::new();
         let mut numbers = HashMap::new();
         for (row, values) in self.values.chunks_exact(self.width).enumerate() {
@@ -146,13 +173,19 @@ impl Table {
         if motions.is_empty() {
             return Err(TableError::Empty { path: self.path.clone() }.into());
         }
+        let mut too_short = None;
         for rows in motions {
-            self.append_motion(&rows, measurements)?;
+            let found = self.append_motion(&rows, measurements)?;
+            too_short = too_short.or(found);
         }
-        Ok(())
+        Ok(too_short)
     }
 
-    fn append_motion(&self, rows: &[usize], measurements: &mut Measurements) -> Result<(), MeasuredError> {
+    fn append_motion(
+        &self,
+        rows: &[usize],
+        measurements: &mut Measurements,
+    ) -> Result<Option<MeasuredError>, MeasuredError> {
         let skip = usize::from(self.marked);
         let d = self.labels.q.len();
         let row_of = |row: usize| &self.values[row * self.width + skip..(row + 1) * self.width];
@@ -161,10 +194,6 @@ impl Table {
             Some(number) => format!("trajectory {number}"),
             None => format!("{} (one trajectory, having no column `trajectory`)", self.path.display()),
         };
-        if rows.len() < 2 {
-            let (place, trajectory) = (self.place(rows[0]), trajectory());
-            return Err(MeasuredError::SingleSample { place, trajectory, needed: 2 });
-        }
         let from_conditionals = 1 + 2 * d + self.labels.q_ddot.len();
         let conditionals = &row_of(rows[0])[from_conditionals..];
         for pair in rows.windows(2) {
@@ -190,12 +219,44 @@ impl Table {
             }
         }
         let times: Vec<f64> = rows.iter().map(|&row| row_of(row)[0]).collect();
-        let states: Vec<f64> = rows.iter().flat_map(|&row| &row_of(row)[1..1 + 2 * d]).copied().collect();
-        let accelerations = rows.iter().flat_map(|&row| &row_of(row)[1 + 2 * d..from_conditionals]).copied();
-        measurements.accelerations.extend(accelerations);
-        measurements.trajectories.push(&times, &states, conditionals)?;
-        let places: Vec<u64> = rows.iter().map(|&row| row as u64).collect();
-        measurements.origins.push(Origin { path: self.path.clone(), number, rows: places });
-        Ok(())
+        let stretches = unbroken(&times);
+        measurements.gaps += stretches.len() - 1;
+        let mut too_short = None;
+        for (part, stretch) in stretches.iter().enumerate() {
+            let (rows, times) = (&rows[stretch.clone()], &times[stretch.clone()]);
+            if rows.len() < 2 {
+                measurements.left_out.add(rows.len());
+                let single =
+                    || MeasuredError::SingleSample { place: self.place(rows[0]), trajectory: trajectory(), needed: 2 };
+                too_short.get_or_insert_with(single);
+                continue;
+            }
+            let states: Vec<f64> = rows.iter().flat_map(|&row| &row_of(row)[1..1 + 2 * d]).copied().collect();
+            let accelerations = rows.iter().flat_map(|&row| &row_of(row)[1 + 2 * d..from_conditionals]).copied();
+            measurements.accelerations.extend(accelerations);
+            measurements.trajectories.push(times, &states, conditionals)?;
+            measurements.origins.push(Origin {
+                path: self.path.clone(),
+                number,
+                part: (stretches.len() > 1).then_some(part),
+                rows: rows.iter().map(|&row| row as u64).collect(),
+            });
+        }
+        Ok(too_short)
     }
+}
+
+/// Interval, in medians of its motion's, above which rows in between are missing and another motion begins.
+const GAP: f64 = 5.0;
+
+/// The stretches of rows between gaps in the times.
+fn unbroken(times: &[f64]) -> Vec<Range<usize>> {
+    let intervals: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let mut sorted = intervals.clone();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let Some(&median) = sorted.get(sorted.len() / 2) else { return std::iter::once(0..times.len()).collect() };
+    let gaps = intervals.iter().enumerate().filter(|&(_, &interval)| interval > GAP * median).map(|(row, _)| row + 1);
+    let ends: Vec<usize> = gaps.chain([times.len()]).collect();
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    starts.zip(&ends).map(|(start, &end)| start..end).collect()
 }

@@ -12,7 +12,7 @@ pub struct MeasuredSummary {
     pub learned: String,
     /// What the network stands for, in words.
     pub model: String,
-    /// Seed of weights, batches and split.
+    /// Seed of weights and batches.
     pub seed: u64,
     /// Backend that computed: `cpu`.
     pub backend: String,
@@ -28,10 +28,11 @@ pub struct MeasuredSummary {
     pub train_seconds: f64,
     /// Optimiser steps.
     pub steps: u64,
-    /// The step whose parameters were kept: the one with the least held-out error of all that were logged.
+    /// The step whose parameters were kept: the one with the least held-out error of all that were logged, of those first whose
+    /// mass matrix keeps its sign.
     pub kept_step: u64,
-    /// Its held-out error: root mean square over rows and components of the errors of the rates, in units of their deviations;
-    /// 1 is that of a model that predicts the mean.
+    /// Its held-out error: root mean square over rows and components of the errors of the rates, in units of their deviations. Noise alone
+    /// can make it large where the rates are taken from row to row.
     #[serde(with = "null_if_not_finite")]
     pub held_out_error: f64,
     /// States or segments seen.
@@ -79,7 +80,7 @@ pub struct CoordinateErrors {
 /// How far rollouts are from what was measured.
 ///
 /// The distance of two states is the root mean square over the components of (q, q̇) of their difference, each in units of
-/// its deviation in the data; that of two angles is the shorter way round.
+/// its deviation in the data; that of two angles is the shorter way round, and their deviation at most that of a circle, π/√3.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RolloutErrors {
     /// Median over the rollouts of the distance at each tenth of their time; nothing where more than half have ended.
@@ -89,10 +90,17 @@ pub struct RolloutErrors {
     pub faithful_time: f64,
     /// Median length of the held-out trajectories, in the same unit.
     pub duration: f64,
-    /// Rollouts that ended early: a state that is no longer finite, or no step small enough.
+    /// Rollouts that ended early: at a singular mass matrix, a state that is no longer finite, or for want of a step small
+    /// enough.
     pub failed: usize,
+    /// Why the first of them ended, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_failure: Option<String>,
     /// Number of rollouts.
     pub count: usize,
+    /// Those of motions that are longer than what is rolled out of one.
+    #[serde(default)]
+    pub cut: usize,
 }
 
 /// Standard deviation along a motion of the learned energy, in percent of the mean learned kinetic energy, |E(q, q̇) − E(q,
@@ -102,7 +110,7 @@ pub struct EnergyDrift {
     /// Along what was measured: whether the motion conserves what was learned.
     #[serde(with = "null_if_not_finite")]
     pub measured_percent: f64,
-    /// Along rollouts: whether the integration does.
+    /// Along rollouts: whether the integration does. One that ended early counts as infinite.
     #[serde(with = "null_if_not_finite")]
     pub rollout_percent: f64,
 }
@@ -114,7 +122,7 @@ pub struct MeasuredRollout {
     pub number: usize,
     /// Where it was read, in words.
     pub origin: String,
-    /// Times `[rows]`.
+    /// Times `[rows]`, of a very long motion the first ones.
     pub times: Vec<f64>,
     /// Measured states `[rows, 2d]`.
     pub measured: Vec<f64>,
@@ -128,6 +136,8 @@ pub struct MeasuredRollout {
     pub conditionals: Vec<f64>,
     /// Distance of the states at each of the model's rows; see [`RolloutErrors`].
     pub distance: Vec<f64>,
+    /// Whether the motion goes on after these times.
+    pub cut: bool,
     /// Why and when the model's motion ended early.
     pub failure: Option<crate::record::RolloutFailure>,
 }

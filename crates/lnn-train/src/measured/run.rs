@@ -66,14 +66,14 @@ pub enum MeasuredOutcome {
 }
 
 /// Everything that follows from data and configuration.
-struct Prepared {
+pub(super) struct Prepared {
     /// With everything filled in.
-    config: MeasuredConfig,
+    pub(super) config: MeasuredConfig,
     fingerprint: String,
     model_config: ModelConfig,
     model: Model,
     learn: Learn,
-    split: Split,
+    pub(super) split: Split,
     units: ResidualUnits,
 }
 
@@ -100,8 +100,9 @@ fn run_in_pool(
 ) -> Result<MeasuredOutcome, MeasuredError> {
     let start = Instant::now();
     let measurements = Measurements::read(&options.config.data)?;
+    let (measurements, learn) = usable(&options.config, measurements)?;
     let findings = Findings::of(&measurements);
-    let prepared = prepare(&options.config, &measurements)?;
+    let prepared = prepare(&options.config, &measurements, learn)?;
     found(&findings, &prepared.config);
     let (folder, state) = RunFolder::open_for(&options.folder, &prepared.config, options.resume)?;
     write_json(&folder.path().join("data.json"), &findings)?;
@@ -135,6 +136,12 @@ fn run_in_pool(
     let Ok(mass_matrix) = held_out.mass_matrix(model, parameters, stop) else {
         return Ok(MeasuredOutcome::Interrupted);
     };
+    let Ok(acceleration) = held_out.acceleration_errors(model, parameters, stop) else {
+        return Ok(MeasuredOutcome::Interrupted);
+    };
+    let Ok(one_row) = held_out.one_row_errors(model, parameters, stop) else {
+        return Ok(MeasuredOutcome::Interrupted);
+    };
     let Some(rollouts) = held_out.rollouts(model, parameters, stop)? else {
         return Ok(MeasuredOutcome::Interrupted);
     };
@@ -156,8 +163,8 @@ fn run_in_pool(
         training_trajectories: split.training.trajectories.len(),
         held_out: split.held_out.numbers.clone(),
         of_one: split.of_one,
-        acceleration: held_out.acceleration_errors(model, parameters),
-        one_row: held_out.one_row_errors(model, parameters),
+        acceleration,
+        one_row,
         rollouts: HeldOutMotions::rollout_errors(&rollouts),
         energy: held_out.energy_drift(model, parameters, &rollouts),
         mass_matrix,
@@ -198,9 +205,11 @@ fn describe_learning(learn: Learn) -> String {
     }
 }
 
-/// Splits the data, and fills in what the configuration leaves to them.
-fn prepare(config: &MeasuredConfig, measurements: &Measurements) -> Result<Prepared, MeasuredError> {
-    let (d, c) = (measurements.degrees_of_freedom(), measurements.labels.conditionals.len());
+/// What of the data is long enough for what is to be learned of them.
+pub(super) fn usable(
+    config: &MeasuredConfig,
+    measurements: Measurements,
+) -> Result<(Measurements, Learn), MeasuredError> {
     if let Some(expected) = config.data.fingerprint.as_ref().filter(|&expected| *expected != measurements.fingerprint) {
         let (expected, found) = (expected.clone(), measurements.fingerprint.clone());
         return Err(MeasuredError::OtherData { expected, found });
@@ -211,8 +220,17 @@ fn prepare(config: &MeasuredConfig, measurements: &Measurements) -> Result<Prepa
         None if measurements.has_accelerations() => Learn::Accelerations,
         None => Learn::segments(),
     };
-    require_rows(measurements, learn, config)?;
-    let split = Split::new(measurements, config.held_out, config.seed, learn.rows())?;
+    Ok((measurements.without_short(learn.rows(), &config.data)?, learn))
+}
+
+/// Splits the data, and fills in what the configuration leaves to them.
+pub(super) fn prepare(
+    config: &MeasuredConfig,
+    measurements: &Measurements,
+    learn: Learn,
+) -> Result<Prepared, MeasuredError> {
+    let (d, c) = (measurements.degrees_of_freedom(), measurements.labels.conditionals.len());
+    let split = Split::new(measurements, config.held_out, config.data.split_seed, learn.rows())?;
     let features = match &config.model.features {
         None => scaled_features(measurements, &split.training),
         Some(features) => {
@@ -246,16 +264,6 @@ fn prepare(config: &MeasuredConfig, measurements: &Measurements) -> Result<Prepa
     let shape = MlpShape::new(&model_config.dimensions(d, c), model_config.activation).map_err(ModelError::from)?;
     let model = Model::new(model_config.kind, &model_config.features, shape, d, c)?;
     Ok(Prepared { fingerprint: complete.fingerprint()?, config: complete, model_config, model, learn, split, units })
-}
-
-fn require_rows(measurements: &Measurements, learn: Learn, config: &MeasuredConfig) -> Result<(), MeasuredError> {
-    let needed = learn.rows();
-    let short = measurements.trajectories.motions().position(|motion| motion.rows() < needed);
-    let Some(number) = short.filter(|_| measurements.trajectories.len() > 1) else { return Ok(()) };
-    let rows = measurements.trajectories.motion(number).rows();
-    let trajectory = measurements.origins[number].describe();
-    let place = measurements.place(number, 0, &config.data);
-    Err(MeasuredError::TooShort { place, trajectory, rows, needed })
 }
 
 /// Refuses features of other columns than those of the data, or that take an angle for another coordinate.
@@ -292,10 +300,9 @@ fn train<T: Real + Element>(
     observe: &mut dyn FnMut(Event<'_>),
 ) -> Result<TrainedParameters, MeasuredError> {
     let training = build::<T>(prepared)?;
-    let header = header(prepared, measurements);
     let file = ModelFile {
         damage: &|path| load_model(path).err(),
-        save: &|path, parameters: &[T]| save_model(path, &header, parameters),
+        save: &|path, step, parameters: &[T]| save_model(path, &header(prepared, measurements, step), parameters),
     };
     let mut log = session.open_log(state, std::iter::once(MEASURED_MODEL))?;
     let steps = prepared.model_config.training.steps;
@@ -331,7 +338,8 @@ fn build<T: Real>(prepared: &Prepared) -> Result<Training<T>, MeasuredError> {
     }))
 }
 
-fn header(prepared: &Prepared, measurements: &Measurements) -> ModelHeader {
+/// What the model file says of parameters that were kept at `step`.
+fn header(prepared: &Prepared, measurements: &Measurements, step: u64) -> ModelHeader {
     let Prepared { config, fingerprint, model_config, model, .. } = prepared;
     let labels = &measurements.labels;
     let recipe = &model_config.training;
@@ -341,8 +349,8 @@ fn header(prepared: &Prepared, measurements: &Measurements) -> ModelHeader {
             experiment: "measured data".to_owned(),
             preset: String::new(),
             seed: config.seed,
-            steps: recipe.steps,
-            samples: recipe.steps * recipe.batch as u64,
+            steps: step,
+            samples: step * recipe.batch as u64,
             configuration: fingerprint.clone(),
             data: measurements.fingerprint.clone(),
         },

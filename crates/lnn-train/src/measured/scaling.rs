@@ -50,17 +50,17 @@ pub fn scaled_features(measurements: &Measurements, part: &Part) -> FeaturesConf
 }
 
 /// Deviations of the rates of change in `part`, what errors are divided by: of q̇, and of q̈ where it was measured, else of
-/// the mean accelerations from row to row. With both, a prediction of the mean has an error of 1 in every component.
+/// the mean accelerations from row to row. Without noise a prediction of the mean has an error of 1 in every component.
 pub fn residual_units(measurements: &Measurements, part: &Part) -> ResidualUnits {
     let d = measurements.degrees_of_freedom();
     let motions = || part.trajectories.motions();
-    let deviation = |values: Vec<f64>| or_one(root_mean_square(values.iter().copied(), mean(values.iter().copied())));
     let velocity = (0..d).map(|j| {
-        deviation(motions().flat_map(|motion| motion.states.iter().skip(d + j).step_by(2 * d)).copied().collect())
+        let values = motions().flat_map(|motion| motion.states.iter().skip(d + j).step_by(2 * d));
+        or_one(deviation(&values.copied().collect::<Vec<_>>()))
     });
     let acceleration = (0..d).map(|j| {
         if !part.accelerations.is_empty() {
-            return deviation(part.accelerations.iter().skip(j).step_by(d).copied().collect());
+            return or_one(deviation(&part.accelerations.iter().skip(j).step_by(d).copied().collect::<Vec<_>>()));
         }
         let rates = motions().flat_map(|motion| {
             let rate = move |row: usize| {
@@ -69,9 +69,14 @@ pub fn residual_units(measurements: &Measurements, part: &Part) -> ResidualUnits
             };
             (1..motion.rows()).map(rate)
         });
-        deviation(rates.collect())
+        or_one(deviation(&rates.collect::<Vec<_>>()))
     });
     ResidualUnits { velocity: velocity.collect(), acceleration: acceleration.collect() }
+}
+
+/// √mean((x − mean)²).
+pub(super) fn deviation(values: &[f64]) -> f64 {
+    root_mean_square(values.iter().copied(), mean(values.iter().copied()))
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use super::*;
 use crate::config::AngleFeatures;
 
+mod held_out;
+mod refused;
+
 /// A table in a folder of its own.
 struct Tables {
     folder: tempfile::TempDir,
@@ -87,7 +90,10 @@ fn every_fault_is_named_by_file_row_and_column() {
     let cases: Vec<(Tables, &[&str])> = vec![
         (Tables::new(&[]), &["--data"]),
         (Tables::new(&["q0,q_dot0\n1,1\n"]), &["0.csv has no column `t`"]),
-        (Tables::new(&["t,q0,q1\n0,1,1\n"]), &["has no velocities", "`q_dot0` and `q_dot1`", "savgol_filter"]),
+        (
+            Tables::new(&["t,q0,q1\n0,1,1\n"]),
+            &["has no velocities", "`q_dot0` and `q_dot1`", "savgol_filter", "numpy.unwrap"],
+        ),
         (
             Tables::new(&["t,q0,q_dot0\n0,1,1\n# a pause\n1,2,nan\n2,inf,1\n"]),
             &["0.csv, line 4, column `q_dot0` is NaN", "1 more row(s)", "remove these rows"],
@@ -110,8 +116,8 @@ fn every_fault_is_named_by_file_row_and_column() {
         ),
         (Tables::new(&["t,q0,q_dot0\n0,1,1\n0,3,1\n"]), &["the time 0 is the same as 0"]),
         (
-            Tables::new(&["trajectory,t,q0,q_dot0\n0,0,1,1\n0,1,2,1\n4,0,1,1\n"]),
-            &["0.csv, line 4: trajectory 4 has this row only", "the same `trajectory` number"],
+            Tables::new(&["trajectory,t,q0,q_dot0\n0,0,1,1\n4,0,1,1\n"]),
+            &["0.csv, line 2: trajectory 0 has this row only", "the same `trajectory` number"],
         ),
         (
             Tables::new(&["trajectory,t,m,q0,q_dot0\n0,0,1,1,1\n0,1,2,2,1\n"]).conditionals(&["m"]),
@@ -271,66 +277,4 @@ fn scales_are_those_of_the_training_part() {
     assert!(
         (units.velocity[0] - deviations[1]).abs() < 1e-12 && (coordinate.position_scale - deviations[0]).abs() < 1e-10
     );
-}
-
-/// A network of zeros leaves the residual mass alone: free motion, of which everything is known.
-#[test]
-fn held_out_errors_are_those_of_a_known_motion() {
-    let (a, dt, rows) = (0.8, 0.1, 11);
-    let mut text = "trajectory,t,q0 [m],q_dot0,q_ddot0\n".to_owned();
-    for (number, v) in [1.0, -2.0, 1.5, 0.5].into_iter().enumerate() {
-        for row in 0..rows {
-            // From another time on in each motion.
-            let s = dt * f64::from(row);
-            let (t, q, q_dot) = (s + number as f64, v * s + 0.5 * a * s * s, v + a * s);
-            text += &format!("{number},{t},{q},{q_dot},{a}\n");
-        }
-    }
-    let measured = Tables::new(&[&text]).read();
-    let split = Split::new(&measured, 0.5, 0, 2).expect("motions");
-    let units = residual_units(&measured, &split.training);
-    let learn = Learn::segments();
-    let config = MeasuredModelConfig { hidden: vec![3], ..MeasuredModelConfig::default() }
-        .complete(learn, &scaled_features(&measured, &split.training));
-    let model = crate::experiment::build_model(&config, 1).expect("a model");
-    let parameters = vec![0.0; model.parameter_count()];
-    let judged = evaluate::HeldOutMotions::new(&measured, (&split.held_out, &split.training), &units, false);
-
-    let close = |found: f64, want: f64| (found - want).abs() <= 1e-10 * want.abs();
-    let [one] = &judged.acceleration_errors(&model, &parameters)[..] else { panic!("one coordinate") };
-    assert!(close(one.root_mean_square, a) && one.name == "q_ddot0", "{one:?}");
-    let [q, q_dot] = &judged.one_row_errors(&model, &parameters)[..] else { panic!("q and q̇") };
-    assert!(close(q.root_mean_square, 0.5 * a * dt * dt) && q.unit.as_deref() == Some("m"), "{q:?}");
-    // All that q̇ does in a row is missed.
-    assert!(close(q_dot.root_mean_square, a * dt) && close(q_dot.relative, 1.0), "{q_dot:?}");
-    // The mean rates are off by ½ a dt and a, in their units.
-    let rates = [0.5 * a * dt / units.velocity[0], a / units.acceleration[0]];
-    let want = ((rates[0].powi(2) + rates[1].powi(2)) / 2.0).sqrt();
-    let line = judged.judge(&model, &parameters);
-    assert!(close(line.held_out_error.expect("judged"), want), "{line:?} {want}");
-    assert!(line.acceleration_l1.is_nan() && line.mass_matrix.expect("there is one").indefinite == 0);
-
-    let never = std::sync::atomic::AtomicBool::new(false);
-    let rollouts = judged.rollouts(&model, &parameters, &never).expect("times").expect("nobody stops it");
-    let deviations = split.training.trajectories.deviations();
-    assert_eq!(rollouts.iter().map(|rollout| rollout.number).collect::<Vec<_>>(), split.held_out.numbers);
-    for rollout in &rollouts {
-        assert!(rollout.failure.is_none() && rollout.predicted.len() == 2 * rows as usize);
-        for (row, &distance) in rollout.distance.iter().enumerate() {
-            let s = dt * row as f64;
-            let off = [0.5 * a * s * s / deviations[0], a * s / deviations[1]];
-            let want = ((off[0].powi(2) + off[1].powi(2)) / 2.0).sqrt();
-            // The integration is accurate to 1e-8 of the deviations.
-            assert!((distance - want).abs() < 1e-7, "{row}: {distance} {want}");
-        }
-    }
-    let errors = evaluate::HeldOutMotions::rollout_errors(&rollouts);
-    assert_eq!((errors.count, errors.failed), (2, 0));
-    assert_eq!(errors.by_tenth[9], Some(rollouts[0].distance[10]), "all are equally far at the end");
-    assert!(close(errors.duration, 1.0) && errors.faithful_time < 0.5, "{errors:?}");
-    // Energy is ½ (q̇/u)²: constant along the model's motion, and not along the accelerated one.
-    let drift = judged.energy_drift(&model, &parameters, &rollouts).expect("a Lagrangian has an energy");
-    assert!(drift.rollout_percent < 1e-5 && drift.measured_percent > 5.0, "{drift:?}");
-    let stopped = std::sync::atomic::AtomicBool::new(true);
-    assert_eq!(judged.rollouts(&model, &parameters, &stopped).expect("times"), None);
 }

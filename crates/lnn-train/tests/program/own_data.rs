@@ -107,6 +107,12 @@ fn a_training_leaves_a_model_a_report_and_what_to_do_next() {
         assert!(ended.stdout.lines().chain(ended.stderr.lines()).all(|line| line.chars().count() <= 110));
         let summary = summary(&workplace.path("run"));
         assert_eq!(summary["learned"], learned);
+        let matrix = &summary["mass_matrix"];
+        assert_eq!(
+            (&matrix["other_sign"], &matrix["states"]),
+            (&0.into(), &21.into()),
+            "the default recipe keeps the sign"
+        );
         // Nearly nothing learned would be an error of 1.
         let curve = losses(&workplace.path("run"));
         let (first, last) = (curve[0], curve[curve.len() - 1]);
@@ -127,6 +133,32 @@ fn a_training_leaves_a_model_a_report_and_what_to_do_next() {
         assert!(ended.code == Some(1) && ended.stderr.contains("fingerprint"), "{}", ended.stderr);
         assert!(!workplace.path("other").exists(), "nothing is left of what was refused");
     }
+}
+
+#[test]
+fn a_recipe_taken_to_other_data_is_scaled_by_these() {
+    let text = spring_pendulum(6, 21, SI, false);
+    let other = spring_pendulum(6, 21, Units { length: 1000.0, time: 1.0 }, false);
+    let workplace =
+        workplace(&[("swings.csv", &text), ("other.csv", &other), ("recipe.ron", &recipe(20, "F32", 15.0))]);
+    workplace.succeed(&format!("{TRAIN} --out run --quiet"));
+    let ended = workplace.succeed("train --config run/config.ron --data other.csv --out other --threads 64");
+    assert!(ended.stderr.contains("made for other data: its scales"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("; model.training.gradient_parts can raise that"), "{}", ended.stderr);
+    workplace.succeed("train --config recipe.ron --data other.csv --angles q1 --out afresh --quiet");
+    let [other, afresh] = ["other", "afresh"].map(|run| results(&workplace.path(run)));
+    assert!(other == afresh, "nothing of the first data is left");
+    // Another declaration is other data too; the same one is not.
+    let ended = workplace.succeed("train --config run/config.ron --angles q1 --out again --quiet");
+    assert!(!ended.stderr.contains("other data"), "{}", ended.stderr);
+    assert!(results(&workplace.path("again")) == results(&workplace.path("run")));
+    workplace.succeed("train --config run/config.ron --angles q0,q1 --out angles --quiet");
+    let configuration = std::fs::read_to_string(workplace.path("angles/config.ron")).expect("written");
+    assert_eq!(configuration.matches("angles: SinCos").count(), 2, "{configuration}");
+    // The model file says of which step it is.
+    let header = load_model(&workplace.path("run/model-lnn.safetensors")).expect("written").header;
+    let kept = summary(&workplace.path("run"))["kept_step"].as_u64().expect("a step");
+    assert_eq!((header.provenance.steps, header.provenance.samples), (kept, 96 * kept));
 }
 
 #[test]
@@ -259,8 +291,7 @@ fn a_double_pendulum_simulated_elsewhere_is_learned_from_its_table() {
     for (text, learn, steps, batch) in
         [(text, "Accelerations", 4000, 128), (&states_alone, "Segments(rows: 3)", 1500, 96)]
     {
-        // A gentler beginning than the default's: so few motions and steps would leave one of eight seeds with a mass
-        // matrix without a sign.
+        // A gentler beginning than the default's, for so few motions and steps.
         let schedule = format!("WarmupCosine(peak: 1e-2, warmup_steps: 200, total_steps: {steps})");
         let training = format!("learn: {learn}, steps: {steps}, batch: {batch}, schedule: {schedule}");
         let recipe = format!("(model: (hidden: [32, 32], training: ({training})))");

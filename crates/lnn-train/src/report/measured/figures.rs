@@ -27,9 +27,12 @@ pub(super) fn all(input: &MeasuredReportInput<'_>) -> Vec<Figure> {
     figures
 }
 
-/// The motion whose largest distance is the median one.
+/// The motion whose largest distance is the median one; that of a rollout that ended early is infinite.
 fn representative(rollouts: &[MeasuredRollout]) -> Option<&MeasuredRollout> {
-    let worst = |rollout: &MeasuredRollout| rollout.distance.iter().copied().fold(0.0, f64::max);
+    let worst = |rollout: &MeasuredRollout| match rollout.failure {
+        Some(_) => f64::INFINITY,
+        None => rollout.distance.iter().copied().fold(0.0, f64::max),
+    };
     let mut order: Vec<&MeasuredRollout> = rollouts.iter().collect();
     order.sort_by(|a, b| worst(a).total_cmp(&worst(b)));
     order.get(order.len() / 2).copied()

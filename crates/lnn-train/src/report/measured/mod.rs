@@ -56,7 +56,7 @@ pub fn write_measured(
 ) -> Result<ReportFiles, ReportError> {
     let figures = figures::all(input);
     let page = page::html(input, &figures)?;
-    let table = rollouts::csv(input)?;
+    let table = rollouts::csv(input.labels, input.rollouts)?;
     let drawn = draw_files(&figures)?;
     let put = |path: std::path::PathBuf, bytes: &[u8]| save(&path, bytes).map(|()| path);
     let folder = directory.join("figures");

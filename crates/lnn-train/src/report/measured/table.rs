@@ -1,6 +1,7 @@
 //! The errors on held-out motions as a table, for the terminal and for the page.
 
 use crate::measured::MeasuredSummary;
+use crate::record::MassMatrixSpectrum;
 use crate::report::number::{duration, grouped, significant};
 use crate::report::ruled_table::{add_row, ruled_table, set_titles};
 
@@ -32,10 +33,20 @@ pub(super) fn sentences(summary: &MeasuredSummary) -> Vec<String> {
         data.columns.first().and_then(|column| column.unit.as_ref()).map_or(String::new(), |unit| format!(" {unit}"));
     let mut sentences = Vec::new();
     // NaN too: no log line had a finite error.
+    if let Some(matrix) = mass_matrix.filter(MassMatrixSpectrum::sign_is_lost) {
+        sentences.push(format!(
+            "The mass matrix has lost its sign: at {} of {} held-out rows it has another number of negative eigenvalues than at \
+             the others, or is singular, and no motion can pass between them. Lower the peak rate or raise warmup_steps of \
+             model.training.schedule, try another --seed, or take model.kind Delan, whose mass matrix is positive everywhere.",
+            grouped(matrix.other_sign as u64),
+            grouped(matrix.states as u64)
+        ));
+    }
     if summary.held_out_error.is_nan() || summary.held_out_error > LITTLE {
         sentences.push(format!(
-            "Next to nothing was learned: the held-out error is {} of what predicting the mean gives. Try another --seed, read \
-             the notes on the data above, and see docs/own-data.md.",
+            "The held-out error is {} of the deviations of the rates: next to nothing was learned, or, where the rates are taken \
+             from row to row, the noise of two neighbours is as large as the way between them; the rollouts tell which. Try \
+             another --seed, read the notes on the data above, and see docs/own-data.md.",
             significant(summary.held_out_error, 2)
         ));
     }
@@ -45,7 +56,7 @@ pub(super) fn sentences(summary: &MeasuredSummary) -> Vec<String> {
             .to_owned()
     } else {
         format!(
-            "Judged on {} of {} trajectories, none of them trained on.",
+            "Judged on {} of {} trajectories, none of them trained on; the step that was kept was chosen by them too.",
             held_out.len(),
             held_out.len() + training_trajectories
         )
@@ -53,28 +64,43 @@ pub(super) fn sentences(summary: &MeasuredSummary) -> Vec<String> {
     let at = |tenth: usize| rollouts.by_tenth[tenth - 1].map_or("lost".to_owned(), |distance| significant(distance, 2));
     sentences.push(format!(
         "Rolled out from its first state, the median motion of {}{time_unit} is {} deviations off at half of the time and {} at \
-         the end, and within a tenth for {}{time_unit}. {} of {} rollouts ended early.",
+         the end, and within a tenth for {}{time_unit}. {} of {} rollouts ended early{}.{}",
         significant(rollouts.duration, 3),
         at(5),
         at(10),
         significant(rollouts.faithful_time, 3),
         rollouts.failed,
-        rollouts.count
+        rollouts.count,
+        rollouts.first_failure.as_ref().map_or(String::new(), |reason| format!(", the first since {reason}")),
+        match rollouts.cut {
+            0 => String::new(),
+            n => format!(" Of {n} long motion(s) the beginning was rolled out."),
+        }
     ));
     if let Some(drift) = energy {
         sentences.push(format!(
-            "Learned energy: varies by {} % of the kinetic energy along the measured motions, by {} % along rollouts.",
+            "Learned energy: varies by {} % of the kinetic energy along the measured motions, {}.",
             significant(drift.measured_percent, 2),
-            significant(drift.rollout_percent, 2)
+            if drift.rollout_percent.is_finite() {
+                format!("by {} % along rollouts", significant(drift.rollout_percent, 2))
+            } else {
+                "and most rollouts ended early".to_owned()
+            }
         ));
     }
     if let Some(matrix) = mass_matrix {
-        let indefinite = match matrix.indefinite {
-            0 => "positive everywhere".to_owned(),
-            n => format!("not positive at {n} of the held-out rows: the model is not to be trusted there"),
+        let sign = match (matrix.indefinite, matrix.other_sign) {
+            (0, 0) => "positive everywhere".to_owned(),
+            // L and −L have the same motions.
+            (_, 0) => "of one sign everywhere".to_owned(),
+            (_, n) => format!(
+                "singular or of another sign at {} of {} held-out rows, where the model is not to be trusted",
+                grouped(n as u64),
+                grouped(matrix.states as u64)
+            ),
         };
         sentences.push(format!(
-            "Mass matrix: {indefinite}; condition {} in the median, {} at most.",
+            "Mass matrix: {sign}; condition {} in the median, {} at most.",
             significant(matrix.condition_median, 2),
             significant(matrix.condition_max, 2)
         ));
