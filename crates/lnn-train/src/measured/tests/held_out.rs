@@ -70,6 +70,12 @@ fn held_out_errors_are_those_of_a_known_motion() {
     // Energy is ½ (q̇/u)²: constant along the model's motion, and not along the accelerated one.
     let drift = judged.energy_drift(&model, &parameters, &rollouts).expect("a Lagrangian has an energy");
     assert!(drift.rollout_percent < 1e-5 && drift.measured_percent > 5.0, "{drift:?}");
+    // What there is of a motion that ended varies no more, but it is lost.
+    let mut lost = rollouts;
+    let failure = crate::record::RolloutFailure { time: 0.0, reason: "a test".to_owned() };
+    lost.iter_mut().for_each(|rollout| rollout.failure = Some(failure.clone()));
+    let drift = judged.energy_drift(&model, &parameters, &lost).expect("a Lagrangian has an energy");
+    assert!(drift.rollout_percent == f64::INFINITY && drift.measured_percent > 5.0, "{drift:?}");
     let stopped = AtomicBool::new(true);
     assert!(judged.one_row_errors(&model, &parameters, &stopped).is_err());
     assert!(judged.acceleration_errors(&model, &parameters, &stopped).is_err());
