@@ -95,8 +95,7 @@ pub(super) fn run(arguments: &TrainArguments) -> Result<ExitCode, Box<dyn Error>
     let mut display = Display::of_one_model(arguments.output);
     let output = arguments.output;
     if scaled_anew && !output.quiet {
-        let text = "the configuration was made for other data: its scales (model.features, model.training.units) are left out \
-                    and follow from these";
+        let text = "the scales in the configuration are of other data; they are left out and follow from these";
         display.show(Event::Notice(text.to_owned()));
     }
     let mut found = |findings: &Findings, config: &MeasuredConfig| {

@@ -249,14 +249,15 @@ fn hints(findings: &Findings, measurements: &Measurements) -> Vec<String> {
         hints.push(format!("{motions} motion(s) are too short to be used: their {rows} row(s) are left out"));
     }
     let rates = &findings.columns[1 + findings.degrees_of_freedom..];
-    for ((column, rate), consistency) in findings.columns[1..].iter().zip(rates).zip(&findings.consistency) {
-        let (name, velocity) = (&column.name, &measurements.labels.q_dot);
-        let velocity = velocity.iter().zip(&measurements.labels.q).find(|(_, q)| q.name == *name).map(|(v, _)| &v.name);
-        if let (true, Some(velocity)) = (consistency.velocity > INCONSISTENT, velocity) {
+    let coordinates = findings.columns[1..].iter().zip(rates).zip(&findings.consistency);
+    for (j, ((column, rate), consistency)) in coordinates.enumerate() {
+        let name = &column.name;
+        if consistency.velocity > INCONSISTENT {
             hints.push(format!(
-                "{:.0} % of the way of `{name}` from row to row is not what `{velocity}` says: noise, sampling that is too \
+                "{:.0} % of the way of `{name}` from row to row is not what `{}` says: noise, sampling that is too \
                  coarse for the motion, or columns that do not belong together",
-                100.0 * consistency.velocity
+                100.0 * consistency.velocity,
+                rate.name
             ));
         }
         if consistency.acceleration.is_some_and(|score| score > INCONSISTENT) {
@@ -266,8 +267,7 @@ fn hints(findings: &Findings, measurements: &Measurements) -> Vec<String> {
                 100.0 * consistency.acceleration.unwrap_or_default()
             ));
         }
-        let ambiguous =
-            measurements.labels.q.iter().position(|q| q.name == *name).map_or(0, |j| measurements.ambiguous[j]);
+        let ambiguous = measurements.ambiguous[j];
         if ambiguous > 0 {
             hints.push(format!(
                 "{ambiguous} step(s) of the angle `{name}` are more than a quarter of a turn away from what its velocity says: which \
@@ -275,9 +275,7 @@ fn hints(findings: &Findings, measurements: &Measurements) -> Vec<String> {
             ));
         }
         let far = |step: &Step| step.expected.abs() > FOLLOWED_TURNS * TAU;
-        if let Some(j) = measurements.labels.q.iter().position(|q| q.name == *name).filter(|_| column.angle)
-            && 2 * steps(measurements, j).filter(far).count() >= steps(measurements, j).count()
-        {
+        if column.angle && 2 * steps(measurements, j).filter(far).count() >= steps(measurements, j).count() {
             hints.push(format!(
                 "by its velocity the angle `{name}` makes more than a quarter of a turn from row to row most of the time: sample it \
                  more often, or check the unit of the velocity"

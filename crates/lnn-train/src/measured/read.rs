@@ -46,14 +46,15 @@ pub(super) fn read(config: &DataConfig) -> Result<Measurements, MeasuredError> {
     let trajectories = Trajectories::new(labels.q.len(), labels.conditionals.len())?;
     let mut measurements = Measurements::new(labels, angles, trajectories);
     let mut too_short = None;
-    for table in tables {
+    for table in &tables {
         table.values.iter().for_each(|value| hasher.update(&value.to_bits().to_le_bytes()));
         let found = table.append(&mut measurements)?;
-        too_short = too_short.or(found);
+        too_short = too_short.or(found.map(|row| (table, row)));
     }
     // A few single rows can be spared; where most are, the motions are not marked as the person meant.
-    if let Some(fault) = too_short.filter(|_| measurements.left_out.rows > measurements.trajectories.rows()) {
-        return Err(fault);
+    if let Some((table, row)) = too_short.filter(|_| measurements.left_out.rows > measurements.trajectories.rows()) {
+        let (place, trajectory) = (table.place(row), table.trajectory(row));
+        return Err(MeasuredError::SingleSample { place, trajectory, needed: 2 });
     }
     measurements.fingerprint = format!("{:08x}", hasher.finalize());
     Ok(measurements)
@@ -157,8 +158,8 @@ impl Table {
     }
 
     /// Puts the rows of each motion together, in the order of the file, and motions in the order of their first rows. Returns
-    /// what is wrong with the first motion of one row, if there is one.
-    fn append(&self, measurements: &mut Measurements) -> Result<Option<MeasuredError>, MeasuredError> {
+    /// the first row that is alone, if there is one.
+    fn append(&self, measurements: &mut Measurements) -> Result<Option<usize>, MeasuredError> {
         let mut motions: Vec<Vec<usize>> = Vec::new();
         let mut numbers = HashMap::new();
         for (row, values) in self.values.chunks_exact(self.width).enumerate() {
@@ -181,19 +182,24 @@ impl Table {
         Ok(too_short)
     }
 
-    fn append_motion(
-        &self,
-        rows: &[usize],
-        measurements: &mut Measurements,
-    ) -> Result<Option<MeasuredError>, MeasuredError> {
+    /// Number of a row's motion, if the file says.
+    fn number(&self, row: usize) -> Option<f64> {
+        self.marked.then(|| self.values[row * self.width])
+    }
+
+    /// A row's motion, in words.
+    fn trajectory(&self, row: usize) -> String {
+        match self.number(row) {
+            Some(number) => format!("trajectory {number}"),
+            None => format!("{} (one trajectory, having no column `trajectory`)", self.path.display()),
+        }
+    }
+
+    fn append_motion(&self, rows: &[usize], measurements: &mut Measurements) -> Result<Option<usize>, MeasuredError> {
         let skip = usize::from(self.marked);
         let d = self.labels.q.len();
         let row_of = |row: usize| &self.values[row * self.width + skip..(row + 1) * self.width];
-        let number = self.marked.then(|| self.values[rows[0] * self.width]);
-        let trajectory = || match number {
-            Some(number) => format!("trajectory {number}"),
-            None => format!("{} (one trajectory, having no column `trajectory`)", self.path.display()),
-        };
+        let trajectory = || self.trajectory(rows[0]);
         let from_conditionals = 1 + 2 * d + self.labels.q_ddot.len();
         let conditionals = &row_of(rows[0])[from_conditionals..];
         for pair in rows.windows(2) {
@@ -226,9 +232,7 @@ impl Table {
             let (rows, times) = (&rows[stretch.clone()], &times[stretch.clone()]);
             if rows.len() < 2 {
                 measurements.left_out.add(rows.len());
-                let single =
-                    || MeasuredError::SingleSample { place: self.place(rows[0]), trajectory: trajectory(), needed: 2 };
-                too_short.get_or_insert_with(single);
+                too_short = too_short.or(Some(rows[0]));
                 continue;
             }
             let states: Vec<f64> = rows.iter().flat_map(|&row| &row_of(row)[1..1 + 2 * d]).copied().collect();
@@ -237,7 +241,7 @@ impl Table {
             measurements.trajectories.push(times, &states, conditionals)?;
             measurements.origins.push(Origin {
                 path: self.path.clone(),
-                number,
+                number: self.number(rows[0]),
                 part: (stretches.len() > 1).then_some(part),
                 rows: rows.iter().map(|&row| row as u64).collect(),
             });

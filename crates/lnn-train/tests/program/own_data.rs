@@ -143,7 +143,7 @@ fn a_recipe_taken_to_other_data_is_scaled_by_these() {
     let workplace = workplace(&[("swings.csv", &text), ("other.csv", &other), ("recipe.ron", &recipe)]);
     workplace.succeed(&format!("{TRAIN} --out run --quiet"));
     let ended = workplace.succeed("train --config run/config.ron --data other.csv --out other --threads 64");
-    assert!(ended.stderr.contains("made for other data: its scales"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("are of other data; they are left out"), "{}", ended.stderr);
     assert!(ended.stderr.contains("; model.training.gradient_parts can raise that"), "{}", ended.stderr);
     workplace.succeed("train --config recipe.ron --data other.csv --angles q1 --out afresh --quiet");
     let [other, afresh] = ["other", "afresh"].map(|run| results(&workplace.path(run)));

@@ -208,8 +208,8 @@ fn learning(input: &MeasuredReportInput<'_>) -> Option<Figure> {
         error: format!("Error on up to {LOGGED_STATES} held-out rows (deviations)"),
         error_of: |line| line.held_out_error.unwrap_or(f64::NAN),
         caption: format!(
-            "Both axes are logarithmic; lower is better. The parameters of step {}, with the least error in the lower panel, \
-             are in the model file. Where that error rises while the loss still falls, the model learns the noise: give it \
+            "Both axes are logarithmic; lower is better. The parameters of step {}, with the least error in the lower panel \
+             of those whose mass matrix keeps its sign, are in the model file. Where that error rises while the loss still falls, the model learns the noise: give it \
              more data, fewer steps, or a penalty (l2_penalty).",
             amount(input.summary.kept_step as f64)
         ),

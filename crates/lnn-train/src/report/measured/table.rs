@@ -56,7 +56,7 @@ pub(super) fn sentences(summary: &MeasuredSummary) -> Vec<String> {
             .to_owned()
     } else {
         format!(
-            "Judged on {} of {} trajectories, none of them trained on; the step that was kept was chosen by them too.",
+            "Judged on {} of {} trajectories, none of them trained on; they also chose the step that was kept.",
             held_out.len(),
             held_out.len() + training_trajectories
         )
@@ -108,7 +108,10 @@ pub(super) fn sentences(summary: &MeasuredSummary) -> Vec<String> {
     let kept = if summary.kept_step == summary.steps {
         "the last step's weights were kept".to_owned()
     } else {
-        format!("those of step {} were kept, with the least held-out error", grouped(summary.kept_step))
+        format!(
+            "those of step {} were kept, with the least held-out error of a sound mass matrix",
+            grouped(summary.kept_step)
+        )
     };
     sentences.push(format!(
         "{} parameters, {} steps in {}; {kept}.",
