@@ -29,6 +29,8 @@ pub const WAVE: &str = "wave";
 /// A kink of the sine-Gordon equation.
 pub const SINE_GORDON: &str = "sine-gordon";
 
+/// Most crossings of the lattice in the motions of a trial.
+const TRIAL_CROSSINGS: f64 = 0.1;
 /// Default time between checkpoints, in seconds.
 const CHECKPOINT_EVERY_SECONDS: f64 = 15.0;
 
@@ -100,7 +102,7 @@ impl FieldConfig {
         let evaluation = &mut self.evaluation;
         evaluation.held_out = evaluation.held_out.min(10);
         evaluation.frames = evaluation.frames.min(20);
-        evaluation.crossings = evaluation.crossings.min(1.0);
+        evaluation.crossings = evaluation.crossings.min(TRIAL_CROSSINGS);
         if let Some(large) = &mut evaluation.large {
             (large.sites, large.t_end) = (large.sites.min(1000), large.t_end.min(1.0));
         }

@@ -28,6 +28,8 @@ fn presets_are_usable_and_return_from_their_text() {
             let trial = config.clone().trial();
             assert_eq!((trial.problems(), trial.run_name()), (Vec::new(), format!("{preset}-trial-0")));
             assert!(trial.models.values().all(|model| model.training.steps <= TRIAL_STEPS));
+            // The judged lattice stays whole, and a crossing of 32 × 32 sites by three models takes half a minute.
+            assert!(trial.evaluation.crossings <= 0.1, "{preset}");
         }
     }
     for (experiment, preset, words) in [
