@@ -38,7 +38,7 @@ The commands and code of README and docs, run as a reader would, in folders unde
 
 Usage: cargo xtask documents
 
-  sh       experiments run with --trial; a command that sets up the machine is noted and not run
+  sh       experiments and `lnn train` run with --trial; a command that sets up the machine is noted and not run
   python   by the interpreter of the tests
   rust     must be a documentation test of a crate, which `cargo test` runs
 

@@ -10,6 +10,8 @@ use crate::error::TaskError;
 
 /// Stands for `cargo`: experiments run as trials, what other parts of the tests run is noted.
 const CARGO: &str = include_str!("shims/cargo.sh");
+/// Stands for `lnn`: the built program, which trains as a trial.
+const LNN: &str = include_str!("shims/lnn.sh");
 /// Stands for what sets up a machine.
 const SET_UP: &str = include_str!("shims/set_up.sh");
 
@@ -31,13 +33,19 @@ impl Shell {
         }
         let commands = folder.join("bin");
         written(&commands, fs::create_dir_all(&commands))?;
-        let scripts =
-            [("cargo", CARGO), ("sudo", SET_UP), ("curl", SET_UP), ("git", SET_UP), ("sh", "#!/bin/sh\ncat\n")];
+        let scripts = [
+            ("cargo", CARGO),
+            ("lnn", LNN),
+            ("sudo", SET_UP),
+            ("curl", SET_UP),
+            ("git", SET_UP),
+            ("sh", "#!/bin/sh\ncat\n"),
+        ];
         for (name, text) in scripts {
             let path = commands.join(name);
             written(&path, fs::write(&path, text).and_then(|()| executable(&path)))?;
         }
-        for (name, program) in [("lnn", lnn), ("python", python), ("python3", python)] {
+        for (name, program) in [("built-lnn", lnn), ("python", python), ("python3", python)] {
             let path = commands.join(name);
             let text = format!("#!/bin/sh\nexec '{}' \"$@\"\n", program.display());
             written(&path, fs::write(&path, text).and_then(|()| executable(&path)))?;

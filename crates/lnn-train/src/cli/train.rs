@@ -54,6 +54,11 @@ pub(super) struct TrainArguments {
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
 
+    /// Go through everything in seconds, with 20 steps of training: to see before the long run that the data are read and
+    /// understood as meant. Its model is worth nothing.
+    #[arg(long)]
+    pub(super) trial: bool,
+
     /// Go on with the unfinished run in the folder, or judge a finished one again.
     #[arg(long)]
     pub(super) resume: bool,
@@ -74,6 +79,8 @@ Examples:
       Several files; `payload` differs from motion to motion.
   lnn train --data log.npy --columns t,q0,q_dot0,q_ddot0 --out runs/log
       A plain array; with accelerations in it the training is on these.
+  lnn train --data swings.csv --angles q0,q1 --trial --out runs/trial
+      See within seconds what is found in the data and whether everything goes through.
   lnn train --config runs/swings/config.ron --out runs/swings-again
       Repeat a run; the data must be the same.
 
@@ -153,7 +160,7 @@ fn configuration(arguments: &TrainArguments) -> Result<(MeasuredConfig, bool), B
     // Files of the same names may hold other numbers.
     let other_data = !arguments.data.is_empty() || config.data != before;
     let scaled_anew = other_data && config.forget_data();
-    Ok((config, scaled_anew))
+    Ok((if arguments.trial { config.trial() } else { config }, scaled_anew))
 }
 
 /// What is going to be learned, in words.

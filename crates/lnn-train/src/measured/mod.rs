@@ -20,6 +20,7 @@ mod rollouts;
 mod run;
 mod scaling;
 mod split;
+mod trial;
 
 pub use config::{DataConfig, Learn, MeasuredConfig, MeasuredModelConfig, MeasuredTrainingConfig};
 pub use error::{MeasuredError, RowPlace};

@@ -162,6 +162,18 @@ fn a_recipe_taken_to_other_data_is_scaled_by_these() {
 }
 
 #[test]
+fn a_trial_goes_through_everything_and_is_no_training() {
+    let text = spring_pendulum(12, 21, SI, false);
+    let workplace = workplace(&[("swings.csv", &text), ("recipe.ron", &recipe(800, "F32", 15.0))]);
+    workplace.succeed(&format!("{TRAIN} --trial --out run --quiet"));
+    assert_eq!(summary(&workplace.path("run"))["steps"], 20);
+    assert!(workplace.path("run/report.html").is_file() && workplace.path("run/model-lnn.safetensors").is_file());
+    // The whole training does not go on from it.
+    let ended = workplace.run(&format!("{TRAIN} --out run --resume"));
+    assert!(ended.code == Some(1) && ended.stderr.contains("steps"), "{}", ended.stderr);
+}
+
+#[test]
 fn threads_and_interruptions_change_no_bit() {
     let text = spring_pendulum(10, 21, SI, false);
     let workplace = workplace(&[("swings.csv", &text), ("recipe.ron", &recipe(4000, "F32", 0.05))]);
