@@ -6,7 +6,6 @@ mod results;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
-use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
@@ -22,12 +21,12 @@ const HELP: &str = "\
 The whole test suite: tidy, then all unit, integration and documentation tests, then what the documents tell their
 readers to run, each example, the tests in Python, and each benchmark once without measuring. Python must be 3.10 to 3.13
 with its module venv; the first time the network is needed, from which pip fetches numpy, scipy and safetensors into the
-target folder.
+target folder. A missing rustfmt or clippy is added through rustup.
 
 Usage: cargo xtask test [FILTER…]
 
 With filters, only the tests whose names contain one of them run, without tidy, documents, examples, Python and
-benchmarks.
+benchmarks; nothing is fetched.
 A part that fails does not keep the others from running. The last line reads `N passed, N failed`.
 
 Examples:
@@ -45,15 +44,14 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
     let mut notes = Vec::new();
     let mut parts = if filters.is_empty() { tidy::checks()? } else { Vec::new() };
 
-    // Tests in Rust may use it as well; one that needs it and does not find it fails.
-    let python = python::environment();
     eprintln!("--- build of the tests");
     let (status, artifacts) = cargo::build(&["test", "--workspace", "--no-run"])?;
     if status.success() {
         let packages = package_names(&cargo::metadata()?);
         let test = ["test", "--workspace", "--no-fail-fast"];
-        parts.extend(run_tests(&test, &filters, &artifacts, &packages, python.as_deref().ok())?);
+        parts.extend(run_tests(&test, &filters, &artifacts, &packages)?);
         if filters.is_empty() {
+            let python = python::environment();
             let (part, left_out) = documents::check(&artifacts, python.as_deref())?;
             parts.push(part);
             notes.extend(left_out);
@@ -65,7 +63,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
         notes.push(
             "the workspace does not compile: each package was tested alone, documents, examples, Python and benchmarks did not run".into(),
         );
-        parts.extend(run_package_by_package(&filters, python.as_deref().ok())?);
+        parts.extend(run_package_by_package(&filters)?);
     }
     if !filters.is_empty() {
         let list = filters.join("`, `");
@@ -99,11 +97,10 @@ fn run_tests(
     filters: &[String],
     artifacts: &[Artifact],
     packages: &BTreeMap<String, String>,
-    python: Option<&Path>,
 ) -> Result<Vec<Part>, TaskError> {
     eprintln!("--- tests");
     let mut command = cargo::cargo(arguments);
-    command.arg("--").args(filters).envs(python.map(|python| (python::PYTHON, python)));
+    command.arg("--").args(filters);
     let start = |source| TaskError::Start { program: "cargo test".into(), source };
     // One pipe for both outputs: cargo names the program on one, the program reports on the other,
     // and only their order says which results are whose.
@@ -127,7 +124,7 @@ fn run_tests(
 }
 
 /// Tests each package by itself, so that one that does not compile hides no other's results.
-fn run_package_by_package(filters: &[String], python: Option<&Path>) -> Result<Vec<Part>, TaskError> {
+fn run_package_by_package(filters: &[String]) -> Result<Vec<Part>, TaskError> {
     let packages = package_names(&cargo::metadata()?);
     let mut parts = Vec::new();
     for name in packages.values() {
@@ -135,7 +132,7 @@ fn run_package_by_package(filters: &[String], python: Option<&Path>) -> Result<V
         let (status, artifacts) = cargo::build(&["test", "--package", name, "--no-run"])?;
         if status.success() {
             let arguments = ["test", "--package", name, "--no-fail-fast"];
-            parts.extend(run_tests(&arguments, filters, &artifacts, &packages, python)?);
+            parts.extend(run_tests(&arguments, filters, &artifacts, &packages)?);
         } else {
             let finding = format!("it does not compile: see the errors above, or `cargo test --package {name}`");
             parts.push(Part::check(name, start.elapsed(), vec![finding]));

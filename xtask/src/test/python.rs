@@ -11,9 +11,7 @@ use crate::error::TaskError;
 use crate::python::{self, Purpose};
 use crate::summary::Part;
 
-/// The variable by which tests find a Python with the packages of `python/tests/requirements.txt`.
-pub(super) const PYTHON: &str = "LNN_PYTHON";
-/// The variable by which they find the built program.
+/// The variable by which the tests find the built program.
 const PROGRAM: &str = "LNN_PROGRAM";
 
 /// A Python with the packages that the tests need, made the first time.
@@ -56,7 +54,7 @@ pub(super) fn run(python: Result<&Path, &TaskError>, artifacts: &[Artifact]) -> 
         let mut command = Command::new(python);
         // No folder of compiled files beside the sources.
         let remedy = format!("{PROGRAM}={} {} {}", program.display(), python.display(), path.display());
-        command.arg("-B").arg(path).env(PROGRAM, program).env(PYTHON, python);
+        command.arg("-B").arg(path).env(PROGRAM, program);
         Program { name: format!("python {name}"), remedy, command }
     });
     run_programs("python", programs.collect())
