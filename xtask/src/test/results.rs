@@ -72,13 +72,16 @@ impl Results {
         self.section = Some(Section { part, rerun, reported: false, failed: 0 });
     }
 
-    /// Ends the open section. A program that says nothing and does not fail has no harness: it is one
-    /// test that passed.
+    /// Ends the open section. A program that ends well and reports nothing may have run nothing: that is a failure.
     fn close(&mut self) {
         if let Some(section) = &self.section
             && !section.reported
         {
-            self.count(1, 0, 0);
+            let remedy = format!("{}: it ended without a line `test result:`", section.rerun);
+            self.count(0, 1, 0);
+            if let Some(part) = self.parts.last_mut() {
+                part.remedy.push(remedy);
+            }
         }
         self.section = None;
     }
@@ -191,9 +194,11 @@ test result: ok. 4 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
     }
 
     #[test]
-    fn a_silent_program_without_a_harness_is_one_test() {
-        let text = "     Running tests/golden.rs (target/debug/deps/golden-77)\n";
-        assert_eq!(counts(&parts(text, true)), [("lnn-physics", 1, 0, 0)]);
+    fn a_program_that_reports_nothing_is_a_failure() {
+        let silent = "     Running tests/golden.rs (target/debug/deps/golden-77)\n";
+        let parts = parts(&format!("{silent}{GOOD}"), true);
+        assert_eq!(counts(&parts), [("lnn-physics", 7, 1, 1), ("lnn-physics (documentation)", 4, 0, 0)]);
+        assert!(parts[0].remedy[0].contains("tests/golden.rs"), "{:?}", parts[0].remedy);
     }
 
     #[test]
