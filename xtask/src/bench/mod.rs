@@ -10,6 +10,9 @@ mod peers;
 mod rates;
 mod roofline;
 
+#[cfg(test)]
+pub(crate) use criterion::tests::Folder;
+
 use std::ffi::OsString;
 use std::process::ExitCode;
 

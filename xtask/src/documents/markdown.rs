@@ -9,6 +9,8 @@ pub(super) struct Code {
     pub(super) line: usize,
     /// First word of the fence's information; `sh` for a command within a sentence.
     pub(super) language: String,
+    /// Whether a fence's information says that documentation tests pass it over.
+    pub(super) ignored: bool,
     /// Whether it is a block of its own.
     pub(super) block: bool,
     /// The text.
@@ -26,8 +28,10 @@ pub(super) fn code(markdown: &str) -> Vec<Code> {
     for (event, range) in Parser::new_ext(markdown, Options::ENABLE_TABLES).into_offset_iter() {
         match event {
             Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(information))) => {
-                let language = information.split([' ', ',']).next().unwrap_or_default().to_owned();
-                open = Some(Code { line: line(range.start), language, block: true, text: String::new() });
+                let mut words = information.split([' ', ',']);
+                let language = words.next().unwrap_or_default().to_owned();
+                let ignored = words.any(|word| word.starts_with("ignore"));
+                open = Some(Code { line: line(range.start), language, ignored, block: true, text: String::new() });
             }
             Event::Text(text) => {
                 if let Some(code) = &mut open {
@@ -37,12 +41,23 @@ pub(super) fn code(markdown: &str) -> Vec<Code> {
             Event::End(TagEnd::CodeBlock) => found.extend(open.take().filter(|code| !code.language.is_empty())),
             Event::Code(text) if is_command(&text) => {
                 let text = text.replace('\n', " ");
-                found.push(Code { line: line(range.start), language: "sh".to_owned(), block: false, text });
+                let (line, language) = (line(range.start), "sh".to_owned());
+                found.push(Code { line, language, ignored: false, block: false, text });
             }
             _ => {}
         }
     }
     found
+}
+
+/// The commands of a block of shell, each as a sentence would name it: without comment, on one line.
+pub(super) fn commands(block: &str) -> impl Iterator<Item = String> {
+    let joined = block.replace("\\\n", " ");
+    let plain = |line: &str| {
+        let command = line.split(" #").next().unwrap_or_default();
+        command.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    joined.lines().map(plain).filter(|line| !line.is_empty()).collect::<Vec<_>>().into_iter()
 }
 
 /// Whether code within a sentence is a command without a placeholder: `NAME`, `…` or `<name>`.
@@ -73,6 +88,18 @@ mod tests {
         );
         assert_eq!((shell.line, shell.block, shell.text.as_str()), (6, true, "lnn info  # all\n"));
         assert_eq!((rust.line, rust.language.as_str(), rust.text.as_str()), (12, "rust", "let x = 1;\n"));
+        assert!(
+            !rust.ignored
+                && code("```rust,ignore\nfn\n```\n")[0].ignored
+                && code("```rust, ignore-x86\n```\n")[0].ignored
+        );
+    }
+
+    #[test]
+    fn a_sentence_finds_its_command_among_those_of_a_block() {
+        let block = "cargo xtask experiment wave     # all\n\nlnn rollout --dt 1 \\\n  --out a.csv\n";
+        let found: Vec<String> = commands(block).collect();
+        assert_eq!(found, ["cargo xtask experiment wave", "lnn rollout --dt 1 --out a.csv"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod markdown;
 mod shell;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,7 +46,7 @@ Usage: cargo xtask documents
 What `cargo xtask test` runs of it is the same.
 ";
 
-/// Builds `lnn` as the tests do and runs the documents.
+/// Builds `lnn` and runs the documents.
 pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
     if asks_for_help(arguments) {
         return print_help(HELP);
@@ -55,7 +56,8 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
         return Err(TaskError::Usage(format!("`documents` takes no argument, but was given `{given}`")));
     }
     let start = Instant::now();
-    let build = ["build", "--package", "lnn-train", "--bin", "lnn"];
+    // As the tests build it, with the features of the whole workspace: it is there already after these.
+    let build = ["test", "--workspace", "--test", "program", "--no-run"];
     let (status, artifacts) = cargo::build(&build)?;
     if !status.success() {
         return Err(TaskError::Failed { command: format!("cargo {}", build.join(" ")), code: status.code() });
@@ -90,7 +92,7 @@ fn run_all(lnn: &Path, python: &Path) -> Result<(Part, Vec<String>), TaskError> 
     let folder = cargo::target_directory(&cargo::metadata()?)?.join("documents");
     let shell = Shell::new(&root, &folder, lnn, python)?;
     let mut part = Part { name: NAME.into(), ..Part::default() };
-    let mut seen = Vec::new();
+    let mut seen = BTreeSet::new();
     let count = |part: &mut Part, place: String, problem: Option<String>| match problem {
         None => part.passed += 1,
         Some(problem) => {
@@ -113,23 +115,22 @@ fn run_all(lnn: &Path, python: &Path) -> Result<(Part, Vec<String>), TaskError> 
             eprintln!("--- {name}");
         }
         for code in codes {
-            let Code { line, language, block, text } = code;
+            let Code { line, language, ignored, block, text } = code;
             let place = format!("{name}:{line}");
             let problem = match language.as_str() {
                 "sh" | "python" => {
-                    // A sentence may name a command that another one names too.
+                    // A sentence may name a command that a block, or another sentence, has too.
                     if !block && seen.contains(&text) {
                         continue;
                     }
-                    seen.push(text.clone());
+                    seen.extend(markdown::commands(&text));
                     shell.run(&name, &language, &text)?
                 }
+                "rust" if ignored => Some("its Rust code is marked `ignore`, so that no test compiles it".into()),
                 "rust" => (!is_documentation_test(&root, &name)?).then(|| {
                     format!("its Rust code is no documentation test; add `#[doc = include_str!(…)]` of {name} to a crate, or call the block `text`")
                 }),
                 _ if READ_ONLY.contains(&language.as_str()) => continue,
-                // Configuration: the test of the crate that reads it has the examples of the documents.
-                "ron" | "toml" | "json" => continue,
                 other => Some(format!("there is no rule for blocks of `{other}`; see xtask/src/documents")),
             };
             count(&mut part, place, problem);
@@ -173,5 +174,24 @@ fn is_documentation_test(root: &Path, document: &str) -> Result<bool, TaskError>
         return Ok(false);
     }
     let text = fs::read_to_string(&library).map_err(|source| TaskError::Read { path: library, source })?;
-    Ok(text.contains(&format!("include_str!(\"../{file}\")")))
+    Ok(includes(&text, file))
+}
+
+/// Whether the text of a library's root makes the document beside its folder a part of its documentation.
+fn includes(library: &str, file: &str) -> bool {
+    let line = format!("[doc = include_str!(\"../{file}\")]");
+    library.lines().any(|own| own.strip_prefix("#!").or_else(|| own.strip_prefix('#')) == Some(&line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_is_a_documentation_test_by_an_attribute_and_not_by_a_comment() {
+        for line in ["#[doc = include_str!(\"../README.md\")]", "#![doc = include_str!(\"../README.md\")]"] {
+            assert!(includes(&format!("//! A crate.\n{line}\nstruct Readme;\n"), "README.md"), "{line}");
+            assert!(!includes(line, "OTHER.md") && !includes(&format!("// {line}\n"), "README.md"));
+        }
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -62,9 +61,10 @@ impl Shell {
         if !folder.exists() {
             self.fill(&folder)?;
         }
+        // As an argument and not as standard input, which a command of the block would read from.
         let (program, arguments): (&Path, &[&str]) = match language {
-            "python" => (&self.python, &["-"]),
-            _ => (Path::new("bash"), &["-euo", "pipefail", "-s"]),
+            "python" => (&self.python, &["-c", text]),
+            _ => (Path::new("bash"), &["-euo", "pipefail", "-c", text]),
         };
         let mut path = OsString::from(self.folder.join("bin"));
         if let Some(inherited) = std::env::var_os("PATH") {
@@ -72,7 +72,7 @@ impl Shell {
             path.push(inherited);
         }
         let start = |source| TaskError::Start { program: program.display().to_string(), source };
-        let mut child = Command::new(program)
+        let output = Command::new(program)
             .args(arguments)
             .current_dir(&folder)
             .env("PATH", path)
@@ -80,16 +80,9 @@ impl Shell {
             .env("PYTHONPATH", self.root.join("python"))
             .env("DOCUMENTS_ROOT", &self.root)
             .env("DOCUMENTS_NOT_RUN", self.list())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
+            .stdin(Stdio::null())
+            .output()
             .map_err(start)?;
-        if let Some(mut input) = child.stdin.take() {
-            // A program that ends before it has read everything is judged by its exit code.
-            let _ = input.write_all(text.as_bytes());
-        }
-        let output = child.wait_with_output().map_err(start)?;
         if output.status.success() {
             return Ok(None);
         }
@@ -181,4 +174,21 @@ fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::Folder;
+
+    #[test]
+    fn a_command_that_reads_its_input_swallows_nothing_of_the_block() {
+        let folder = Folder::new("documents");
+        let root = folder.0.join("root");
+        fs::create_dir_all(&root).expect("a fresh folder");
+        let shell = Shell { root, folder: folder.0.clone(), python: "python3".into() };
+        assert_eq!(shell.run("a.md", "sh", "cat > seen\ntest ! -s seen\n").expect("bash starts"), None);
+        let problem = shell.run("a.md", "sh", "cat > seen\nfalse\n").expect("bash starts");
+        assert!(problem.is_some_and(|problem| problem.contains("exit status: 1")));
+    }
 }
