@@ -14,6 +14,7 @@ pub mod experiment;
 pub mod field;
 pub mod fit;
 pub mod initialisation_search;
+mod larger;
 pub mod loss;
 pub mod measured;
 pub mod model;
@@ -32,6 +33,7 @@ mod target;
 mod thread_pool;
 pub mod trajectory;
 
+pub use larger::larger;
 pub use target::{DataError, NonFiniteTarget};
 pub use thread_pool::{ThreadPoolError, thread_pool};
 

@@ -29,6 +29,8 @@ pub enum EndCause {
     Integration(IntegrationError<Stopped>),
     /// A motion in canonical coordinates reached a momentum that no velocity has.
     NoVelocity,
+    /// A model in canonical coordinates was to start from a velocity that no momentum has: the motion has not begun.
+    NoMomentum,
 }
 
 /// A state without an acceleration.
@@ -53,6 +55,12 @@ impl Display for EndCause {
             Self::NonFinite { time } => write!(formatter, "the state was no longer finite after t = {time}"),
             Self::Integration(error) => error.fmt(formatter),
             Self::NoVelocity => write!(formatter, "the momentum has no finite velocity"),
+            Self::NoMomentum => {
+                write!(
+                    formatter,
+                    "the velocity has no finite momentum; start within what the system's velocities can be"
+                )
+            }
         }
     }
 }

@@ -102,8 +102,9 @@ impl<'a> LearnedMotion<'a> {
             return Err(MotionError::NoMomenta);
         }
         starts.check(features.conditionals())?;
-        let mut initial = self.initial(starts);
+        let (mut initial, lost) = self.initial(starts);
         divide(&mut initial, &self.units);
+        let width = 2 * starts.degrees_of_freedom;
         let integrated = Starts { states: &initial, ..starts };
         let rates = |motions: Range<usize>| {
             let rates = LearnedRates {
@@ -127,24 +128,36 @@ impl<'a> LearnedMotion<'a> {
         }
         if let Some(canonical) = self.canonical {
             for (index, motion) in motions.iter_mut().enumerate() {
-                show_velocities(canonical, starts.conditionals_of(index..index + 1), starts, motion);
+                let start = &starts.states[index * width..(index + 1) * width];
+                if lost[index] {
+                    motion.states = start.to_vec();
+                    motion.ending = Some(Ending { time: starts.times[0], cause: EndCause::NoMomentum });
+                } else {
+                    show_velocities(canonical, starts.conditionals_of(index..index + 1), starts, motion);
+                }
             }
         }
         Ok(motions)
     }
 
-    /// The initial states, as (q, p) for a model in canonical coordinates.
-    fn initial(&self, starts: Starts<'_>) -> Vec<f64> {
+    /// The initial states, as (q, p) for a model in canonical coordinates, and which of these have no momentum.
+    fn initial(&self, starts: Starts<'_>) -> (Vec<f64>, Vec<bool>) {
         let mut initial = starts.states.to_vec();
-        let Some(canonical) = self.canonical else { return initial };
         let d = starts.degrees_of_freedom;
+        let mut lost = vec![false; initial.len() / (2 * d)];
+        let Some(canonical) = self.canonical else { return (initial, lost) };
         let mut p = vec![0.0; d];
         for (index, state) in initial.chunks_exact_mut(2 * d).enumerate() {
             let (q, q_dot) = state.split_at_mut(d);
             canonical.momentum_into(q, q_dot, starts.conditionals_of(index..index + 1), &mut p);
+            if p.iter().any(|p| !p.is_finite()) {
+                lost[index] = true;
+                // It goes along at rest and is left out afterwards, so that the others keep their places in the batches.
+                p.fill(0.0);
+            }
             q_dot.copy_from_slice(&p);
         }
-        initial
+        (initial, lost)
     }
 }
 

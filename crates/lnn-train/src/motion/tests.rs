@@ -197,6 +197,30 @@ fn starts_that_make_no_motion_are_named() {
     }
 }
 
+/// A relativistic particle has no momentum at the speed of light.
+#[test]
+fn a_start_without_a_momentum_ends_alone() {
+    let config = preset_with("relativistic", "models", &Default::default()).expect("a system");
+    let system = config.system.build().expect("usable");
+    let recipe = &config.models["hnn-canonical"];
+    let model = build_model_for(recipe, &*system).expect("usable");
+    let parameters: Vec<f64> = recipe.initialisation.draw(&model, 3);
+    let times = frames_every(0.1, 0.1).expect("frames");
+    let learned = LearnedMotion::new(&model, &parameters).with_canonical(system.canonical());
+    let motions = |states: &[f64], method: &Method| {
+        let starts = Starts { degrees_of_freedom: 1, states, conditionals: &[1.0, 1.0, 1.0], times: &times };
+        learned.integrate(method, starts, &ON).expect("motions")
+    };
+    for method in [STEPS, MIDPOINTS, adaptive(1e-9)] {
+        let found = motions(&[0.3, 0.2, 0.1, 1.0, 0.5, -0.4], &method);
+        assert_eq!(found[1].states, [0.1, 1.0]);
+        assert_eq!(found[1].ending, Some(Ending { time: 0.0, cause: EndCause::NoMomentum }));
+        let others = motions(&[0.3, 0.2, 0.1, 0.0, 0.5, -0.4], &method);
+        assert_eq!((&found[0], &found[2]), (&others[0], &others[2]));
+        assert!(found[2].ending.is_none());
+    }
+}
+
 #[test]
 fn momenta_need_a_system_that_knows_them() {
     let config = preset_with("spring", "models", &Default::default()).expect("a system");

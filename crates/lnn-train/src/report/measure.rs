@@ -5,6 +5,7 @@ use std::f64::consts::{PI, TAU};
 
 use super::input::{ReportInput, SystemDescription};
 use super::palette::ModelStyle;
+use crate::larger;
 use crate::record::{Rollouts, Trajectory};
 
 /// Number of frames of `trajectory`, `[frames, 2 dof]` states.
@@ -42,8 +43,7 @@ pub(crate) fn coordinate_error(model: &Trajectory, truth: &Trajectory, system: &
                         difference.abs()
                     }
                 })
-                // `f64::max` would pass over a NaN.
-                .fold(0.0, |largest: f64, error| if largest.is_nan() || error <= largest { largest } else { error })
+                .fold(0.0, larger)
         })
         .collect()
 }
@@ -129,12 +129,13 @@ pub(crate) fn representative(input: &ReportInput<'_>, models: &[ModelStyle]) -> 
     })
 }
 
-/// Energy error at the last frame of each rollout in percent; `None` where the rollout failed.
+/// Energy error at the last frame of each rollout in percent; `None` where the rollout failed or has an energy that is not
+/// finite.
 pub(crate) fn last_frame_errors(rollouts: &Rollouts, model: &str, system: &SystemDescription) -> Vec<Option<f64>> {
     errors_by_rollout(rollouts, model, system, |errors| errors.last().copied())
 }
 
-/// Largest energy error over the frames of each rollout in percent; `None` where the rollout failed.
+/// Largest energy error over the frames of each rollout in percent; `None` as above.
 pub(crate) fn worst_frame_errors(rollouts: &Rollouts, model: &str, system: &SystemDescription) -> Vec<Option<f64>> {
     errors_by_rollout(rollouts, model, system, |errors| errors.iter().copied().reduce(f64::max))
 }
@@ -155,7 +156,9 @@ fn errors_by_rollout(
             if trajectory.failure.is_some() {
                 return None;
             }
-            reduce(&energy_error_percent(trajectory, truth, system))
+            let errors = energy_error_percent(trajectory, truth, system);
+            // The largest of some errors is none if one of them is no number.
+            if errors.iter().all(|error| error.is_finite()) { reduce(&errors) } else { None }
         })
         .collect()
 }
@@ -198,6 +201,18 @@ mod tests {
         let percent = energy_error_percent(&model, &truth, &system)[0];
         assert!((percent - 100.0).abs() < 100.0 * 4.0 * f64::EPSILON);
         assert!(coordinate_error(&one(f64::NAN, 0.0), &truth, &system)[0].is_nan());
+    }
+
+    #[test]
+    fn an_energy_that_is_no_number_is_not_the_smaller_error() {
+        let mut rollouts = fixture::rollouts();
+        let lnn = rollouts.models.get_mut("lnn").expect("the fixture has it");
+        lnn[0].failure = None;
+        lnn[0].energies[0] = f64::NAN;
+        for errors in [worst_frame_errors, last_frame_errors] {
+            let found = errors(&rollouts, "lnn", &fixture::system());
+            assert!(found[0].is_none() && found[2..].iter().any(Option::is_some), "{found:?}");
+        }
     }
 
     #[test]

@@ -12,9 +12,10 @@ use std::sync::atomic::AtomicBool;
 
 use lnn_physics::System;
 use lnn_physics::integrators::{Method, frames_every};
+use lnn_train::larger;
 use lnn_train::model::States;
 use lnn_train::motion::{LearnedMotion, Motion, MotionError, Starts};
-use lnn_train::quantities::StateEvaluator;
+use lnn_train::quantities::{StateBlock, StateEvaluator};
 use lnn_train::store::{LoadedModel, load_model};
 use lnn_train::table::{Column, Existing, TableWriter};
 use lnn_train::thread_pool;
@@ -31,7 +32,8 @@ use super::interrupt::stop_on_signal;
 use super::model_names::conditional_names;
 use super::output::{print_json, say};
 
-/// Memory for the frames of the motions that are held at once; ten motions are held in any case.
+/// Memory for the frames of the motions that are held at once, and for the rows made from them; ten motions are held in any
+/// case.
 const FRAME_BYTES: usize = 128 << 20;
 /// Motions held at once are a multiple of this, whole batches of every integrator, so that a result does not depend on
 /// what is held together.
@@ -167,7 +169,10 @@ impl Rollout<'_> {
             let rows: Vec<MotionRows> = moved
                 .par_iter()
                 .enumerate()
-                .map(|(index, motion)| self.rows(first + index, motion, columns.len()))
+                .map_init(
+                    || self.evaluator.block(),
+                    |block, (index, motion)| self.rows(block, first + index, motion, columns.len()),
+                )
                 .collect();
             for (index, (motion, rows)) in moved.iter().zip(&rows).enumerate() {
                 writer.write(&rows.values)?;
@@ -177,29 +182,41 @@ impl Rollout<'_> {
         Ok(writer.finish()?)
     }
 
-    /// The rows of one motion.
-    fn rows(&self, index: usize, motion: &Motion, width: usize) -> MotionRows {
+    /// The rows of one motion, whose frames `block` evaluates if anything of that is written.
+    fn rows(&self, block: &mut StateBlock<f64>, index: usize, motion: &Motion, width: usize) -> MotionRows {
         let d = self.degrees_of_freedom();
         let c = self.initial.columns[2].len();
         let conditionals = &self.initial.conditionals[index * c..(index + 1) * c];
-        let frames = motion.states.len() / (2 * d);
-        let half = |first: usize| -> Vec<f64> {
-            motion.states.chunks_exact(2 * d).flat_map(|state| state[first..first + d].iter().copied()).collect()
-        };
-        let states = States { q: &half(0), q_dot: &half(d), conditionals: &conditionals.repeat(frames) };
-        let found = self.evaluator.evaluate(states);
-        let energies = &found.energy;
-        let accelerations = if self.arguments.accelerations { &found.acceleration[..] } else { &[] };
-        let mut values = Vec::with_capacity(frames * width);
-        for (frame, state) in motion.states.chunks_exact(2 * d).enumerate() {
-            values.extend([self.initial.numbers[index], self.times[frame]]);
-            values.extend_from_slice(state);
-            values.extend(accelerations.get(frame * d..(frame + 1) * d).into_iter().flatten());
-            values.extend_from_slice(conditionals);
-            values.extend(energies.get(frame));
+        let repeated = conditionals.repeat(StateBlock::<f64>::CAPACITY);
+        let accelerations = self.arguments.accelerations;
+        let (mut q, mut q_dot) = (Vec::new(), Vec::new());
+        let mut rows =
+            MotionRows { values: Vec::with_capacity(motion.states.len() / (2 * d) * width), energy_change: 0.0 };
+        let (mut times, mut first_energy) = (self.times.iter(), None);
+        for states in motion.states.chunks(StateBlock::<f64>::CAPACITY * 2 * d) {
+            let found = (accelerations || self.has_energy).then(|| {
+                for (half, first) in [(&mut q, 0), (&mut q_dot, d)] {
+                    half.clear();
+                    half.extend(states.chunks_exact(2 * d).flat_map(|state| &state[first..first + d]));
+                }
+                let conditionals = &repeated[..q.len() / d * c];
+                block.evaluate(self.evaluator, States { q: &q, q_dot: &q_dot, conditionals })
+            });
+            for ((frame, state), time) in states.chunks_exact(2 * d).enumerate().zip(&mut times) {
+                rows.values.extend([self.initial.numbers[index], *time]);
+                rows.values.extend_from_slice(state);
+                if let Some(found) = found.filter(|_| accelerations) {
+                    rows.values.extend_from_slice(&found.acceleration[frame * d..(frame + 1) * d]);
+                }
+                rows.values.extend_from_slice(conditionals);
+                if let Some(&energy) = found.and_then(|found| found.energy.get(frame)) {
+                    rows.values.push(energy);
+                    let change = (energy - *first_energy.get_or_insert(energy)).abs();
+                    rows.energy_change = larger(rows.energy_change, change);
+                }
+            }
         }
-        let energy_change = energies.iter().map(|energy| (energy - energies[0]).abs()).fold(0.0, f64::max);
-        MotionRows { values, energy_change }
+        rows
     }
 }
 

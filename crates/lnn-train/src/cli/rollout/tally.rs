@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lnn_physics::integrators::Method;
+use lnn_train::larger;
 use lnn_train::motion::{EndCause, Ending, Motion};
 use serde_json::{Value, json};
 
@@ -43,7 +44,7 @@ impl Tally {
     /// Counts motion `index`, which has been written.
     pub(super) fn count(&mut self, index: usize, motion: &Motion, energy_change: f64, rollout: &Rollout<'_>) {
         self.written += 1;
-        self.largest_energy_change = self.largest_energy_change.max(energy_change);
+        self.largest_energy_change = larger(self.largest_energy_change, energy_change);
         if let Some(bar) = &self.bar {
             bar.set_position(self.written as u64);
         }
@@ -135,6 +136,7 @@ fn ending_line(number: f64, ending: &Ending) -> Value {
         EndCause::NonFinite { .. } => ("non_finite", None),
         EndCause::Integration(_) => ("integrator", None),
         EndCause::NoVelocity => ("no_velocity", None),
+        EndCause::NoMomentum => ("no_momentum", None),
     };
     json!({
         "event": "ended_early", "trajectory": number, "time": ending.time, "cause": cause,

@@ -1,6 +1,7 @@
 //! Errors of a motion, frame by frame.
 
 use crate::field::{FieldMotion, FieldTrajectory};
+use crate::larger;
 
 /// Numbers of one frame: 2 n c.
 pub(super) fn width(motion: &FieldMotion) -> usize {
@@ -46,8 +47,7 @@ pub(super) fn field_errors(motion: &FieldMotion, trajectory: &FieldTrajectory) -
     let width = width(motion);
     let frame = |(model, truth): (&[f64], &[f64])| {
         let differences = model[..width / 2].iter().zip(&truth[..width / 2]).map(|(a, b)| (a - b).abs());
-        // A maximum that keeps NaN: an error that is not finite is no small one.
-        differences.fold(0.0, |most, error| if error.is_nan() || error > most { error } else { most })
+        differences.fold(0.0, larger)
     };
     trajectory.states.chunks(width).zip(motion.truth.chunks(width)).map(frame).collect()
 }
