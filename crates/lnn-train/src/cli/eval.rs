@@ -149,7 +149,7 @@ fn stream<T: Real>(
     }
     match result {
         Ok(done) => {
-            report(arguments, quantities, done, started.elapsed().as_secs_f64())?;
+            report(arguments, model, quantities, done, started.elapsed().as_secs_f64())?;
             Ok(ExitCode::SUCCESS)
         }
         Err(StreamError::Stopped) => {
@@ -191,14 +191,20 @@ fn progress_bar(rows: Option<u64>) -> Option<ProgressBar> {
 }
 
 /// Prints what was written.
-fn report(arguments: &EvalArguments, quantities: &[Quantity], done: Streamed, seconds: f64) -> io::Result<()> {
+fn report(
+    arguments: &EvalArguments,
+    model: &Model,
+    quantities: &[Quantity],
+    done: Streamed,
+    seconds: f64,
+) -> io::Result<()> {
     let Streamed { rows, rank_deficient, not_finite } = done;
     let has_rank = quantities.contains(&Quantity::Rank);
     if arguments.output.json {
         let names: Vec<&str> = quantities.iter().map(|quantity| quantity.name()).collect();
         return print_json(&json!({
             "event": "finished", "out": arguments.out, "rows": rows, "quantities": names,
-            "rank_deficient": rank_deficient, "not_finite": not_finite, "seconds": seconds,
+            "rank_deficient": model.has_mass_matrix().then_some(rank_deficient), "not_finite": not_finite, "seconds": seconds,
         }));
     }
     if arguments.output.quiet {
@@ -210,7 +216,7 @@ fn report(arguments: &EvalArguments, quantities: &[Quantity], done: Streamed, se
         writeln!(out, "  mass matrix below full rank   {rank_deficient}")?;
     }
     if not_finite > 0 {
-        writeln!(out, "  with a quantity that is nan   {not_finite}")?;
+        writeln!(out, "  with nan or an infinity       {not_finite}")?;
     }
     writeln!(out, "  written                       {}", arguments.out.display())
 }

@@ -41,9 +41,9 @@ pub enum StreamError {
 pub struct Streamed {
     /// Rows.
     pub rows: u64,
-    /// Rows whose mass matrix is not of full rank.
+    /// Rows whose mass matrix is not of full rank; 0 for a model without one.
     pub rank_deficient: u64,
-    /// Rows of which a quantity is not finite.
+    /// Rows of which a quantity is NaN or infinite; the condition of a singular mass matrix is infinite and does not count.
     pub not_finite: u64,
 }
 
@@ -101,28 +101,25 @@ pub fn evaluate_table<T: Real>(
     let set = || (0..count).map(|_| Piece::default()).collect::<Vec<_>>();
     let (mut current, mut other) = (set(), set());
     let mut done = Streamed::default();
-    let mut filled = fill(&mut reader, &mut current)?;
+    let mut filled = fill(&mut reader, &mut current);
     let mut computed = 0;
     // One set is computed while the one before is written and the one after is read.
     while filled > 0 || computed > 0 {
         if stop.load(Ordering::Relaxed) {
             return Err(StreamError::Stopped);
         }
-        let ((), (written, read)) = rayon::join(
+        // Nothing is read behind what could not be.
+        let ended = current[..filled].last().is_some_and(|piece| piece.fault.is_some());
+        let ((), written) = rayon::join(
             || current[..filled].par_iter_mut().for_each(|piece| piece.compute(&work)),
             || {
-                let written = write(&mut writer, &mut other[..computed], &mut done);
-                let read = if written.is_ok() { fill(&mut reader, &mut other) } else { Ok(0) };
-                (written, read)
+                write(&mut writer, &mut other[..computed], &mut done)?;
+                Ok::<usize, TableError>(if ended { 0 } else { fill(&mut reader, &mut other) })
             },
         );
-        // The rows written come before those computed, and these before those read: the first fault is the one to tell,
-        // however many pieces there are.
-        written?;
-        let next = match read {
-            Ok(next) => next,
-            Err(error) => return Err(first_fault(&mut current[..filled]).unwrap_or(error).into()),
-        };
+        // A fault, of whatever kind, is told when the rows before it are written: it is the first one, however many pieces
+        // there are.
+        let next = written?;
         computed = filled;
         filled = next;
         std::mem::swap(&mut current, &mut other);
@@ -132,18 +129,19 @@ pub fn evaluate_table<T: Real>(
     Ok(done)
 }
 
-/// Reads the next rows; returns how many pieces have some.
-fn fill<T>(reader: &mut TableReader, pieces: &mut [Piece<T>]) -> Result<usize, TableError> {
+/// Reads the next rows; returns how many pieces have some. The last one may end with what could not be read.
+fn fill<T>(reader: &mut TableReader, pieces: &mut [Piece<T>]) -> usize {
     for (number, piece) in pieces.iter_mut().enumerate() {
-        if !reader.read_raw(PIECE, &mut piece.raw)? {
-            return Ok(number);
+        match reader.read_raw(PIECE, &mut piece.raw) {
+            Ok(true) => {}
+            Ok(false) => return number,
+            Err(error) => {
+                piece.fault = Some(error);
+                return number + 1;
+            }
         }
     }
-    Ok(pieces.len())
-}
-
-fn first_fault<T>(pieces: &mut [Piece<T>]) -> Option<TableError> {
-    pieces.iter_mut().find_map(|piece| std::mem::replace(&mut piece.result, Ok(Streamed::default())).err())
+    pieces.len()
 }
 
 /// Writes computed pieces in their order, up to the first fault.
@@ -176,6 +174,8 @@ struct Work<'a, T> {
 #[derive(Debug)]
 struct Piece<T> {
     raw: RawRows,
+    /// Why the rows behind these could not be read.
+    fault: Option<TableError>,
     /// As read, `[rows, columns]`.
     values: Vec<f64>,
     /// One block's states.
@@ -190,6 +190,7 @@ impl<T> Default for Piece<T> {
     fn default() -> Self {
         Self {
             raw: RawRows::default(),
+            fault: None,
             values: Vec::new(),
             states: [Vec::new(), Vec::new(), Vec::new()],
             out: Vec::new(),
@@ -208,6 +209,7 @@ impl<T: Real> Piece<T> {
         self.values.clear();
         // What was decoded before a fault may have one of its own, which comes first.
         let decoded = work.decoder.decode(&self.raw, &mut self.values).map(|_| ());
+        let decoded = decoded.and(self.fault.take().map_or(Ok(()), Err));
         let Some(place) = self.values.iter().position(|value| !value.is_finite()) else { return decoded };
         let (row, column) = (place / work.names.len(), place % work.names.len());
         Err(TableError::NotFinite {
@@ -239,11 +241,10 @@ impl<T: Real> Piece<T> {
             let found = block.evaluate(work.evaluator, States { q, q_dot, conditionals });
             for (number, row) in rows.chunks_exact(width).enumerate() {
                 self.out.extend_from_slice(row);
-                let start = self.out.len();
-                push_quantities(found, work.options.quantities, number, d, &mut self.out);
+                let finite = push_quantities(found, work.options.quantities, number, d, &mut self.out);
                 counted.rows += 1;
                 counted.rank_deficient += u64::from(found.rank.get(number).is_some_and(|&rank| rank < d));
-                counted.not_finite += u64::from(self.out[start..].iter().any(|value| value.is_nan()));
+                counted.not_finite += u64::from(!finite);
             }
         }
         work.encoder.encode(&self.out, &mut self.bytes);
@@ -251,14 +252,21 @@ impl<T: Real> Piece<T> {
     }
 }
 
+/// Appends the columns of a row; false if a number among them is not what a state with an answer gives.
 fn push_quantities<T: Real>(
     found: &StateQuantities<T>,
     quantities: &[Quantity],
     row: usize,
     degrees_of_freedom: usize,
     out: &mut Vec<f64>,
-) {
+) -> bool {
+    let mut finite = true;
     for &quantity in quantities {
+        let start = out.len();
         found.push_columns(quantity, row, degrees_of_freedom, out);
+        // That of a singular matrix is infinite, as its rank says too.
+        let may_be_infinite = quantity == Quantity::Condition;
+        finite &= out[start..].iter().all(|value| value.is_finite() || (may_be_infinite && !value.is_nan()));
     }
+    finite
 }

@@ -146,6 +146,52 @@ fn the_first_fault_is_told_by_its_line_and_nothing_is_written() {
     }
 }
 
+/// A line that is longer than any row ends the reading itself; what was read before it is judged first.
+#[test]
+fn the_first_fault_is_told_before_what_cannot_be_read() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (input, out) = (folder.path().join("in.csv"), folder.path().join("out.csv"));
+    let long = format!("{}\n", "1,".repeat(1 << 20));
+    for (first, words) in [(None, "line 17002"), (Some(16_999), "line 17001"), (Some(16_000), "line 16002")] {
+        let faulty = table(20_000, |i, row| match i {
+            _ if Some(i) == first => row.replacen(',', ",nan,", 1).replacen(",note", "", 1),
+            17_000 => long.clone(),
+            _ => row,
+        });
+        fs::write(&input, faulty).expect("writable");
+        for threads in [1, 4] {
+            let message = streamed(&input, &out, threads, &[Quantity::Energy]).expect_err("a fault").to_string();
+            assert!(message.contains(words) && !out.exists(), "{first:?}: {message}");
+        }
+        let mut reader = TableReader::open(&input, None).expect("a table");
+        reader.select(&[1]).expect("numbers");
+        let mut values = Vec::new();
+        let read = std::iter::repeat_with(|| reader.read(900, &mut values)).find(|read| !matches!(read, Ok(900)));
+        let message = read.expect("a fault").expect_err("a fault").to_string();
+        assert!(message.contains("line 17002"), "NaN is a number to it: {message}");
+    }
+}
+
+/// Accelerations that overflow are infinite, and no NaN is among them.
+#[test]
+fn an_infinite_quantity_is_counted_as_not_finite() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (input, out) = (folder.path().join("in.csv"), folder.path().join("out.csv"));
+    fs::write(&input, table(7, |_, row| row)).expect("writable");
+    let (model, mut parameters) = model(ModelKind::Baseline { output_scale: 10.0 }, 2);
+    let biases = parameters.len() - 2;
+    parameters[biases..].fill(f64::MAX);
+    let evaluator = StateEvaluator::new(&model, &parameters, None).expect("no momenta are needed");
+    let reader = TableReader::open(&input, None).expect("a table");
+    let states = StateColumns::find(&input, reader.columns(), &[]).expect("states");
+    let options = StreamOptions { states: &states, quantities: &[Quantity::Acceleration] };
+    let writer = TableWriter::create(&out, &options.columns(reader.columns()), Existing::Keep).expect("writable");
+    let done = evaluate_table(&evaluator, options, reader, writer, &AtomicBool::new(false), &mut |_| {});
+    assert_eq!(done.expect("evaluated"), Streamed { rows: 7, rank_deficient: 0, not_finite: 7 });
+    let text = fs::read_to_string(&out).expect("written");
+    assert!(text.contains("inf") && !text.to_lowercase().contains("nan"), "{text}");
+}
+
 #[test]
 fn a_stop_leaves_nothing() {
     let folder = tempfile::tempdir().expect("temporary folder");

@@ -162,15 +162,16 @@ impl TableReader {
     pub fn read(&mut self, most_rows: usize, values: &mut Vec<f64>) -> Result<usize, TableError> {
         let mut raw = std::mem::take(&mut self.raw);
         let read = self.read_raw(most_rows, &mut raw);
-        let decoded = read.and_then(|_| self.decoder.decode(&raw, values));
+        // The rows before one that cannot be read may have a fault of their own, which comes first.
+        let decoded = self.decoder.decode(&raw, values);
         self.raw = raw;
-        decoded
+        decoded.and_then(|rows| read.map(|_| rows))
     }
 
     /// Fills `raw` with the next rows, at most `most_rows`; false at the end.
     ///
     /// # Errors
-    /// The file cannot be read, or was cut short.
+    /// The file cannot be read, or was cut short; `raw` then holds the rows before.
     pub fn read_raw(&mut self, most_rows: usize, raw: &mut RawRows) -> Result<bool, TableError> {
         let Decoder { path, layout } = &self.decoder;
         match (&mut self.source, layout) {
@@ -244,6 +245,22 @@ impl Decoder {
         match &self.layout {
             Layout::Text(layout) => layout.decode(&self.path, raw, values),
             Layout::Arrays(layout) => layout.decode(&self.path, raw, values),
+        }
+    }
+
+    /// Appends the fields of one column of `raw`, one a row, as they are written; false, with nothing appended, for arrays,
+    /// which have no text.
+    ///
+    /// # Errors
+    /// [`TableError`] with the place of a row that is none.
+    ///
+    /// # Panics
+    /// If there is no such column.
+    pub fn texts(&self, raw: &RawRows, column: usize, texts: &mut Vec<String>) -> Result<bool, TableError> {
+        assert!(column < self.columns().len(), "column {column} of {}", self.columns().len());
+        match &self.layout {
+            Layout::Text(layout) => layout.texts(&self.path, raw, column, texts).map(|()| true),
+            Layout::Arrays(_) => Ok(false),
         }
     }
 }

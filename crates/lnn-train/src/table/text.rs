@@ -129,8 +129,15 @@ impl Lines {
         while raw.lines.len() < most {
             let (start, line) = (raw.bytes.len(), self.next);
             if self.pending.is_empty() {
-                if !self.append_line(path, &mut raw.bytes)? {
-                    break;
+                match self.append_line(path, &mut raw.bytes) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        // The rows before it are whole.
+                        raw.bytes.truncate(start);
+                        raw.rows = raw.lines.len();
+                        return Err(error);
+                    }
                 }
             } else {
                 raw.bytes.append(&mut self.pending);
@@ -168,54 +175,65 @@ impl TextLayout {
 
     /// Appends the numbers of the selected columns, row by row.
     pub(super) fn decode(&self, path: &Path, raw: &RawRows, values: &mut Vec<f64>) -> Result<usize, TableError> {
+        self.each_row(path, raw, |line, fields| {
+            for &column in &self.selected {
+                let value = number(fields[column]);
+                values.push(value.ok_or_else(|| self.refused(path, line, column, fields[column]))?);
+            }
+            Ok(())
+        })?;
+        Ok(raw.rows)
+    }
+
+    /// Appends the fields of one column as they are written, without the spaces around them.
+    pub(super) fn texts(
+        &self,
+        path: &Path,
+        raw: &RawRows,
+        column: usize,
+        texts: &mut Vec<String>,
+    ) -> Result<(), TableError> {
+        self.each_row(path, raw, |_, fields| {
+            texts.push(String::from_utf8_lossy(fields[column].trim_ascii()).into_owned());
+            Ok(())
+        })
+    }
+
+    /// Calls `row` with the line and the fields of each row.
+    fn each_row(
+        &self,
+        path: &Path,
+        raw: &RawRows,
+        mut row: impl FnMut(u64, &[&[u8]]) -> Result<(), TableError>,
+    ) -> Result<(), TableError> {
+        let expected = self.columns.len();
+        let mut whole = |line: u64, fields: &[&[u8]]| match fields.len() {
+            found if found == expected => row(line, fields),
+            found => Err(TableError::Ragged { path: path.to_owned(), line, found, expected }),
+        };
         if raw.quoted {
-            self.decode_quoted(path, raw, values)?;
+            let mut reader = reader(self.delimiter, &raw.bytes);
+            let mut record = csv::ByteRecord::new();
+            for &line in &raw.lines {
+                reader.read_byte_record(&mut record).map_err(|error| {
+                    let source = io::Error::new(io::ErrorKind::InvalidData, error);
+                    TableError::Read { path: path.to_owned(), source }
+                })?;
+                whole(line, &record.iter().collect::<Vec<_>>())?;
+            }
         } else {
             // Without a quotation mark every delimiter is one: no need of a parser, which costs as much as the numbers.
             let mut fields = Vec::new();
             for (bytes, &line) in raw.bytes.split_inclusive(|&byte| byte == b'\n').zip(&raw.lines) {
                 fields.clear();
                 fields.extend(bytes.split(|&byte| byte == self.delimiter));
-                self.push_row(path, line, fields.len(), |column| fields[column], values)?;
+                whole(line, &fields)?;
             }
         }
         match raw.open_quote {
-            None => Ok(raw.rows),
+            None => Ok(()),
             Some(line) => Err(TableError::OpenQuote { path: path.to_owned(), line }),
         }
-    }
-
-    fn decode_quoted(&self, path: &Path, raw: &RawRows, values: &mut Vec<f64>) -> Result<(), TableError> {
-        let mut reader = reader(self.delimiter, &raw.bytes);
-        let mut record = csv::ByteRecord::new();
-        for &line in &raw.lines {
-            reader.read_byte_record(&mut record).map_err(|error| {
-                let source = io::Error::new(io::ErrorKind::InvalidData, error);
-                TableError::Read { path: path.to_owned(), source }
-            })?;
-            self.push_row(path, line, record.len(), |column| &record[column], values)?;
-        }
-        Ok(())
-    }
-
-    /// Appends the numbers of one row of `found` fields.
-    fn push_row<'a>(
-        &self,
-        path: &Path,
-        line: u64,
-        found: usize,
-        field: impl Fn(usize) -> &'a [u8],
-        values: &mut Vec<f64>,
-    ) -> Result<(), TableError> {
-        let expected = self.columns.len();
-        if found != expected {
-            return Err(TableError::Ragged { path: path.to_owned(), line, found, expected });
-        }
-        for &column in &self.selected {
-            let value = number(field(column));
-            values.push(value.ok_or_else(|| self.refused(path, line, column, field(column)))?);
-        }
-        Ok(())
     }
 
     /// The error for a field that is no number.

@@ -167,8 +167,9 @@ impl Arrays {
         layout.refuse(path)?;
         let rows = (self.rows - self.next).min(most as u64);
         raw.first = self.next;
-        raw.rows = rows as usize;
-        let lengths = layout.used.iter().map(|&run| layout.runs[run].stride as usize * raw.rows);
+        // None, until all of them are there.
+        raw.rows = 0;
+        let lengths = layout.used.iter().map(|&run| layout.runs[run].stride as usize * rows as usize);
         raw.bytes.resize(lengths.clone().sum(), 0);
         let mut rest = raw.bytes.as_mut_slice();
         for (&run, length) in layout.used.iter().zip(lengths) {
@@ -178,6 +179,7 @@ impl Arrays {
             rest = after;
         }
         self.next += rows;
+        raw.rows = rows as usize;
         Ok(rows > 0)
     }
 }
