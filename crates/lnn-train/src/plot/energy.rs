@@ -22,6 +22,7 @@ pub fn energy(table: &MotionTable) -> Result<Option<Drawing>, PlotError> {
     let (first, last) = times().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), t| (low.min(t), high.max(t)));
     let x = Axis::linear_range(first, last, 6);
     let x_label = match &table.time_unit {
+        _ if !table.has_times => "row of the motion".to_owned(),
         Some(unit) => format!("time ({unit})"),
         None => "time".to_owned(),
     };

@@ -65,13 +65,12 @@ pub fn mass_matrix(view: &LearnedView, over: Option<[&str; 2]>) -> Result<Drawin
             vec![(two[0], two[0]), (two[0], two[1]), (two[1], two[1])]
         }
     };
-    let layers = |matrices: &[f64], factor: f64| -> Vec<Vec<f64>> {
-        let mut layers: Vec<Vec<f64>> = entries
-            .iter()
-            .map(|&(i, j)| matrices.chunks_exact(d * d).map(|matrix| factor * matrix[i * d + j]).collect())
-            .collect();
+    let layers = |matrices: &[f64]| -> Vec<Vec<f64>> {
+        let matrices = matrices.chunks_exact(d * d);
+        let mut layers: Vec<Vec<f64>> =
+            entries.iter().map(|&(i, j)| matrices.clone().map(|matrix| matrix[i * d + j]).collect()).collect();
         if d > 1 {
-            layers.push(matrices.chunks_exact(d * d).map(|matrix| factor * smallest_eigenvalue(matrix, d)).collect());
+            layers.push(matrices.map(|matrix| smallest_eigenvalue(matrix, d)).collect());
         }
         layers
     };
@@ -79,10 +78,12 @@ pub fn mass_matrix(view: &LearnedView, over: Option<[&str; 2]>) -> Result<Drawin
     if d > 1 {
         names.push("least λ".to_owned());
     }
-    let mut rows = vec![(view.name().to_owned(), layers(&learned, 1.0))];
+    let mut rows = vec![(view.name().to_owned(), layers(&learned))];
     if let (Some(truth), Some((factor, _))) = (&truth, fit) {
         let title = format!("truth, times {}: a Lagrangian is known up to a factor", significant(factor, 4));
-        rows.push((title, layers(truth, factor)));
+        // Before the eigenvalues: the smallest of −H is minus the largest of H.
+        let scaled: Vec<f64> = truth.iter().map(|entry| factor * entry).collect();
+        rows.push((title, layers(&scaled)));
     }
     let scales: Vec<HeatScale> = (0..names.len())
         .map(|layer| {

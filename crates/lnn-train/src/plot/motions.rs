@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::PlotError;
 use crate::report::Coordinate;
-use crate::table::{Column, StateColumns, TableError, TableReader};
+use crate::table::{Column, RawRows, StateColumns, TableReader};
 
 /// Rows read at a time.
 const ROWS: usize = 4096;
@@ -23,6 +23,8 @@ pub struct MotionTable {
     pub coordinates: Vec<Coordinate>,
     /// Unit of the time, if it is known.
     pub time_unit: Option<String>,
+    /// Whether the table has times; else rows are counted.
+    pub has_times: bool,
     /// The motions that were chosen, in the table's order.
     pub tracks: Vec<Track>,
     /// Trajectories that the table has besides.
@@ -93,8 +95,7 @@ impl MotionTable {
         }
         let energies: Vec<usize> =
             (0..columns.len()).filter(|&place| columns[place].name.starts_with("energy")).collect();
-        let models = columns.iter().position(|column| column.name == MODEL);
-        let models = models.map(|place| model_column(path, place)).transpose()?;
+        let models_at = columns.iter().position(|column| column.name == MODEL);
         let (q, q_dot) = (&found.q, &found.q_dot);
         let places: Vec<usize> = [&q[..], q_dot, &found.conditionals, &energies].concat();
         let optional: Vec<usize> = [found.time, found.trajectory].into_iter().flatten().collect();
@@ -109,14 +110,22 @@ impl MotionTable {
             })
             .collect();
         let time_unit = found.time.and_then(|place| columns[place].unit.clone());
-        let mut table = Self { coordinates, time_unit, tracks: Vec::new(), left_out: 0 };
+        let mut table =
+            Self { coordinates, time_unit, has_times: found.time.is_some(), tracks: Vec::new(), left_out: 0 };
         let mut gathered = Gathered { table: &mut table, choice, known: BTreeMap::new(), seen: Vec::new() };
         let width = places.len();
-        let (mut values, mut row) = (Vec::new(), 0u64);
-        while reader.read(ROWS, &mut values)? > 0 {
-            for numbers in values.chunks_exact(width) {
+        let (mut values, mut models, mut row) = (Vec::new(), Vec::new(), 0u64);
+        let mut raw = RawRows::default();
+        while reader.read_raw(ROWS, &mut raw)? {
+            values.clear();
+            reader.decoder().decode(&raw, &mut values)?;
+            models.clear();
+            if let Some(place) = models_at {
+                reader.decoder().texts(&raw, place, &mut models)?;
+            }
+            for (index, numbers) in values.chunks_exact(width).enumerate() {
                 let number = if found.trajectory.is_some() { numbers[width - 1] } else { 0.0 };
-                let model = models.as_ref().and_then(|models| models.get(row as usize));
+                let model = models.get(index);
                 if let Some(track) = gathered.track(number, model) {
                     let shown = 2 * d + found.conditionals.len();
                     let energies_at = shown..shown + energies.len();
@@ -146,7 +155,6 @@ impl MotionTable {
                 }
                 row += 1;
             }
-            values.clear();
         }
         let missing = |number: &&f64| table.tracks.iter().all(|track| track.number != **number);
         if let Some(&number) = choice.trajectories.iter().find(missing) {
@@ -211,16 +219,6 @@ impl Gathered<'_> {
         }
         shown
     }
-}
-
-/// The texts of a column, row by row: numbers are read elsewhere.
-fn model_column(path: &Path, place: usize) -> Result<Vec<String>, TableError> {
-    let read = |source| TableError::Read { path: path.to_owned(), source };
-    let mut reader = csv::Reader::from_path(path).map_err(|error| read(error.into()))?;
-    let cell = |record: Result<csv::StringRecord, csv::Error>| {
-        record.map(|record| record.get(place).unwrap_or_default().to_owned()).map_err(|error| read(error.into()))
-    };
-    reader.records().map(cell).collect()
 }
 
 /// An index as a subscript.

@@ -57,7 +57,9 @@ pub fn phase(table: &MotionTable) -> Result<Drawing, PlotError> {
         }
         // The truth lies wide under the models that follow it.
         marks.sort_by_key(|(above, _)| *above);
-        let shown = if until < last {
+        let shown = if until < last && !table.has_times {
+            format!(", the first {} rows of {}", until + 1.0, last + 1.0)
+        } else if until < last {
             let time = table.time_unit.as_ref().map_or(String::new(), |unit| format!(" {unit}"));
             format!(", up to t = {}{time} of {}{time}", significant(until, 3), significant(last, 3))
         } else {

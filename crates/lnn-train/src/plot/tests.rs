@@ -54,6 +54,23 @@ fn a_run_s_table_is_read_by_model() {
     assert!(found.tracks[0].is_truth() && !found.tracks[1].is_truth());
 }
 
+/// The models are read with the numbers, however the table is written.
+#[test]
+fn models_are_told_apart_whatever_separates_the_fields() {
+    let names = |found: &MotionTable| -> Vec<_> {
+        found.tracks.iter().map(|track| (track.model.clone(), track.states[0])).collect()
+    };
+    let commas = "# a run\ntrajectory,model,t,q0,q_dot0\n0,truth,0,1,2\n# by the network\n0,lnn,0,3,4\n";
+    let want = [(Some("truth".to_owned()), 1.0), (Some("lnn".to_owned()), 3.0)];
+    for text in [commas.to_owned(), commas.replace(',', ";"), commas.replace(",lnn,", ",\"lnn\",")] {
+        assert_eq!(names(&table(&text, &TrackChoice::default()).expect("a table")), want, "{text}");
+    }
+    let columns = ["trajectory", "model", "t", "q0", "q_dot0"].map(str::to_owned).to_vec();
+    let plain = commas.replacen("trajectory,model,t,q0,q_dot0\n", "", 1);
+    let found = table(&plain, &TrackChoice { columns: Some(columns), ..TrackChoice::default() }).expect("a table");
+    assert_eq!(names(&found), want);
+}
+
 #[test]
 fn what_cannot_be_drawn_is_named() {
     let refused = |text: &str, choice: &TrackChoice| table(text, choice).expect_err("refused").to_string();
@@ -88,6 +105,9 @@ fn motions_are_drawn_with_names_and_units() {
     for words in ["energy", "since the", "time (s)"] {
         assert!(drawing.svg.contains(words), "{words}");
     }
+    let uncounted = table("q0,q_dot0,energy\n1,2,3\n2,3,3\n", &TrackChoice::default()).expect("a table");
+    let drawing = energy(&uncounted).expect("drawn").expect("there are energies");
+    assert!(drawing.svg.contains("row of the motion") && !drawing.svg.contains(">time"));
     let without = table("q0,q_dot0\n1,2\n2,3\n", &TrackChoice::default()).expect("a table");
     assert_eq!(energy(&without).expect("nothing goes wrong"), None);
     assert!(phase(&without).expect("drawn").svg.contains("dq₀/dt"));
@@ -95,6 +115,11 @@ fn motions_are_drawn_with_names_and_units() {
 
 /// An untrained model of a system, as if it had been read from a file.
 fn view(system: &str, model: &str) -> LearnedView {
+    view_after(system, model, |_| {})
+}
+
+/// The same after a change of its parameters.
+fn view_after(system: &str, model: &str, change: impl Fn(&mut [f64])) -> LearnedView {
     let config = preset_with(system, "models", &Default::default()).expect("a system");
     let built = config.system.build().expect("usable");
     let recipe = crate::config::ModelConfig { hidden: vec![16, 16], ..config.models[model].clone() };
@@ -113,7 +138,9 @@ fn view(system: &str, model: &str) -> LearnedView {
         conditional_labels: Vec::new(),
         time_unit: None,
     };
-    let parameters = Parameters::F64(recipe.initialisation.draw(&network, 3));
+    let mut parameters: Vec<f64> = recipe.initialisation.draw(&network, 3);
+    change(&mut parameters);
+    let parameters = Parameters::F64(parameters);
     let loaded = LoadedModel { shapes: network.shapes().cloned().collect(), header, parameters };
     LearnedView::new(Path::new("model.safetensors"), &loaded, &network, Some(built)).expect("usable")
 }
@@ -133,6 +160,27 @@ fn what_a_model_has_learned_is_drawn_over_what_is_true() {
     for refused in [mass_matrix(&view, None), potential(&view, &[])] {
         assert!(matches!(refused, Err(PlotError::NotLearned { .. })), "{refused:?}");
     }
+}
+
+/// A Lagrangian is known up to a factor, which may be negative; the smallest eigenvalue of −H is minus the largest of H.
+#[test]
+fn the_truth_beside_a_negative_mass_matrix_has_its_own_smallest_eigenvalue() {
+    // Minus a convex function of the velocities: layers of softplus with weights above 0.
+    let view = view_after("dblpend", "lnn", |parameters| {
+        let output = parameters.len() - 17;
+        parameters.iter_mut().for_each(|weight| *weight = weight.abs());
+        parameters[output..].iter_mut().for_each(|weight| *weight = -100.0 - *weight);
+    });
+    let svg = mass_matrix(&view, None).expect("drawn").svg;
+    let number = |text: &str, end: &str| -> f64 {
+        text.split(end).next().unwrap_or_default().replace('−', "-").parse().expect("a number")
+    };
+    let factor = number(svg.split("truth, times ").nth(1).expect("the truth"), ":");
+    let least = number(svg.rsplit("least λ: ").next().expect("its smallest eigenvalue"), " to ");
+    assert!(factor < 0.0, "{factor}");
+    // H = [[2, cos Δ], [cos Δ, 1]], whose largest eigenvalue is (3 + √5)/2 at Δ = 0; three digits are written.
+    let ratio = least / factor;
+    assert!((ratio - 2.618).abs() < 0.02, "{ratio}");
 }
 
 #[test]

@@ -35,12 +35,15 @@ enum Scale {
 /// Decades that a logarithmic axis shows at most; smaller values lie on its lower edge.
 const DECADES: f64 = 14.0;
 
+/// Below it the marks of a linear axis are powers of ten, since decimals would be mostly zeros.
+const SMALL: f64 = 1e-4;
+
 impl Axis {
     /// A linear axis from `low` to `high` exactly.
     pub(crate) fn linear_range(low: f64, high: f64, marks: usize) -> Self {
         let (low, high) = proper(low, high);
         let step = round_step((high - low) / marks.max(2) as f64);
-        let decimals = (-step.log10().floor()).clamp(0.0, 12.0) as usize;
+        let decimals = (-step.log10().floor()).max(0.0) as usize;
         Self {
             low,
             high,
@@ -183,6 +186,12 @@ impl Axis {
                 if value.abs() >= 1e6 {
                     return significant(value, 3);
                 }
+                let largest = self.low.abs().max(self.high.abs());
+                if largest < SMALL {
+                    // As many digits as tell a mark from the next.
+                    let digits = decimals as f64 + largest.log10().floor() + 1.0;
+                    return significant(value, digits.max(1.0) as usize);
+                }
                 format!("{value:.decimals$}").replace('-', "−")
             }
             Scale::Angle { step } => angle_label((value / PI / step).round() * step),
@@ -245,8 +254,8 @@ fn proper(low: f64, high: f64) -> (f64, f64) {
     if !(low.is_finite() && (high - low).is_finite()) {
         return (0.0, 1.0);
     }
-    // Below this width the marks could no longer be told apart in their decimals.
-    let least = 1e-9 * low.abs().max(high.abs()).max(1e-3);
+    // Below this width rounding of the values themselves would show.
+    let least = 1e-9 * low.abs().max(high.abs());
     if high - low > least {
         (low, high)
     } else {
@@ -294,6 +303,17 @@ mod tests {
     fn linear_marks_are_round() {
         assert_eq!(Axis::linear_range(0.0, 100.0, 5).tick_labels(), ["0", "20", "40", "60", "80", "100"]);
         assert_eq!(Axis::linear_range(-0.3, 0.3, 4).tick_labels(), ["−0.2", "0.0", "0.2"]);
+    }
+
+    #[test]
+    fn small_numbers_have_an_axis_of_their_own_size() {
+        let axis = Axis::linear_range(-1e-14, 3e-14, 4);
+        assert!((axis.low(), axis.high()) == (-1e-14, 3e-14));
+        assert_eq!(axis.tick_labels(), ["−1e−14", "0", "1e−14", "2e−14", "3e−14"]);
+        assert_eq!(Axis::linear_range(1.02e-6, 1.06e-6, 4).tick_labels()[..2], ["1.02e−6", "1.03e−6"]);
+        assert_eq!(Axis::linear_range(1.0, 1.0 + 4e-8, 4).tick_labels()[1], "1.00000001");
+        // What rounding has made of one number is one number.
+        assert!(Axis::linear_range(1.0, 1.0 + 1e-15, 4).high() > 1.4);
     }
 
     #[test]
