@@ -15,7 +15,9 @@ Needs numpy and safetensors. This file may be copied into any project.
 
 import json
 import math
+import pathlib
 import re
+import zlib
 
 import numpy as np
 from safetensors import safe_open
@@ -24,11 +26,11 @@ FORMAT = 1
 
 
 class ModelError(Exception):
-    """A file that is no model, or a model of a kind that has no Lagrangian."""
+    """A file that is no model or is damaged, or a model of a kind that has no Lagrangian."""
 
 
 def load(path):
-    """The model in a file."""
+    """The model in a file; its checksum, if it has one, and its tensors are checked."""
     with safe_open(path, framework="numpy") as file:
         text = (file.metadata() or {}).get("lnn.model")
         if text is None:
@@ -37,12 +39,27 @@ def load(path):
     envelope = parse_ron(text)
     if envelope["format"] != FORMAT:
         raise ModelError(f"{path} is of format {envelope['format']}, but this reader knows format {FORMAT}")
+    if envelope.get("checksum") not in (None, checksum(path)):
+        raise ModelError(f"{path} is damaged: its contents do not match its checksum; copy or write it again")
     record = envelope["record"]
     kind = record["kind"][0] if isinstance(record["kind"], tuple) else record["kind"]
     kinds = {"Lnn": LagrangianNetwork, "Delan": DeepLagrangianNetwork}
     if kind not in kinds:
         raise ModelError(f"{path} is of kind {kind}; this reader evaluates {' and '.join(kinds)}")
-    return kinds[kind](record, tensors)
+    try:
+        model = kinds[kind](record, tensors)
+    except ModelError as error:
+        raise ModelError(f"{path} cannot be used: {error}") from None
+    if tensors:
+        raise ModelError(f"{path} cannot be used: a model of this kind has no tensor `{min(tensors)}`")
+    return model
+
+
+def checksum(path):
+    """The CRC-32 of the whole file with the digits of its checksum as zeros, as the record writes it."""
+    content = pathlib.Path(path).read_bytes()
+    content = re.sub(rb'(checksum:\\"crc32:)[0-9a-f]{8}', rb"\g<1>00000000", content, count=1)
+    return f"crc32:{zlib.crc32(content):08x}"
 
 
 # --- features
@@ -186,11 +203,25 @@ class Jet:
         return sum(np.sum(bar * second * tangents[i] * tangents[j], 1) for bar, second, tangents in layers)
 
 
-def network(tensors, prefix, activation):
-    layers = []
-    while f"{prefix}layers.{len(layers)}.weight" in tensors:
+def network(tensors, prefix, activation, inputs, outputs):
+    """The layers of a network from `inputs` to `outputs`, taken out of `tensors`."""
+    layers, width = [], inputs
+    while not layers or f"{prefix}layers.{len(layers)}.weight" in tensors:
         name = f"{prefix}layers.{len(layers)}"
-        layers.append((tensors[f"{name}.weight"], tensors[f"{name}.bias"]))
+        for part in ("weight", "bias"):
+            if f"{name}.{part}" not in tensors:
+                raise ModelError(f"the tensor `{name}.{part}` is missing")
+        weight, bias = tensors.pop(f"{name}.weight"), tensors.pop(f"{name}.bias")
+        if weight.ndim != 2 or weight.shape[1] != width or bias.shape != weight.shape[:1]:
+            raise ModelError(
+                f"`{name}` has a weight {list(weight.shape)} and a bias {list(bias.shape)}, expected [out, {width}] and [out]"
+            )
+        if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+            raise ModelError(f"`{name}` has a number that is not finite")
+        layers.append((weight, bias))
+        width = len(bias)
+    if width != outputs:
+        raise ModelError(f"the network of `{name}` has {width} output(s), expected {outputs}")
     return layers, ACTIVATIONS[activation]
 
 
@@ -205,8 +236,12 @@ class Model:
         self.degrees_of_freedom = record["degrees_of_freedom"]
         self.settings = record["kind"][1]
         self.features = Features(record)
-        self.main = network(tensors, "", record["activation"])
-        self.second = network(tensors, "potential.", record["activation"])
+        activation, c = record["activation"], len(self.features.conditionals)
+        configuration = self.features.positions + c
+        velocities, outputs = self.sizes(self.degrees_of_freedom)
+        self.main = network(tensors, "", activation, configuration + velocities, outputs)
+        if self.settings.get("potential_scale") is not None:
+            self.second = network(tensors, "potential.", activation, configuration, 1)
 
     def acceleration(self, q, q_dot, conditionals=None):
         """q̈ `[rows, d]` of states q, q̇ `[rows, d]` with conditionals `[rows, c]`; or all without rows."""
@@ -255,6 +290,10 @@ class Model:
 class LagrangianNetwork(Model):
     """L = ½ m Σ (q̇ⱼ/uⱼ)² + net(features) [+ s · net₂(features without velocities)]."""
 
+    def sizes(self, d):
+        """Velocities that the main network sees, and its outputs."""
+        return d, 1
+
     def evaluate(self, q, q_dot, conditionals):
         d, features = self.degrees_of_freedom, self.features
         x, slope = features.of(q, q_dot, conditionals)
@@ -278,6 +317,9 @@ class LagrangianNetwork(Model):
 
 class DeepLagrangianNetwork(Model):
     """L = ½ q̇ᵀ M(q) q̇ − s · net₂(q) with M = C Cᵀ + ε I and C = b I + net(q), lower triangular."""
+
+    def sizes(self, d):
+        return 0, d * (d + 1) // 2
 
     def evaluate(self, q, q_dot, conditionals):
         d, features = self.degrees_of_freedom, self.features

@@ -1,13 +1,14 @@
 """python/lnn_model.py against `lnn eval`, over every kind of feature and both models that have a Lagrangian."""
 
 import os
+import pathlib
 import tempfile
 import unittest
 
 import numpy as np
 from safetensors.numpy import save_file
 
-from support import columns, load_table, run, save_table
+from support import ROOT, columns, load_table, run, save_table
 
 from lnn_model import ModelError, load, parse_ron
 
@@ -158,6 +159,43 @@ class Agreement(unittest.TestCase):
         ]:
             save_file(tensors("", [2, 1], 1.0), path, metadata=metadata)
             with self.assertRaisesRegex(ModelError, words):
+                load(path)
+
+    def test_tensors_that_do_not_belong_to_the_model_are_refused(self):
+        record = """(format: 1, record: (kind: Lnn(residual_mass: 1.0{}), degrees_of_freedom: 2, activation: tanh))"""
+        good = tensors("", [4, 5, 1], 1.0)
+        path = self.path("odd.safetensors")
+
+        def attempt(changes, potential=""):
+            networks = {name: tensor for name, tensor in (good | changes).items() if tensor is not None}
+            save_file(networks, path, metadata={"lnn.model": record.format(potential)})
+            return load(path)
+
+        attempt({})
+        for changes, potential, words in [
+            ({"layers.0.weight": np.ones((5, 3))}, "", r"`layers.0` has a weight \[5, 3\].*expected \[out, 4\]"),
+            ({"layers.1.weight": np.ones((1, 6))}, "", r"`layers.1` has a weight \[1, 6\].*expected \[out, 5\]"),
+            ({"layers.0.bias": np.ones(4)}, "", r"a bias \[4\]"),
+            ({"layers.1.bias": None}, "", "`layers.1.bias` is missing"),
+            ({"layers.0.weight": None}, "", "`layers.0.weight` is missing"),
+            ({"layers.1.weight": np.ones((2, 5)), "layers.1.bias": np.ones(2)}, "", r"2 output\(s\), expected 1"),
+            ({"layers.1.weight": np.full((1, 5), np.nan)}, "", "not finite"),
+            ({"mask": np.ones(3)}, "", "has no tensor `mask`"),
+            (tensors("potential.", [2, 5, 1], 1.0), "", "has no tensor `potential.layers.0.bias`"),
+            ({}, ", potential_scale: 2.0", "`potential.layers.0.weight` is missing"),
+        ]:
+            with self.subTest(words), self.assertRaisesRegex(ModelError, words):
+                attempt(changes, potential)
+
+    def test_a_changed_file_is_refused_by_its_checksum(self):
+        original = pathlib.Path(ROOT / "examples/data/spring_pendulum.safetensors").read_bytes()
+        path = pathlib.Path(self.path("copy.safetensors"))
+        path.write_bytes(original)
+        load(path)
+        # The last byte is of a weight; one of the record tells of the training only.
+        for place in (len(original) - 1, original.index(b"seed:") + 5):
+            path.write_bytes(original[:place] + bytes([original[place] ^ 1]) + original[place + 1 :])
+            with self.assertRaisesRegex(ModelError, "do not match its checksum"):
                 load(path)
 
 
