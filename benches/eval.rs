@@ -24,8 +24,7 @@ const BLOCK: usize = 64;
 const NAMES: [&str; 4] = ["q0", "q1", "q_dot0", "q_dot1"];
 
 fn eval(criterion: &mut Criterion) {
-    // Criterion's `--test` runs everything once, in a build that is not optimised for speed.
-    let rows = if std::env::args().any(|argument| argument == "--test") { ROWS / 64 } else { ROWS };
+    let rows = if work::is_test() { ROWS / 64 } else { ROWS };
     let pool = work::pool(work::all_threads());
     let case = Case::<f64>::new(&[64; 3], PENDULUM);
     let evaluator = StateEvaluator::new(&case.model, &case.parameters, None).expect("a Lagrangian network");

@@ -40,8 +40,10 @@ const NETWORK: &[usize] = &[64; 3];
 /// That of the paper's lattice.
 const LARGE_NETWORK: &[usize] = &[400; 3];
 const LINES: [usize; 5] = [100, 1_000, 10_000, 100_000, 1_000_000];
-/// Rows and columns.
-const GRID: [usize; 2] = [256; 2];
+/// Rows and columns of the grid.
+const SIDE: usize = 256;
+/// Sites of the lines and matrices, and sides of the grids, that `--test` goes up to.
+const TESTED: [usize; 2] = [1_000, 32];
 /// Evaluations of the density in a block of lattices: sites times samples.
 const ROWS: usize = 512;
 /// Sites of the lattices in a block.
@@ -52,7 +54,7 @@ fn lattice(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("lattice");
     let mut memory = Vec::new();
     line(&mut group, &pool, LARGE_NETWORK, 100, &mut memory);
-    for sites in LINES {
+    for sites in work::sizes(&LINES, TESTED[0]) {
         line(&mut group, &pool, NETWORK, sites, &mut memory);
     }
     keep(&memory);
@@ -165,14 +167,14 @@ fn grid(group: &mut Group<'_>, pool: &ThreadPool) {
         ("by elements", SolveBy::ElementByElement { tolerance, most_iterations }),
         ("matrix-free", SolveBy::ConjugateGradient { tolerance, most_iterations }),
     ];
-    let [rows, columns] = GRID;
-    group.throughput(Throughput::Elements((rows * columns) as u64));
+    let side = if work::is_test() { TESTED[1] } else { SIDE };
+    group.throughput(Throughput::Elements((side * side) as u64));
     for (what, solve_by) in solvers {
-        let id = in_units(format!("acceleration 3x64, {rows}x{columns}, {what}"), "sites");
+        let id = in_units(format!("acceleration 3x64, {side}x{side}, {what}"), "sites");
         let mut field = None;
         group.bench_function(id, |bencher| {
             let field = field.get_or_insert_with(|| {
-                let topology = Topology::grid(GRID, [Boundary::Periodic; 2]).expect("enough sites");
+                let topology = Topology::grid([side; 2], [Boundary::Periodic; 2]).expect("enough sites");
                 Field::<f32>::new(topology, &density(Neighbourhood::Grid, NETWORK), solve_by, pool)
             });
             pool.install(|| bencher.iter(|| field.accelerate()));
@@ -202,14 +204,14 @@ fn block(group: &mut Group<'_>, sites: usize) {
 
 /// Each solver on one matrix, at a size that fits the second-level cache and at one that does not.
 fn solvers<T: Real>(group: &mut Group<'_>) {
-    for sites in [1_000, 100_000] {
+    for sites in work::sizes(&[1_000, 100_000], TESTED[0]) {
         let (open, cyclic) = (BandShape::open(sites, REACH), BandShape::cyclic(sites, REACH));
         band::<T>(group, "open, definite", open, DIAGONAL, Method::Definite);
         band::<T>(group, "cyclic, definite", cyclic, DIAGONAL, Method::Definite);
         band::<T>(group, "cyclic, pivoted", cyclic, [DIAGONAL[0], -DIAGONAL[1]], Method::Pivoted);
         conjugate_gradients::<T>(group, cyclic);
     }
-    for side in [32, 256] {
+    for side in work::sizes(&[32, 256], TESTED[1]) {
         sparse::<T>(group, side);
     }
 }

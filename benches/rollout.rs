@@ -26,7 +26,7 @@ fn rollout(criterion: &mut Criterion) {
     let pool = work::pool(work::all_threads());
     let mut group = criterion.benchmark_group("rollout");
     for hidden in work::NETWORKS {
-        for rows in [1, 64, 1024] {
+        for rows in work::sizes(&[1, 64, 1024], 64) {
             measure::<f32>(&mut group, hidden, rows, &pool);
             measure::<f64>(&mut group, hidden, rows, &pool);
         }
@@ -40,10 +40,11 @@ fn measure<T: Real>(group: &mut BenchmarkGroup<'_, WallTime>, hidden: &[usize], 
     let mut rollout = pool.install(|| Rk4Rollout::new(&case.model, &case.parameters, rows));
     let products = products::evaluate(case.model.shape(), rows, PENDULUM);
     let used = pool.current_num_threads().min(rows.div_ceil(BLOCK));
-    group.throughput(Throughput::Elements(STAGES * STEPS as u64 * products::operations(&products)));
-    let what = format!("{}, {rows} states, {STEPS} steps", work::name(hidden));
+    let steps = if work::is_test() { 1 } else { STEPS };
+    group.throughput(Throughput::Elements(STAGES * steps as u64 * products::operations(&products)));
+    let what = format!("{}, {rows} states, {steps} steps", work::name(hidden));
     group.bench_function(in_operations::<T>(what, used), |bencher| {
-        pool.install(|| bencher.iter(|| rollout.advance(&mut states, STEP_LENGTH, STEPS)));
+        pool.install(|| bencher.iter(|| rollout.advance(&mut states, STEP_LENGTH, steps)));
     });
 }
 

@@ -31,6 +31,17 @@ pub(crate) fn whole_step<T: Real>(training: &mut Training<T>) {
     assert!(!report.skipped, "a step was skipped: its loss was {}", report.loss);
 }
 
+/// Whether everything is run once without being timed, by criterion's `--test`: in a build that is not optimised for speed, in
+/// which the largest sizes take long and show nothing that smaller ones do not.
+pub(crate) fn is_test() -> bool {
+    std::env::args().any(|argument| argument == "--test")
+}
+
+/// Those of some sizes that are run: all, or under `--test` those up to `most`.
+pub(crate) fn sizes(all: &[usize], most: usize) -> impl Iterator<Item = usize> {
+    all.iter().copied().filter(move |&size| size <= most || !is_test())
+}
+
 /// Short measurements, for there are many; what decides is the median.
 pub(crate) fn criterion() -> Criterion {
     let second = Duration::from_secs(1);
