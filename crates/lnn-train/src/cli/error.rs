@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use lnn_train::config::Protocol;
 use lnn_train::model::ModelError;
+use lnn_train::quantities::MissingMomenta;
+use lnn_train::store::ModelSystemError;
 use lnn_train::table::Place;
 
 /// A command that cannot be carried out as it was typed.
@@ -175,14 +177,12 @@ pub(super) enum CommandError {
         second: Place,
     },
     /// A model in canonical coordinates whose file does not say how momenta follow from velocities.
-    #[error(
-        "{} is a Hamiltonian network of (q, p), and its file names no system that says how p follows from q̇; use a model \
-         of another kind, or one trained by `experiment` on a system with momenta",
-        path.display()
-    )]
+    #[error("{} cannot be used: {source}; or use a model of another kind", path.display())]
     NoMomenta {
         /// The model's file.
         path: PathBuf,
+        /// What is missing.
+        source: MissingMomenta,
     },
     /// Accelerations of a model in canonical coordinates.
     #[error(
@@ -193,6 +193,14 @@ pub(super) enum CommandError {
     NoAccelerations {
         /// The model's file.
         path: PathBuf,
+    },
+    /// A system in a model's file that cannot be used.
+    #[error("{} cannot be used with {source}", path.display())]
+    System {
+        /// The model's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ModelSystemError,
     },
     /// Names of conditionals that are not as many as the model has.
     #[error(
@@ -229,7 +237,7 @@ pub(super) enum CommandError {
     },
     /// A folder with neither motions nor models.
     #[error(
-        "{} has neither trajectories.csv nor model-*.safetensors; give a run's folder, a model's file, or a table of \
+        "{} has neither trajectories.csv, rollouts.csv nor model-*.safetensors; give a run's folder, a model's file, or a table of \
          motions",
         path.display()
     )]
@@ -248,6 +256,26 @@ pub(super) enum CommandError {
         path: PathBuf,
         /// The figure asked for.
         figure: &'static str,
+    },
+    /// An option for what the input does not have.
+    #[error("{option} is for {needed}, which {} does not have; leave it out", path.display())]
+    OptionOfAnother {
+        /// The input.
+        path: PathBuf,
+        /// The option.
+        option: &'static str,
+        /// What it is for.
+        needed: &'static str,
+    },
+    /// A model of a field, which has no coordinates to draw over.
+    #[error(
+        "{} holds a model of a field, and only models of systems are drawn here; the figures of an experiment on a field are \
+         in its folder, in report.html and figures/",
+        path.display()
+    )]
+    FieldModel {
+        /// The model's file.
+        path: PathBuf,
     },
     /// The energy of a table without energies.
     #[error(

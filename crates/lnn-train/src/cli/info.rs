@@ -12,8 +12,8 @@ use lnn_train::config::{FeaturesConfig, ModelKind};
 use lnn_train::experiment::device;
 use lnn_train::field::config::FieldModelKind;
 use lnn_train::store::{
-    Label, LoadedFieldModel, LoadedModel, MODEL_FORMAT, Parameters, Provenance, StoreError, load_field_model,
-    load_model, model_checksum,
+    Label, LoadedFieldModel, LoadedModel, MODEL_FORMAT, ModelFileFacts, Parameters, Provenance, StoreError,
+    load_field_model, load_model, model_file_facts,
 };
 use serde_json::{Value, json};
 
@@ -103,12 +103,12 @@ fn of_model(path: &Path, loaded: &LoadedModel) -> Result<Description, Box<dyn Er
         rows.push(("system", format!("{}: {}", system.name, parameters.join(", "))));
     }
     rows.extend(provenance_in_words(&header.provenance).map(|text| ("trained by", text)));
-    let checksum = model_checksum(path)?;
-    rows.push(("file", file_in_words(path, checksum.as_deref())?));
+    let file = model_file_facts(path)?;
+    rows.push(("file", file_in_words(&file)));
     let object = json!({
         "model_of": "system", "header": header, "inputs": inputs, "networks": sizes(&loaded.shapes),
         "parameters": loaded.parameters.len(), "precision": precision(&loaded.parameters), "format": MODEL_FORMAT,
-        "checksum": checksum,
+        "checksum": file.checksum,
     });
     Ok((format!("{}: a model of a system", path.display()), rows, object))
 }
@@ -135,11 +135,11 @@ fn of_field_model(path: &Path, loaded: &LoadedFieldModel) -> Result<Description,
         rows.push(("field", format!("{field:?}")));
     }
     rows.extend(provenance_in_words(&header.provenance).map(|text| ("trained by", text)));
-    let checksum = model_checksum(path)?;
-    rows.push(("file", file_in_words(path, checksum.as_deref())?));
+    let file = model_file_facts(path)?;
+    rows.push(("file", file_in_words(&file)));
     let object = json!({
         "model_of": "field", "header": header, "networks": sizes(&shapes), "parameters": loaded.parameters.len(),
-        "precision": precision(&loaded.parameters), "format": MODEL_FORMAT, "checksum": checksum,
+        "precision": precision(&loaded.parameters), "format": MODEL_FORMAT, "checksum": file.checksum,
     });
     Ok((format!("{}: a model of a field", path.display()), rows, object))
 }
@@ -262,13 +262,12 @@ fn provenance_in_words(provenance: &Provenance) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-fn file_in_words(path: &Path, checksum: Option<&str>) -> Result<String, StoreError> {
-    let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
-    let checksum = match checksum {
+fn file_in_words(file: &ModelFileFacts) -> String {
+    let checksum = match &file.checksum {
         Some(checksum) => format!("checksum {checksum}, right"),
         None => "no checksum, as of files written by hand".to_owned(),
     };
-    Ok(format!("format {MODEL_FORMAT}, {:.1} KiB, {checksum}", bytes as f64 / 1024.0))
+    format!("format {MODEL_FORMAT}, {:.1} KiB, {checksum}", file.bytes as f64 / 1024.0)
 }
 
 const EXAMPLES: &str = "\

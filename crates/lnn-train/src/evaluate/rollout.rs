@@ -67,7 +67,7 @@ impl From<MotionError> for RolloutError {
             MotionError::Input(input) => Self::Input(input),
             MotionError::Integration(error) => Self::Integration(error),
             MotionError::Stopped => Self::Stopped,
-            MotionError::Start { .. } | MotionError::NoMomenta => Self::Start(error),
+            MotionError::Start { .. } | MotionError::Momenta(_) => Self::Start(error),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::rates::LearnedRates;
 use super::units::{InUnits, divide, multiply};
 use super::{AtSingularity, EndCause, Ending, Motion, MotionError, Starts};
 use crate::model::Model;
+use crate::quantities::MissingMomenta;
 use crate::rollout::{LearnedField, TrainedModel};
 
 /// A trained model that moves states forward in time, in double precision.
@@ -99,7 +100,7 @@ impl<'a> LearnedMotion<'a> {
         let features = self.model.features();
         assert_eq!(starts.degrees_of_freedom, features.degrees_of_freedom(), "degrees of freedom of the model");
         if self.model.is_canonical() && self.canonical.is_none() {
-            return Err(MotionError::NoMomenta);
+            return Err(MissingMomenta.into());
         }
         starts.check(features.conditionals())?;
         let (mut initial, lost) = self.initial(starts);

@@ -1,5 +1,4 @@
-//! Motions of a learned model: from initial states to states at requested times, with the energy that the model gives
-//! them, and where and why a motion ended early.
+//! Motions of a learned model: from initial states to states at requested times, and where and why a motion ended early.
 //!
 //! [`LearnedMotion`] integrates many starts at once, in double precision, by any [`Method`]: batches in lockstep for
 //! RK4, one motion at a time for the others. A state alone takes about a fifth longer than in a batch, so that what
@@ -15,6 +14,8 @@ mod units;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lnn_physics::integrators::{IntegrationError, InvalidInput, Statistics};
+
+use crate::quantities::MissingMomenta;
 
 pub use ending::{EndCause, Ending, Singularity};
 pub(crate) use integrate::{RightHandSide, one_by_one};
@@ -61,11 +62,8 @@ pub enum MotionError {
     #[error(transparent)]
     Integration(IntegrationError<Stopped>),
     /// A model in canonical coordinates without a way from velocities to momenta.
-    #[error(
-        "the model is a Hamiltonian network of (q, p), and nothing says how p follows from q̇; give the system that it \
-         was trained on"
-    )]
-    NoMomenta,
+    #[error(transparent)]
+    Momenta(#[from] MissingMomenta),
     /// A stop was asked for.
     #[error("the motions were stopped on request")]
     Stopped,

@@ -231,7 +231,7 @@ fn momenta_need_a_system_that_knows_them() {
     let times = frames_every(0.1, 0.1).expect("frames");
     let starts = Starts { degrees_of_freedom: 1, states: &[0.3, 0.2], conditionals: &[], times: &times };
     let learned = LearnedMotion::new(&model, &parameters);
-    assert_eq!(learned.integrate(&STEPS, starts, &ON), Err(MotionError::NoMomenta));
+    assert_eq!(learned.integrate(&STEPS, starts, &ON), Err(MotionError::Momenta(MissingMomenta)));
     let motions = learned.with_canonical(system.canonical()).integrate(&STEPS, starts, &ON).expect("motions");
     assert_eq!(motions[0].states[..2], [0.3, 0.2]);
 }

@@ -55,6 +55,10 @@ impl LearnedView {
     ///
     /// # Errors
     /// A model in canonical coordinates without a system that has momenta.
+    ///
+    /// # Panics
+    /// If `system` has other coordinates or conditionals than the model;
+    /// [`build_system`](crate::store::ModelHeader::build_system) gives one that fits.
     pub fn new(
         path: &Path,
         loaded: &LoadedModel,
@@ -63,12 +67,27 @@ impl LearnedView {
     ) -> Result<Self, PlotError> {
         let evaluator = StateEvaluator::new(model, &loaded.parameters.to_f64(), system.clone())?;
         let header = &loaded.header;
+        if let Some(system) = &system {
+            let known = (system.degrees_of_freedom(), system.conditionals().len());
+            assert_eq!(
+                known,
+                (header.degrees_of_freedom, header.conditionals),
+                "coordinates and conditionals of the system"
+            );
+        }
         let of_system = || system.as_ref().map(|system| system.time_unit().to_owned());
         let time_unit = header.time_unit.clone().or_else(of_system);
         let variables = variables(loaded, system.as_deref(), time_unit.as_deref());
         let (path, name) = (path.to_owned(), header.name.clone());
         let degrees_of_freedom = header.degrees_of_freedom;
         Ok(Self { path, name, evaluator, system, degrees_of_freedom, time_unit, variables })
+    }
+
+    /// What tells its figures from those of other models in a folder: the file's stem, without `model-`. The model's own
+    /// name may be that of another one, and anything.
+    pub(super) fn file_name(&self) -> String {
+        let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
+        stem.strip_prefix("model-").filter(|rest| !rest.is_empty()).unwrap_or(&stem).to_owned()
     }
 
     /// The model's name.
@@ -184,7 +203,6 @@ fn variables(loaded: &LoadedModel, system: Option<&dyn System>, time: Option<&st
     let header = &loaded.header;
     let (d, c) = (header.degrees_of_freedom, header.conditionals);
     let features = header.features.of_coordinates(d);
-    let system = system.filter(|system| system.degrees_of_freedom() == d && system.conditionals().len() == c);
     let drawn = |place: usize| {
         let distribution = system?.training_distribution().get(place)?;
         // Nearly all of a distribution without ends.

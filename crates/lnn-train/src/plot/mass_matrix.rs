@@ -118,7 +118,7 @@ pub fn mass_matrix(view: &LearnedView, over: Option<[&str; 2]>) -> Result<Drawin
     drawn.push(HeatRow { title: String::new(), cells: vec![HeatCell::Keys] });
     let key = |(name, scale): (&String, &HeatScale)| ColourKey::new(name.clone(), ColourMap::Field, *scale);
     let figure = HeatFigure {
-        name: format!("mass_matrix-{}", view.name()),
+        name: format!("mass_matrix-{}", view.file_name()),
         title: format!("Learned mass matrix H = ∂²L/∂q̇∂q̇ᵀ of {}{}", view.name(), view.at(&[across, up])),
         caption: String::new(),
         keys: names.iter().zip(&scales).map(key).collect::<Result<_, _>>()?,

@@ -29,7 +29,7 @@ use crate::report::draw_heat;
 use crate::report::figure::Figure;
 use crate::report::heat::HeatFigure;
 use crate::report::raster::{RasterError, Rasteriser};
-use crate::store::{StoreError, create_folder, write_atomically};
+use crate::store::{StoreError, create_folder, write_atomically, write_unless_there};
 use crate::table::{Place, TableError};
 
 /// Why there is no figure.
@@ -88,6 +88,12 @@ pub enum PlotError {
         /// What to do instead.
         remedy: &'static str,
     },
+    /// Two figures of one name.
+    #[error("two figures would be {}; draw them into folders of their own", path.display())]
+    SameName {
+        /// The file.
+        path: PathBuf,
+    },
     /// A figure that is there already.
     #[error("{} is there already, and nothing was changed; add --overwrite, or choose another folder with --out", path.display())]
     Exists {
@@ -142,12 +148,16 @@ impl Drawing {
 /// files. Nothing is written if one of them is there, unless `overwrite`.
 ///
 /// # Errors
-/// [`PlotError::Exists`], or a file that cannot be made.
+/// [`PlotError::Exists`], [`PlotError::SameName`], or a file that cannot be made.
 pub fn write_drawings(folder: &Path, drawings: &[Drawing], overwrite: bool) -> Result<Vec<PathBuf>, PlotError> {
     let rasteriser = Rasteriser::new();
     let mut files = Vec::with_capacity(2 * drawings.len());
     for drawing in drawings {
-        files.push((folder.join(format!("{}.svg", drawing.name)), drawing.svg.clone().into_bytes()));
+        let path = folder.join(format!("{}.svg", drawing.name));
+        if files.iter().any(|(known, _)| *known == path) {
+            return Err(PlotError::SameName { path });
+        }
+        files.push((path, drawing.svg.clone().into_bytes()));
         files.push((folder.join(format!("{}.png", drawing.name)), rasteriser.png(&drawing.svg)?));
     }
     if let Some((path, _)) = files.iter().find(|(path, _)| !overwrite && path.exists()) {
@@ -157,7 +167,12 @@ pub fn write_drawings(folder: &Path, drawings: &[Drawing], overwrite: bool) -> R
     files
         .into_iter()
         .map(|(path, bytes)| {
-            write_atomically(&path, &bytes)?;
+            if overwrite {
+                write_atomically(&path, &bytes)?;
+            } else if !write_unless_there(&path, &bytes)? {
+                // It was made since.
+                return Err(PlotError::Exists { path });
+            }
             Ok(path)
         })
         .collect()

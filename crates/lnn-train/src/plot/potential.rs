@@ -85,5 +85,5 @@ pub fn potential(view: &LearnedView, along: &[String]) -> Result<Drawing, PlotEr
         legend,
         panels,
     };
-    Drawing::of_curves(format!("potential-{}", view.name()), &figure)
+    Drawing::of_curves(format!("potential-{}", view.file_name()), &figure)
 }

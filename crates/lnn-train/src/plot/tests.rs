@@ -100,7 +100,6 @@ fn motions_are_drawn_with_names_and_units() {
         assert!(drawing.svg.contains(words), "{words}");
     }
     assert!(!drawing.svg.contains("NaN"));
-    // The angle leaves at one side and comes in at the other: lines end at both edges.
     let drawing = energy(&found).expect("drawn").expect("there are energies");
     for words in ["energy", "since the", "time (s)"] {
         assert!(drawing.svg.contains(words), "{words}");
@@ -142,7 +141,8 @@ fn view_after(system: &str, model: &str, change: impl Fn(&mut [f64])) -> Learned
     change(&mut parameters);
     let parameters = Parameters::F64(parameters);
     let loaded = LoadedModel { shapes: network.shapes().cloned().collect(), header, parameters };
-    LearnedView::new(Path::new("model.safetensors"), &loaded, &network, Some(built)).expect("usable")
+    LearnedView::new(&Path::new("runs").join(format!("model-{model}.safetensors")), &loaded, &network, Some(built))
+        .expect("usable")
 }
 
 #[test]
@@ -225,4 +225,7 @@ fn figures_are_written_once_unless_asked_again() {
     let refused = write_drawings(&out, &drawings, false).expect_err("there already").to_string();
     assert!(refused.contains("phase.svg is there already") && refused.contains("--overwrite"), "{refused}");
     write_drawings(&out, &drawings, true).expect("asked for");
+    let twice = [drawings[0].clone(), drawings[0].clone()];
+    let refused = write_drawings(&folder.path().join("new"), &twice, true).expect_err("one name").to_string();
+    assert!(refused.contains("phase.svg") && !folder.path().join("new").exists(), "{refused}");
 }

@@ -15,8 +15,8 @@ const BLOCK: usize = 64;
 /// A model in canonical coordinates without the system that says how momenta follow from velocities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the model is a Hamiltonian network of (q, p), and nothing says how p follows from q̇; its file must name the system \
-     that it was trained on"
+    "the model is a Hamiltonian network of (q, p), and nothing says how p follows from q̇; name the system that it was \
+     trained on, in its file's `system`"
 )]
 pub struct MissingMomenta;
 

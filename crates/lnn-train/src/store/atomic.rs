@@ -24,6 +24,16 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     replace(path, bytes).map_err(StoreError::write(path))
 }
 
+/// Writes `bytes` to `path` if no file has that name, and says whether it did.
+///
+/// # Errors
+/// [`StoreError::Write`] with the path and a remedy.
+pub(crate) fn write_unless_there(path: &Path, bytes: &[u8]) -> Result<bool, StoreError> {
+    let mut file = PartialFile::create(path)?;
+    file.write_all(bytes).map_err(StoreError::write(path))?;
+    file.finish_unless_there()
+}
+
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut temporary = temporary(path)?;
     temporary.write_all(bytes)?;

@@ -17,7 +17,7 @@ mod run_folder;
 mod state;
 mod tensor;
 
-pub(crate) use atomic::PartialFile;
+pub(crate) use atomic::{PartialFile, write_unless_there};
 pub use atomic::{create_folder, write_atomically};
 pub use checkpoint::{
     Checkpoint, CheckpointRecord, FallbackNotice, FoundCheckpoint, checkpoint_path, load_checkpoint,
@@ -26,7 +26,7 @@ pub use checkpoint::{
 pub use error::{Damage, StoreError, TensorProblem};
 pub use field_model_file::{FieldModelHeader, LoadedFieldModel, load_field_model, save_field_model};
 pub use metrics_log::{MetricsLog, read_metrics};
-pub use model_file::{LoadedModel, MODEL_FORMAT, Parameters, load_model, model_checksum, save_model};
-pub use model_header::{Label, ModelHeader, Provenance};
+pub use model_file::{LoadedModel, MODEL_FORMAT, ModelFileFacts, Parameters, load_model, model_file_facts, save_model};
+pub use model_header::{Label, ModelHeader, ModelSystemError, Provenance};
 pub use run_folder::{FolderConfiguration, RunFolder, RunState};
 pub use tensor::{Element, Elements, Tensor};

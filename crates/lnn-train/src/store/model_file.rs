@@ -118,13 +118,22 @@ pub fn load_model(path: &Path) -> Result<LoadedModel, StoreError> {
     join(header, tensors).map_err(|problem| StoreError::Tensor { path: path.to_owned(), problem })
 }
 
-/// The checksum that a model file carries, if it has one; [`load_model`] has found it right.
+/// A model file as it lies on the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelFileFacts {
+    /// The checksum that it carries, if it has one; [`load_model`] has found it right.
+    pub checksum: Option<String>,
+    /// Its length in bytes.
+    pub bytes: usize,
+}
+
+/// What a model file is as a file.
 ///
 /// # Errors
 /// [`StoreError::Read`].
-pub fn model_checksum(path: &Path) -> Result<Option<String>, StoreError> {
+pub fn model_file_facts(path: &Path) -> Result<ModelFileFacts, StoreError> {
     let bytes = fs::read(path).map_err(StoreError::read(path))?;
-    Ok(container::stored_checksum(&bytes))
+    Ok(ModelFileFacts { checksum: container::stored_checksum(&bytes), bytes: bytes.len() })
 }
 
 /// The version of the format that this program writes and reads.

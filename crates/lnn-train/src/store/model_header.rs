@@ -1,6 +1,10 @@
 //! What a model file says of its model, as RON.
 
+use std::sync::Arc;
+
 use lnn_autodiff::{Activation, MlpShape};
+use lnn_physics::System;
+use lnn_physics::systems::SystemError;
 use serde::{Deserialize, Serialize};
 
 use super::error::TensorProblem;
@@ -135,6 +139,28 @@ pub struct Provenance {
     pub data: String,
 }
 
+/// Why the system that a model file names cannot be used with the model.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelSystemError {
+    /// No such system, or not with these parameters.
+    #[error("its `system`: {0}")]
+    Build(#[from] SystemError),
+    /// A system of other sizes.
+    #[error(
+        "its `system`, {name}, has {} degrees of freedom and {} conditional input(s), but the model has {} and {}; name the \
+         system that it was trained on, or leave the field out",
+        found[0], found[1], expected[0], expected[1]
+    )]
+    Sizes {
+        /// The system's name.
+        name: String,
+        /// Its degrees of freedom and conditionals.
+        found: [usize; 2],
+        /// Those of the model.
+        expected: [usize; 2],
+    },
+}
+
 impl ModelHeader {
     /// What `model`, made by `config`, is; without labels, system and origin, which are fields to be set.
     pub fn new(name: &str, config: &ModelConfig, model: &Model) -> Self {
@@ -187,6 +213,23 @@ impl ModelHeader {
         let potential = self.kind.potential_dimensions(&self.features, hidden, d, c);
         let potential = potential.map(|dimensions| shape(&dimensions)).transpose()?;
         Ok([main].into_iter().chain(potential).collect())
+    }
+
+    /// The system that the model was trained on, if the file names one, ready to give momenta and truth.
+    ///
+    /// # Errors
+    /// [`ModelSystemError`]: a system that the program does not know, or one of other coordinates or conditionals than the
+    /// model. The model itself can be evaluated all the same.
+    pub fn build_system(&self) -> Result<Option<Arc<dyn System>>, ModelSystemError> {
+        let Some(config) = &self.system else { return Ok(None) };
+        let system = config.build()?;
+        let found = [system.degrees_of_freedom(), system.conditionals().len()];
+        let expected = [self.degrees_of_freedom, self.conditionals];
+        if found == expected {
+            Ok(Some(system))
+        } else {
+            Err(ModelSystemError::Sizes { name: config.name.clone(), found, expected })
+        }
     }
 
     /// Refuses names of other coordinates or conditionals than there are.

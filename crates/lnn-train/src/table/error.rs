@@ -40,7 +40,7 @@ pub enum TableError {
     #[error(transparent)]
     Write(#[from] StoreError),
     /// A file is there already.
-    #[error("{} is there already, and nothing was changed; choose another name, or remove the file", path.display())]
+    #[error("{} is there already, and nothing was changed; choose another name, or add --overwrite to replace it", path.display())]
     Exists {
         /// The file.
         path: PathBuf,

@@ -106,6 +106,8 @@ fn a_run_learns_and_writes_what_it_measured_for_any_number_of_threads() {
         let loaded = load_field_model(&workplace.path(&format!("with-1/model-{name}.safetensors"))).expect("written");
         assert_eq!((loaded.header.name.as_str(), loaded.parameters.len()), (name.as_str(), model.parameters));
     }
+    let message = refused(&workplace, "plot with-1");
+    assert!(message.contains("with-1/model-cnn.safetensors holds a model of a field"), "{message}");
     let solved = &summary.models["lgn"].solved;
     assert_eq!(solved.values().sum::<usize>(), 10, "{solved:?}");
 

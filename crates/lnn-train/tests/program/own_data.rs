@@ -168,6 +168,11 @@ fn a_trial_goes_through_everything_and_is_no_training() {
     workplace.succeed(&format!("{TRAIN} --trial --out run --quiet"));
     assert_eq!(summary(&workplace.path("run"))["steps"], 20);
     assert!(workplace.path("run/report.html").is_file() && workplace.path("run/model-lnn.safetensors").is_file());
+    // As it says in the end: the motions of its held-out starts, and what it learned.
+    workplace.succeed("plot run --quiet");
+    for name in ["phase", "energy", "mass_matrix-lnn", "potential-lnn"] {
+        assert!(workplace.path(&format!("run/plots/{name}.svg")).is_file(), "{name}");
+    }
     // The whole training does not go on from it.
     let ended = workplace.run(&format!("{TRAIN} --out run --resume"));
     assert!(ended.code == Some(1) && ended.stderr.contains("steps"), "{}", ended.stderr);

@@ -61,8 +61,24 @@ fn a_table_is_drawn_with_a_model_s_energy_and_a_model_with_its_labels() {
     assert!(phase.contains("delbow/dt (rad/ms)") && phase.contains("slide (mm)"), "labels of the file");
 
     workplace.succeed("plot model.safetensors --over q1,q_dot1 --at q0=1 --range q1=-1..1,q_dot1=-2..2");
-    let maps = fs::read_to_string(workplace.path("model-plots/mass_matrix-bursting.svg")).expect("written");
+    let maps = fs::read_to_string(workplace.path("model-plots/mass_matrix-model.svg")).expect("written");
     assert!(maps.contains("slide (mm)") && maps.contains("elbow = 1") && !maps.contains("truth"), "no truth is known");
+}
+
+/// What tells figures of a folder apart is the names of the files; a model may be called anything.
+#[test]
+fn models_of_one_name_have_figures_of_their_own() {
+    let workplace = Workplace::new(&config(20));
+    fs::create_dir(workplace.path("run")).expect("writable");
+    for name in ["a", "b"] {
+        save_untrained(&workplace.path(&format!("run/model-{name}.safetensors")), "dblpend", "lnn", true);
+    }
+    save_untrained(&workplace.path("run/model-c.safetensors"), "dblpend", "baseline", true);
+    workplace.succeed("plot run --figures potential");
+    for name in ["a", "b"] {
+        assert!(workplace.path(&format!("run/plots/potential-{name}.png")).is_file(), "{name}");
+    }
+    assert_eq!(fs::read_dir(workplace.path("run/plots")).expect("made").count(), 4, "the plain network has none");
 }
 
 #[test]
@@ -72,8 +88,12 @@ fn what_cannot_be_drawn_is_said() {
     save_untrained(&workplace.path("model.safetensors"), "dblpend", "lnn", true);
     workplace.write("data.csv", "q0,q_dot0\n1,2\n");
     fs::create_dir(workplace.path("empty")).expect("writable");
+    fs::create_dir(workplace.path("plain")).expect("writable");
+    for name in ["one", "two"] {
+        save_untrained(&workplace.path(&format!("plain/model-{name}.safetensors")), "dblpend", "baseline", true);
+    }
     for (line, words) in [
-        ("plot empty", "empty has neither trajectories.csv nor model-*.safetensors"),
+        ("plot empty", "empty has neither trajectories.csv, rollouts.csv nor model-*.safetensors"),
         ("plot missing.csv", "cannot read missing.csv"),
         ("plot plain.safetensors --figures potential", "plain.safetensors has no energy"),
         ("plot plain.safetensors --figures mass-matrix", "plain.safetensors has no mass matrix"),
@@ -83,13 +103,30 @@ fn what_cannot_be_drawn_is_said() {
         ("plot model.safetensors --over q0,q5", "there is no `q5` to draw a map over; valid names: `q0`, `q1`"),
         ("plot model.safetensors --at qdot0=1", "there is no `qdot0` to fix; did you mean `q_dot0`"),
         ("plot model.safetensors --range q0=1..-1", "the range of `q0` is 1..-1"),
+        ("plot data.csv --over q0,q_dot0", "--over is for a learned model, which data.csv does not have"),
+        ("plot data.csv --at q0=1 --figures phase", "--at is for a learned model"),
+        ("plot data.csv --range q0=-1..1", "--range is for a learned model"),
+        ("plot data.csv --along q0", "--along is for a learned model"),
+        (
+            "plot model.safetensors --trajectories 1",
+            "--trajectories is for a table of motions, which model.safetensors does",
+        ),
+        ("plot model.safetensors --angles q0", "--angles is for a table of motions"),
+        ("plot model.safetensors --columns q0", "--columns is for a table of motions"),
+        ("plot model.safetensors --model model.safetensors", "--model is for a table of motions"),
+        ("plot plain --figures mass-matrix", "plain/model-one.safetensors has no mass matrix"),
         ("plot data.csv --trajectories 4", "no row of trajectory 4"),
         ("plot data.csv --model model.safetensors", "data.csv has 1 coordinate(s) (`q0` to `q0`), but 2 are needed"),
     ] {
         let message = refused(&workplace, line);
         assert!(message.contains(words), "{words}: {message}");
     }
-    for line in ["plot model.safetensors --over q0", "plot model.safetensors --at q0", "plot data.csv --figures pie"] {
+    for line in [
+        "plot model.safetensors --over q0",
+        "plot model.safetensors --at q0",
+        "plot data.csv --figures pie",
+        "plot model.safetensors --range --json",
+    ] {
         assert_eq!(workplace.run(line).code, Some(2), "{line}");
     }
 }

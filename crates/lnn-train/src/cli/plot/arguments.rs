@@ -10,8 +10,8 @@ use crate::cli::output::OutputArguments;
 ///
 /// Of a table (CSV, NPY, NPZ, as `lnn rollout` writes them or as you measured them): the phase portrait, and the energy
 /// against time for every column whose name begins with `energy`. Of a model's file: maps of its mass matrix over two
-/// variables, and its potential along the coordinates. Of a run's folder: both, for its `trajectories.csv` and each of its
-/// models. Every figure is written as SVG and PNG.
+/// variables, and its potential along the coordinates. Of a run's folder: both, for its table of motions (`trajectories.csv`
+/// of `lnn experiment`, `rollouts.csv` of `lnn train`) and each of its models. Every figure is written as SVG and PNG.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(in crate::cli) struct PlotArguments {
@@ -56,7 +56,7 @@ pub(in crate::cli) struct PlotArguments {
 
     /// Ranges of the variables that vary, such as `q0=-1..1` [default: from −π to π for an angle; else what the model was
     /// trained on, as far as its file says].
-    #[arg(long, value_name = "NAME=LOW..HIGH", value_delimiter = ',', value_parser = range, allow_hyphen_values = true)]
+    #[arg(long, value_name = "NAME=LOW..HIGH", value_delimiter = ',', value_parser = range)]
     pub(super) range: Vec<(String, f64, f64)>,
 
     /// Folder of the figures [default: `plots` in the run's folder; beside a file, its name with `-plots`].

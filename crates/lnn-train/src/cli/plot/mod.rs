@@ -7,12 +7,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use lnn_train::config::SystemConfig;
 use lnn_train::plot::{
     Drawing, EnergyColumn, LearnedView, MotionTable, PlotError, TrackChoice, energy, mass_matrix, phase, potential,
     write_drawings,
 };
-use lnn_train::store::{LoadedModel, load_model};
+use lnn_train::store::{LoadedModel, StoreError, load_model};
 use lnn_train::table::{Column, TableError};
 use serde_json::json;
 
@@ -25,6 +24,9 @@ use super::output::{print_json, say};
 
 /// Figures that are drawn from a table of motions; the others are of models.
 const OF_MOTIONS: [FigureName; 2] = [FigureName::Phase, FigureName::Energy];
+
+/// The motions of a run: of `lnn experiment`, of `lnn train`.
+const RUN_TABLES: [&str; 2] = ["trajectories.csv", "rollouts.csv"];
 
 /// What there is to draw.
 struct Sources {
@@ -43,15 +45,18 @@ pub(super) fn run(arguments: &PlotArguments) -> Result<ExitCode, Box<dyn Error>>
     if let Some(figure) = not_there {
         return Err(CommandError::FigureOfAnother { path: arguments.input.clone(), figure: figure.name() }.into());
     }
+    arguments.require_options_of(&sources)?;
     let mut drawings = Vec::new();
     if let Some(path) = &sources.table
         && OF_MOTIONS.into_iter().any(|figure| arguments.wants(figure))
     {
         drawings.extend(of_motions(arguments, path, &sources.models)?);
     }
+    let mut learned = Learned::default();
     for path in &sources.models {
-        drawings.extend(of_model(arguments, path, sources.models.len() == 1)?);
+        learned.draw(arguments, path)?;
     }
+    drawings.extend(learned.drawings(arguments)?);
     if drawings.is_empty() {
         return Err(CommandError::NoFigures { path: arguments.input.clone() }.into());
     }
@@ -71,7 +76,8 @@ pub(super) fn run(arguments: &PlotArguments) -> Result<ExitCode, Box<dyn Error>>
 impl Sources {
     fn find(input: &Path) -> Result<Self, CommandError> {
         if input.is_dir() {
-            let table = Some(input.join("trajectories.csv")).filter(|path| path.is_file());
+            let tables = RUN_TABLES.map(|name| input.join(name));
+            let table = tables.into_iter().find(|path| path.is_file());
             let models = models_in(input)?;
             if table.is_none() && models.is_empty() {
                 return Err(CommandError::NothingToPlot { path: input.to_owned() });
@@ -97,6 +103,31 @@ impl PlotArguments {
     fn insists(&self, figure: FigureName) -> bool {
         self.figures.is_some() && self.wants(figure)
     }
+
+    /// Refuses options that what is drawn has no use for.
+    fn require_options_of(&self, sources: &Sources) -> Result<(), CommandError> {
+        let of_tables = [
+            ("--trajectories", !self.trajectories.is_empty()),
+            ("--angles", !self.angles.is_empty()),
+            ("--columns", self.columns.is_some()),
+            ("--model", self.model.is_some()),
+        ];
+        let of_models = [
+            ("--over", self.over.is_some()),
+            ("--along", !self.along.is_empty()),
+            ("--at", !self.at.is_empty()),
+            ("--range", !self.range.is_empty()),
+        ];
+        for (there, options, needed) in [
+            (sources.table.is_some(), of_tables, "a table of motions"),
+            (!sources.models.is_empty(), of_models, "a learned model"),
+        ] {
+            if let Some((option, _)) = options.into_iter().find(|(_, given)| *given && !there) {
+                return Err(CommandError::OptionOfAnother { path: self.input.clone(), option, needed });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The figures of a table of motions.
@@ -119,25 +150,45 @@ fn of_motions(arguments: &PlotArguments, path: &Path, models: &[PathBuf]) -> Res
     Ok(drawings)
 }
 
-/// The figures of what a model has learned; `alone`, it must have those that were asked for.
-fn of_model(arguments: &PlotArguments, path: &Path, alone: bool) -> Result<Vec<Drawing>, Box<dyn Error>> {
-    let mut view = open(path)?.1;
-    view.fix(&arguments.at)?;
-    view.set_ranges(&arguments.range)?;
-    let over = arguments.over.as_ref().map(|(across, up)| [across.as_str(), up.as_str()]);
-    let mut drawings = Vec::new();
-    let mut add = |figure: FigureName, draw: &dyn Fn() -> Result<Drawing, PlotError>| {
-        if !arguments.wants(figure) {
-            return Ok(());
+/// The figures of what models have learned.
+#[derive(Default)]
+struct Learned {
+    drawings: Vec<(FigureName, Drawing)>,
+    /// Figures that a model does not have.
+    refused: Vec<(FigureName, PlotError)>,
+}
+
+impl Learned {
+    /// Adds the figures of a model.
+    fn draw(&mut self, arguments: &PlotArguments, path: &Path) -> Result<(), Box<dyn Error>> {
+        let mut view = open(path)?.1;
+        view.fix(&arguments.at)?;
+        view.set_ranges(&arguments.range)?;
+        let over = arguments.over.as_ref().map(|(across, up)| [across.as_str(), up.as_str()]);
+        let mut add = |figure: FigureName, draw: &dyn Fn() -> Result<Drawing, PlotError>| {
+            if arguments.wants(figure) {
+                match draw() {
+                    Ok(drawing) => self.drawings.push((figure, drawing)),
+                    Err(error @ PlotError::NotLearned { .. }) => self.refused.push((figure, error)),
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        };
+        add(FigureName::MassMatrix, &|| mass_matrix(&view, over))?;
+        add(FigureName::Potential, &|| potential(&view, &arguments.along))?;
+        Ok(())
+    }
+
+    /// All of them; it is an error if a figure was asked for that no model has.
+    fn drawings(self, arguments: &PlotArguments) -> Result<Vec<Drawing>, PlotError> {
+        let drawn = |figure: &FigureName| self.drawings.iter().any(|(name, _)| name == figure);
+        let missing = self.refused.into_iter().find(|(figure, _)| arguments.insists(*figure) && !drawn(figure));
+        match missing {
+            Some((_, error)) => Err(error),
+            None => Ok(self.drawings.into_iter().map(|(_, drawing)| drawing).collect()),
         }
-        match draw() {
-            Err(PlotError::NotLearned { .. }) if !(alone && arguments.insists(figure)) => Ok(()),
-            drawn => drawn.map(|drawing| drawings.push(drawing)),
-        }
-    };
-    add(FigureName::MassMatrix, &|| mass_matrix(&view, over))?;
-    add(FigureName::Potential, &|| potential(&view, &arguments.along))?;
-    Ok(drawings)
+    }
 }
 
 /// The files of the models in a run's folder, by name.
@@ -157,9 +208,13 @@ fn models_in(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
 
 /// A model as it was loaded and as it is drawn.
 fn open(path: &Path) -> Result<(LoadedModel, LearnedView), Box<dyn Error>> {
-    let loaded = load_model(path)?;
+    let loaded = load_model(path).map_err(|error| match error {
+        StoreError::OtherModel { .. } => CommandError::FieldModel { path: path.to_owned() }.into(),
+        error => Box::<dyn Error>::from(error),
+    })?;
     let model = loaded.model().map_err(|source| CommandError::Model { path: path.to_owned(), source })?;
-    let system = loaded.header.system.as_ref().map(SystemConfig::build).transpose()?;
+    let system = loaded.header.build_system();
+    let system = system.map_err(|source| CommandError::System { path: path.to_owned(), source })?;
     let view = LearnedView::new(path, &loaded, &model, system)?;
     Ok((loaded, view))
 }

@@ -15,7 +15,7 @@ use lnn_physics::integrators::{Method, frames_every};
 use lnn_train::larger;
 use lnn_train::model::States;
 use lnn_train::motion::{LearnedMotion, Motion, MotionError, Starts};
-use lnn_train::quantities::{StateBlock, StateEvaluator};
+use lnn_train::quantities::{MissingMomenta, StateBlock, StateEvaluator};
 use lnn_train::store::{LoadedModel, load_model};
 use lnn_train::table::{Column, Existing, TableWriter};
 use lnn_train::thread_pool;
@@ -41,7 +41,7 @@ const GROUP: usize = 10;
 
 pub(super) fn run(arguments: &RolloutArguments) -> Result<ExitCode, Box<dyn Error>> {
     let loaded = load_model(&arguments.model)?;
-    let model = loaded.model()?;
+    let model = loaded.model().map_err(|source| CommandError::Model { path: arguments.model.clone(), source })?;
     let system = momenta(&arguments.model, &loaded, model.is_canonical())?;
     if arguments.accelerations && model.is_canonical() {
         return Err(CommandError::NoAccelerations { path: arguments.model.clone() }.into());
@@ -105,18 +105,16 @@ pub(super) fn momenta(
     path: &Path,
     loaded: &LoadedModel,
     canonical: bool,
-) -> Result<Option<Arc<dyn System>>, Box<dyn Error>> {
+) -> Result<Option<Arc<dyn System>>, CommandError> {
     if !canonical {
         return Ok(None);
     }
-    let Some(config) = &loaded.header.system else {
-        return Err(CommandError::NoMomenta { path: path.to_owned() }.into());
-    };
-    let system = config.build()?;
-    if system.canonical().is_none() {
-        return Err(CommandError::NoMomenta { path: path.to_owned() }.into());
+    let system = loaded.header.build_system();
+    let system = system.map_err(|source| CommandError::System { path: path.to_owned(), source })?;
+    match system.filter(|system| system.canonical().is_some()) {
+        Some(system) => Ok(Some(system)),
+        None => Err(CommandError::NoMomenta { path: path.to_owned(), source: MissingMomenta }),
     }
-    Ok(Some(system))
 }
 
 /// All that the motions need.

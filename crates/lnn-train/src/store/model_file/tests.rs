@@ -309,6 +309,29 @@ fn a_record_by_hand_is_refused_by_the_name_of_what_is_wrong() {
     }
 }
 
+/// A model can be evaluated whatever system its file names, but has momenta and truth of a fitting one only.
+#[test]
+fn a_system_of_other_sizes_than_the_model_is_refused_where_it_is_asked_for() {
+    let with = |system: &str| {
+        let record =
+            "(format: 1, record: (degrees_of_freedom: 1, activation: tanh, kind: Lnn(residual_mass: 0), system: ";
+        by_hand(&format!("{record}{system}))"), &TWO_LAYERS).expect("a model").header.build_system()
+    };
+    assert!(with("None").expect("nothing to build").is_none());
+    assert_eq!(with(r#"Some((name: "spring"))"#).expect("it fits").expect("a system").degrees_of_freedom(), 1);
+    for (name, words) in [
+        (
+            "dblpend",
+            "`system`, dblpend, has 2 degrees of freedom and 0 conditional input(s), but the model has 1 and 0",
+        ),
+        ("relativistic", "has 1 degrees of freedom and 1 conditional input(s), but the model has 1 and 0"),
+        ("dblpnd", "dblpend"),
+    ] {
+        let message = with(&format!(r#"Some((name: "{name}"))"#)).expect_err("refused").to_string();
+        assert!(message.contains(words), "{words}: {message}");
+    }
+}
+
 #[test]
 fn files_of_an_earlier_build_stay_readable() {
     use crate::model::{RatesMut, States};
