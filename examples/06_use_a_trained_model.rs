@@ -7,12 +7,15 @@
 #![allow(clippy::print_stdout)] // An example talks to its reader.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
-use lnn::physics::integrators::{Method, frame_times, solve_at};
+use lnn::physics::integrators::{DormandPrinceOptions, Method, frames_every};
 use lnn::train::config::preset;
 use lnn::train::experiment::{build_system, build_training};
-use lnn::train::model::{Model, RatesMut, States};
-use lnn::train::store::{LoadedModel, ModelHeader, Provenance, load_model, save_model};
+use lnn::train::model::{Model, States};
+use lnn::train::motion::{LearnedMotion, Starts};
+use lnn::train::quantities::StateEvaluator;
+use lnn::train::store::{ModelHeader, Provenance, load_model, save_model};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::temp_dir().join(format!("lnn-example-{}", std::process::id()));
@@ -23,34 +26,44 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             train_small(&folder)?
         }
     };
-    let loaded: LoadedModel = load_model(&path)?;
+    let loaded = load_model(&path)?;
     let (model, parameters) = (loaded.model()?, loaded.parameters.to_f64());
     println!("{}: {} parameters, {} steps", loaded.header.name, parameters.len(), loaded.header.provenance.steps);
 
-    // One state: acceleration, and what only a Lagrangian has: mass matrix and conserved energy.
-    let (q, q_dot) = ([1.0, 0.5], [0.0, 0.0]);
-    let (mut block, networks) = (model.block::<f64>(1, false), model.bind(&parameters));
-    let (mut velocity, mut q_ddot) = ([0.0; 2], [0.0; 2]);
-    let states = States { q: &q, q_dot: &q_dot, conditionals: &[] };
-    block.rates(networks, states, RatesMut { q: &mut velocity, q_dot: &mut q_ddot });
-    println!("q̈ = {q_ddot:.3?} rad/s²");
-    if let Model::Lagrangian(lagrangian) = &model {
-        let mut workspace = lagrangian.workspace::<f64>(1, false);
-        lagrangian.evaluate(networks, states, &mut workspace);
-        println!("mass matrix {:.3?}, energy {:.4}", workspace.mass_matrix(), workspace.energy()[0]);
+    // One state: acceleration, and what only a Lagrangian has: momentum, mass matrix and conserved energy.
+    if (loaded.header.degrees_of_freedom, loaded.header.conditionals) != (2, 0) {
+        return Err(
+            "the states below are of two coordinates without conditionals; give a model of such a system".into()
+        );
     }
+    let system = loaded.header.build_system()?;
+    let evaluator = StateEvaluator::new(&model, &parameters, system.clone())?;
+    let start = [1.0, 0.5, 0.0, 0.0];
+    let found = evaluator.evaluate(States { q: &start[..2], q_dot: &start[2..], conditionals: &[] });
+    println!("q̈ = {:.3?} rad/s², mass matrix {:.3?}", found.acceleration, found.mass_matrix);
 
-    // Two seconds of motion.
-    let field = |_t: f64, state: &[f64], state_dot: &mut [f64]| {
-        let (q, q_dot) = state.split_at(2);
-        let (velocity, acceleration) = state_dot.split_at_mut(2);
-        let states = States { q, q_dot, conditionals: &[] };
-        block.rates(networks, states, RatesMut { q: velocity, q_dot: acceleration });
-        Ok::<(), std::convert::Infallible>(())
-    };
-    let motion = solve_at(&Method::Rk4 { dt: 1e-3 }, field, &[1.0, 0.5, 0.0, 0.0], &frame_times(2.0, 2.0)?)?;
-    for (time, state) in motion.rows() {
-        println!("t = {time:3.1} s  θ = ({:6.3}, {:6.3}) rad", state[0], state[1]);
+    // Two seconds of motion, here of one start; the learned energy stays, to the tolerance of the integrator.
+    let times = frames_every(2.0, 0.5)?;
+    let starts = Starts { degrees_of_freedom: 2, states: &start, conditionals: &[], times: &times };
+    let method = Method::DormandPrince(DormandPrinceOptions::default());
+    let canonical = system.as_deref().and_then(|system| system.canonical());
+    let learned = LearnedMotion::new(&model, &parameters).with_canonical(canonical);
+    let motions = learned.integrate(&method, starts, &AtomicBool::new(false))?;
+    let motion = &motions[0];
+    if let Some(ending) = &motion.ending {
+        println!("it ended after t = {} s: {}", ending.time, ending.cause);
+    }
+    for (time, state) in times.iter().zip(motion.states.chunks_exact(4)) {
+        let [q, q_dot] = [&state[..2], &state[2..]];
+        let energy = evaluator.evaluate(States { q, q_dot, conditionals: &[] }).energy;
+        println!("t = {time:3.1} s  θ = ({:6.3}, {:6.3}) rad  energy {energy:.6?}", q[0], q[1]);
+        if let (Some(now), Some(first)) = (energy.first(), found.energy.first()) {
+            assert!(
+                (now - first).abs() < 1e-4 * (1.0 + first.abs()),
+                "the learned energy has changed by {}",
+                now - first
+            );
+        }
     }
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;

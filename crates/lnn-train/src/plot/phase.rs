@@ -48,9 +48,7 @@ pub fn phase(table: &MotionTable) -> Result<Drawing, PlotError> {
         for ((track, line), (_, colour)) in table.tracks.iter().zip(lines).zip(&styles) {
             let start = line.iter().copied().find(|at| at.0.is_finite());
             let quarter_width = if track.is_truth() { TRUTH_LINE } else { LINE };
-            // The last point of a piece is the first of the next.
-            for from in (0..line.len()).step_by(PIECE) {
-                let points = line[from..line.len().min(from + PIECE + 1)].to_vec();
+            for points in pieces(&line) {
                 marks.push((!track.is_truth(), Mark::Line { points, colour: *colour, quarter_width }));
             }
             marks.push((true, Mark::Dots { points: start.into_iter().collect(), colour: *colour, filled: true }));
@@ -110,6 +108,11 @@ fn points(track: &Track, d: usize, j: usize, angle: bool, until: f64) -> Vec<(f6
     points
 }
 
+/// A line in pieces of [`PIECE`] steps; the last point of each is the first of the next.
+fn pieces(line: &[(f64, f64)]) -> impl Iterator<Item = Vec<(f64, f64)>> {
+    (0..line.len()).step_by(PIECE).map(|from| line[from..line.len().min(from + PIECE + 1)].to_vec())
+}
+
 /// Name and colour of each motion: by model in the table of a run, else by trajectory.
 pub(super) fn styles(tracks: &[Track]) -> Vec<(String, Colour)> {
     let mut models: Vec<&str> = Vec::new();
@@ -150,4 +153,62 @@ pub(super) fn extent(values: impl Iterator<Item = f64>) -> (f64, f64) {
         finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
     let room = 0.06 * (high - low);
     (low - room, high + room)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One coordinate, frame by frame at times 0, 1, 2, ….
+    fn track(states: &[(f64, f64)]) -> Track {
+        Track {
+            number: 0.0,
+            model: None,
+            times: (0..states.len()).map(|frame| frame as f64).collect(),
+            states: states.iter().flat_map(|&(q, q_dot)| [q, q_dot]).collect(),
+            conditionals: Vec::new(),
+            energies: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_angle_leaves_at_one_side_and_comes_in_at_the_other() {
+        for sign in [1.0, -1.0] {
+            // From 0.1 short of the edge to 0.3 behind it: there the velocity is a quarter of the way on.
+            let turning = track(&[(sign * (PI - 0.1), 2.0), (sign * (PI + 0.3), 4.0)]);
+            let points = points(&turning, 1, 0, true, 10.0);
+            let want = [(sign * (PI - 0.1), 2.0), (sign * PI, 2.5), (-sign * PI, 2.5), (sign * (0.3 - PI), 4.0)];
+            assert!(points.len() == 5 && points[2].0.is_nan(), "{points:?}");
+            for (found, want) in [points[0], points[1], points[3], points[4]].into_iter().zip(want) {
+                // Some roundings of numbers of size 2π.
+                assert!((found.0 - want.0).abs() < 1e-14 && (found.1 - want.1).abs() < 1e-13, "{found:?} {want:?}");
+            }
+        }
+        let straight = points(&track(&[(3.0, 2.0), (3.5, 4.0)]), 1, 0, false, 10.0);
+        assert_eq!(straight, [(3.0, 2.0), (3.5, 4.0)]);
+        assert_eq!(points(&track(&[(0.0, 1.0), (1.0, 1.0), (2.0, 1.0)]), 1, 0, true, 1.0).len(), 2);
+    }
+
+    #[test]
+    fn a_portrait_ends_with_the_sixteenth_turn() {
+        // The velocity changes its sign at every frame.
+        let swings =
+            |frames: i32| track(&(0..frames).map(|frame| (0.0, f64::from(1 - 2 * (frame % 2)))).collect::<Vec<_>>());
+        assert_eq!(end_of_turns(&swings(40), 1, 0), 16.0);
+        assert_eq!(end_of_turns(&swings(16), 1, 0), 15.0);
+        assert_eq!(end_of_turns(&track(&[(0.0, 1.0); 9]), 1, 0), 8.0);
+    }
+
+    /// A long line is drawn in pieces that meet, so that nothing of it is thinned or lost.
+    #[test]
+    fn pieces_of_a_long_line_meet() {
+        let count = 2 * PIECE + 7;
+        let motion = track(&(0..count).map(|frame| (frame as f64, 1.0)).collect::<Vec<_>>());
+        let line = points(&motion, 1, 0, false, f64::INFINITY);
+        let pieces: Vec<Vec<(f64, f64)>> = pieces(&line).collect();
+        assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [PIECE + 1, PIECE + 1, 7]);
+        assert!(pieces.windows(2).all(|pair| pair[0].last() == pair[1].first()));
+        let drawn: usize = pieces.iter().map(|piece| piece.len() - 1).sum();
+        assert_eq!(drawn, count - 1);
+    }
 }
