@@ -195,7 +195,7 @@ pub(super) enum CommandError {
         path: PathBuf,
     },
     /// A system in a model's file that cannot be used.
-    #[error("{} cannot be used with {source}", path.display())]
+    #[error("{}: {source}", path.display())]
     System {
         /// The model's file.
         path: PathBuf,

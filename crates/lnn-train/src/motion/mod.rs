@@ -15,13 +15,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use lnn_physics::integrators::{IntegrationError, InvalidInput, Statistics};
 
-use crate::quantities::MissingMomenta;
-
 pub use ending::{EndCause, Ending, Singularity};
 pub(crate) use integrate::{RightHandSide, one_by_one};
 pub use learned::LearnedMotion;
 pub use rates::AtSingularity;
 pub use starts::Starts;
+
+use crate::quantities::MissingMomenta;
 
 #[cfg(doc)]
 use lnn_physics::integrators::Method;

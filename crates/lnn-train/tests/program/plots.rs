@@ -121,6 +121,10 @@ fn what_cannot_be_drawn_is_said() {
         let message = refused(&workplace, line);
         assert!(message.contains(words), "{words}: {message}");
     }
+    // Its system has no conditional, and the model has one.
+    let other = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/format-1-lnn-f32.safetensors");
+    let message = refused(&workplace, &format!("plot {other} --out figures"));
+    assert!(message.contains("its `system`, dblpend, has 2 degrees of freedom and 0 conditional"), "{message}");
     for line in [
         "plot model.safetensors --over q0",
         "plot model.safetensors --at q0",
