@@ -1,0 +1,50 @@
+//! Which shaders are built with which constants and flags. A shader that is not named here is built once, as it is.
+
+/// One translation of one shader.
+#[derive(Clone, Debug)]
+pub(crate) struct Variant {
+    /// `stage/kernel`, the file without its extension.
+    pub(crate) kernel: String,
+    /// What distinguishes it from the kernel's other variants; empty if there is one only.
+    pub(crate) suffix: String,
+    /// Values of `import constants::NAME`.
+    pub(crate) constants: Vec<(&'static str, u32)>,
+    /// Flags of `@if(NAME)` that are set.
+    pub(crate) flags: Vec<&'static str>,
+}
+
+impl Variant {
+    /// The kernel's own name, without its stage.
+    pub(crate) fn stem(&self) -> &str {
+        self.kernel.rsplit('/').next().unwrap_or(&self.kernel)
+    }
+
+    /// The variant's name, one word.
+    pub(crate) fn name(&self) -> String {
+        if self.suffix.is_empty() { self.stem().to_owned() } else { format!("{}_{}", self.stem(), self.suffix) }
+    }
+}
+
+/// The variants of all kernels in `files`, in their order.
+///
+/// Fails if the table names a kernel without a file.
+pub(crate) fn all(files: &[String]) -> Result<Vec<Variant>, String> {
+    let table = table();
+    if let Some(missing) = table.iter().find(|variant| !files.contains(&variant.kernel)) {
+        return Err(format!("build/variants.rs names {}, but there is no shaders/{0}.wgsl", missing.kernel));
+    }
+    let mut all = Vec::new();
+    for kernel in files {
+        let own: Vec<_> = table.iter().filter(|variant| variant.kernel == *kernel).cloned().collect();
+        if own.is_empty() {
+            let (suffix, constants, flags) = (String::new(), Vec::new(), Vec::new());
+            all.push(Variant { kernel: kernel.clone(), suffix, constants, flags });
+        }
+        all.extend(own);
+    }
+    Ok(all)
+}
+
+fn table() -> Vec<Variant> {
+    Vec::new()
+}
