@@ -132,14 +132,9 @@ fn origin(root: &Path, variant: &Variant, composed: &Composed, line: Option<usiz
             if bare(source) == faulty {
                 same.push(format!("shaders/{shown}:{}", index + 1));
             }
-            // An imported function carries its module's path before its name.
-            if let (Some(composed), Some(own)) = (function, declared_function(source)) {
-                if composed == own
-                    || composed.ends_with(&format!("_{}", own.replace('_', "__")))
-                    || composed.ends_with(own)
-                {
-                    declared = Some(format!("shaders/{shown}:{}, in `{own}`", index + 1));
-                }
+            let own = declared_function(source);
+            if own.is_some() && own == function {
+                declared = Some(format!("shaders/{shown}:{}, in `{}`", index + 1, own.unwrap_or_default()));
             }
         }
     }
