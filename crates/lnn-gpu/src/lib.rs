@@ -1,6 +1,7 @@
 //! Lagrangian networks on graphics cards: the stages of a training step as WGSL kernels, over wgpu.
 //!
 //! * [`device`] finds an adapter and opens it, holds typed buffers, makes kernels and records their dispatches.
+//! * [`mlp`] is the jet engine for networks of any width.
 //! * [`kernels`] is the table of all shaders in `shaders/`, composed and validated when the crate was built.
 //!
 //! ```no_run
@@ -16,3 +17,4 @@
 
 pub mod device;
 pub mod kernels;
+pub mod mlp;

@@ -5,4 +5,6 @@ mod adam;
 mod close;
 mod device;
 mod ground;
+mod mlp;
+mod mlp_example;
 mod sum;
