@@ -39,7 +39,8 @@ pub(crate) fn inspect(root: &Path, variant: &Variant, composed: &Composed, path:
         let place = origin(root, variant, composed, line);
         format!("shader {}, {place}:\n{}", variant.name(), error.emit_to_string_with_path(&composed.wgsl, &shown))
     })?;
-    let validate = |capabilities| Validator::new(ValidationFlags::all(), capabilities).validate(&module);
+    let validate =
+        |capabilities| Validator::new(ValidationFlags::all(), capabilities).validate(&module).map_err(Box::new);
     let needs = |capability: Capabilities| validate(Capabilities::all().difference(capability)).is_err();
     let info = validate(Capabilities::FLOAT64 | Capabilities::SUBGROUP).map_err(|error| {
         let line = error.location(&composed.wgsl).map(|location| location.line_number as usize);

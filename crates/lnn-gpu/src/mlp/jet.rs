@@ -144,6 +144,10 @@ impl MlpJet {
     /// If the plan was made for less than [`Purpose::Hessian`].
     pub fn record_hessian(&self, recorder: &mut Recorder) {
         assert!(self.hessian.len() == self.buffers.hidden.len(), "the plan was made without second derivatives");
+        if self.hessian.is_empty() {
+            // A network without hidden layers is linear.
+            recorder.clear(&self.buffers.second_derivatives);
+        }
         self.hessian.iter().for_each(|dispatch| dispatch.record(recorder));
     }
 

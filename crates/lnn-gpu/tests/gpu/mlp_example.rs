@@ -2,11 +2,10 @@
 
 use lnn_autodiff::jet::{Accumulate, JetWorkspace, Purpose};
 use lnn_autodiff::{Activation, MlpShape, Real};
-use lnn_gpu::device::Buffer;
+use lnn_gpu::device::{Buffer, Device};
 use lnn_gpu::mlp::{MlpJet, MlpParameters, hessian_pairs, stride};
 
 use crate::close::{Far, close};
-use crate::ground::device;
 
 /// What goes in; arrays as the CPU engine takes them.
 #[derive(Clone)]
@@ -106,8 +105,7 @@ impl Example {
     }
 
     /// By the kernels.
-    pub(crate) fn on_device(&self) -> Results<f32> {
-        let device = device();
+    pub(crate) fn on(&self, device: &Device) -> Results<f32> {
         let parameters = MlpParameters::new(device, &self.shape).unwrap();
         parameters.upload(device, &self.parameters).unwrap();
         let jet = MlpJet::new(device, &parameters, self.tangents, self.rows, Purpose::Functional).unwrap();
@@ -127,14 +125,14 @@ impl Example {
         jet.record_hessian(&mut recorder);
         jet.record_functional_gradient(&mut recorder);
         recorder.submit().unwrap();
-        let gradient = all(jet.gradient());
+        let gradient = all(device, jet.gradient());
         let flat = parameters.layout().unpack(&gradient);
         // An optimiser that is given padding must leave it zero.
         assert_eq!(parameters.layout().pack(&flat), gradient, "padding of the gradient");
         Results {
-            output: unpadded(&all(jet.output()), self.shape.outputs()),
-            input_bar: unpadded(&all(jet.input_bar()), inputs),
-            second_derivatives: all(jet.second_derivatives()),
+            output: unpadded(&all(device, jet.output()), self.shape.outputs()),
+            input_bar: unpadded(&all(device, jet.input_bar()), inputs),
+            second_derivatives: all(device, jet.second_derivatives()),
             gradient: flat,
         }
     }
@@ -163,8 +161,8 @@ fn unpadded(numbers: &[f32], width: usize) -> Vec<f32> {
     numbers.chunks_exact(stride(width)).flat_map(|row| row[..width].iter().copied()).collect()
 }
 
-fn all(buffer: &Buffer<f32>) -> Vec<f32> {
+fn all(device: &Device, buffer: &Buffer<f32>) -> Vec<f32> {
     let mut numbers = vec![0.0; buffer.len()];
-    device().download(buffer, 0, &mut numbers).unwrap();
+    device.download(buffer, 0, &mut numbers).unwrap();
     numbers
 }
