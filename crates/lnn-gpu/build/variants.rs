@@ -54,6 +54,8 @@ fn table() -> Vec<Variant> {
     layer_product(&mut table, "mlp/layer_reverse", 1, false);
     layer_product(&mut table, "mlp/functional_forward", 1, true);
     layer_product(&mut table, "mlp/functional_reverse", 3, false);
+    layer_product(&mut table, "mlp/input_cotangents", 3, false);
+    layer_product(&mut table, "mlp/input_cotangents", 1, false);
     layer_product(&mut table, "mlp/directional_forward", 1, true);
     layer_product(&mut table, "mlp/directional_reverse", 1, false);
     for tangents in 2..=9 {

@@ -18,3 +18,8 @@
 pub mod device;
 pub mod kernels;
 pub mod mlp;
+
+/// Compiles the program of the README as a doctest.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

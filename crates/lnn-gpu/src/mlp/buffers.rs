@@ -20,6 +20,8 @@ pub(super) struct Buffers {
     pub(super) output: Buffer<f32>,
     pub(super) output_bar: Buffer<f32>,
     pub(super) input_bar: Buffer<f32>,
+    /// `[x̄, x̄_u, x̄_w]` of a functional, x̄ of a directional derivative.
+    pub(super) input_cotangents: Buffer<f32>,
     /// `[rows][pairs]`.
     pub(super) second_derivatives: Buffer<f32>,
     /// u and w, each `[rows][t]`.
@@ -89,6 +91,7 @@ impl Buffers {
             output: array("output", 1, shape.outputs())?,
             output_bar: array("output bar", reverse, shape.outputs())?,
             input_bar: array("input bar", reverse, shape.inputs())?,
+            input_cotangents: array("input cotangents", carried, shape.inputs())?,
             second_derivatives: device.buffer("second derivatives", rows * pairs)?,
             coefficients: device.buffer("coefficients", coefficients)?,
             partial_gradients: device.buffer("partial gradients", splits(rows) * parameters)?,

@@ -110,4 +110,14 @@ impl Planner<'_> {
         let arguments = [parameters.buffer(), above, kept, delta, directional, bars].map(Into::into);
         Dispatch::plan(device, (source, &self.activation()), constants, &arguments, workgroups)
     }
+
+    /// The cotangents of the inputs after a gradient of derivatives with this many adjoints; nothing without hidden layers.
+    pub(super) fn input_cotangents(&self, channels: usize) -> Result<Option<Dispatch>, DeviceError> {
+        let Self { device, parameters, buffers } = self;
+        let Some(first) = buffers.hidden.first() else { return Ok(None) };
+        let constants = self.backwards(0);
+        let (source, workgroups) = constants.tiles(&kernels::INPUT_COTANGENTS, channels)?;
+        let arguments = [parameters.buffer(), &first.bars, &buffers.input_cotangents].map(Into::into);
+        Dispatch::plan(device, (source, &[]), constants, &arguments, workgroups).map(Some)
+    }
 }

@@ -26,6 +26,7 @@ pub struct MlpJet {
     parameter_vjp: Vec<Dispatch>,
     /// Of its derivatives.
     derivative_gradient: Vec<Dispatch>,
+    input_cotangents: Option<Dispatch>,
 }
 
 /// The pairs of directions of [`MlpJet::second_derivatives`], in order: (i, j) with i < t − 1 and i ≤ j < t.
@@ -75,7 +76,22 @@ impl MlpJet {
             Purpose::Directional => planner.directional_gradient()?,
             _ => Vec::new(),
         };
-        Ok(Self { purpose, forward, output, reverse, hessian, parameter_vjp, derivative_gradient, buffers })
+        let input_cotangents = match purpose {
+            Purpose::Functional => planner.input_cotangents(3)?,
+            Purpose::Directional => planner.input_cotangents(1)?,
+            _ => None,
+        };
+        Ok(Self {
+            purpose,
+            forward,
+            output,
+            reverse,
+            hessian,
+            parameter_vjp,
+            derivative_gradient,
+            input_cotangents,
+            buffers,
+        })
     }
 
     /// Pushes the inputs and their tangents through the network; [`output`](Self::output) is f.
@@ -142,6 +158,20 @@ impl MlpJet {
         self.derivative_gradient.iter().for_each(|dispatch| dispatch.record(recorder));
     }
 
+    /// The [`input_cotangents`](Self::input_cotangents) of the last functional or directional gradient.
+    ///
+    /// # Panics
+    /// If the plan was made for another purpose than [`Purpose::Functional`] or [`Purpose::Directional`].
+    pub fn record_input_cotangents(&self, recorder: &mut Recorder) {
+        let derivatives = matches!(self.purpose, Purpose::Functional | Purpose::Directional);
+        self.require(derivatives, "derivatives whose inputs have cotangents");
+        match &self.input_cotangents {
+            Some(dispatch) => dispatch.record(recorder),
+            // A linear network's derivative does not depend on where it is taken.
+            None => recorder.clear(&self.buffers.input_cotangents),
+        }
+    }
+
     /// The network's inputs: `[tangents…, value]`, followed by `[x_u, x_w, a]` for a functional, of which a caller
     /// writes a, and by `[a]` for a directional derivative.
     pub fn inputs(&self) -> &Buffer<f32> {
@@ -161,6 +191,12 @@ impl MlpJet {
     /// Σ_o ȳ_o ∂f_o/∂x, `[rows][stride]`.
     pub fn input_bar(&self) -> &Buffer<f32> {
         &self.buffers.input_bar
+    }
+
+    /// Cotangents of the inputs of the functional, `[x̄, x̄_u, x̄_w]`, or of the directional derivative, x̄; that of a itself is
+    /// [`input_bar`](Self::input_bar).
+    pub fn input_cotangents(&self) -> &Buffer<f32> {
+        &self.buffers.input_cotangents
     }
 
     /// `[rows][pairs]`, without padding.

@@ -13,6 +13,7 @@
 //! | [`MlpJet::record_parameter_vjp`] | ∂/∂θ Σ_o ȳ_o f_o |
 //! | [`MlpJet::record_directional_gradient`] | ∂/∂θ Σ_o ȳ_o D_a f_o |
 //! | [`MlpJet::record_functional_gradient`] | ∂/∂θ Σ_o ȳ_o (D_a − D_u D_w) f_o |
+//! | [`MlpJet::record_input_cotangents`] | the same two by the inputs |
 
 mod buffers;
 mod functional;

@@ -98,7 +98,8 @@ fn the_same_bits_each_time_and_without_checks() {
     let example = Example::new(&[4, 70, 33, 1], 3, 150, Activation::Softplus);
     let bits = |device: &Device| {
         let results = example.on(device);
-        [results.output, results.input_bar, results.second_derivatives, results.parameter_vjp, results.gradient]
+        let Results { output, input_bar, second_derivatives, parameter_vjp, gradient, input_cotangents } = results;
+        [output, input_bar, second_derivatives, parameter_vjp, gradient, input_cotangents]
             .concat()
             .iter()
             .map(|x| x.to_bits())

@@ -40,16 +40,19 @@ pub(crate) struct Results<T> {
     pub(crate) parameter_vjp: Vec<T>,
     /// Of the functional or of the directional derivative.
     pub(crate) gradient: Vec<T>,
+    /// `[x̄, x̄_u, x̄_w]` or x̄.
+    pub(crate) input_cotangents: Vec<T>,
 }
 
 impl<T> Results<T> {
-    fn named(&self) -> [(&'static str, &[T]); 5] {
+    fn named(&self) -> [(&'static str, &[T]); 6] {
         [
             ("f", &self.output),
             ("∂f/∂x", &self.input_bar),
             ("D_i D_j f", &self.second_derivatives),
             ("gradient of f", &self.parameter_vjp),
             ("gradient of its derivatives", &self.gradient),
+            ("input cotangents", &self.input_cotangents),
         ]
     }
 }
@@ -120,7 +123,9 @@ impl Example {
         } else {
             workspace.directional_gradient(network, &a, Accumulate::Replace, &mut gradient);
         }
-        Results { output, input_bar, second_derivatives, parameter_vjp, gradient }
+        let cotangents = workspace.input_cotangents(network);
+        let input_cotangents = [cotangents.value, cotangents.u, cotangents.w].concat();
+        Results { output, input_bar, second_derivatives, parameter_vjp, gradient, input_cotangents }
     }
 
     /// By the kernels.
@@ -135,7 +140,8 @@ impl Example {
         let channels = [&self.directions[..], &self.value, &nowhere, &self.a].concat();
         device.upload(jet.inputs(), 0, &padded(&channels, inputs)).unwrap();
         device.upload(jet.output_bar(), 0, &padded(&self.output_bar, self.shape.outputs())).unwrap();
-        for buffer in [jet.output(), jet.input_bar(), jet.second_derivatives(), jet.gradient()] {
+        for buffer in [jet.output(), jet.input_bar(), jet.second_derivatives(), jet.gradient(), jet.input_cotangents()]
+        {
             device.upload(buffer, 0, &vec![f32::NAN; buffer.len()]).unwrap();
         }
         let flat = || {
@@ -160,6 +166,7 @@ impl Example {
         } else {
             jet.record_directional_gradient(&mut recorder);
         }
+        jet.record_input_cotangents(&mut recorder);
         recorder.submit().unwrap();
         Results {
             output: unpadded(&all(device, jet.output()), self.shape.outputs()),
@@ -167,6 +174,7 @@ impl Example {
             second_derivatives: all(device, jet.second_derivatives()),
             parameter_vjp,
             gradient: flat(),
+            input_cotangents: unpadded(&all(device, jet.input_cotangents()), inputs),
         }
     }
 
