@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything, and one summary.
 
+mod graphics;
 pub(crate) mod python;
 mod results;
 
@@ -21,7 +22,8 @@ const HELP: &str = "\
 The whole test suite: tidy, then all unit, integration and documentation tests, then what the documents tell their
 readers to run, each example, the tests in Python, and each benchmark once without measuring. Python must be 3.10 to 3.13
 with its module venv; the first time the network is needed, from which pip fetches numpy, scipy and safetensors into the
-target folder. A missing rustfmt or clippy is added through rustup.
+target folder. A missing rustfmt or clippy is added through rustup. The tests of kernels need a graphics driver: where
+none is found and apt-get can be used without a password, Mesa's software driver is installed (mesa-vulkan-drivers).
 
 Usage: cargo xtask test [FILTER…]
 
@@ -44,12 +46,15 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
     let mut notes = Vec::new();
     let mut parts = if filters.is_empty() { tidy::checks()? } else { Vec::new() };
 
+    if filters.is_empty() {
+        notes.extend(graphics::ensure_driver());
+    }
     eprintln!("--- build of the tests");
     let (status, artifacts) = cargo::build(&["test", "--workspace", "--no-run"])?;
     if status.success() {
         let packages = package_names(&cargo::metadata()?);
         let test = ["test", "--workspace", "--no-fail-fast"];
-        parts.extend(run_tests(&test, &filters, &artifacts, &packages)?);
+        parts.extend(run_tests(&test, &filters, &artifacts, &packages, &mut notes)?);
         if filters.is_empty() {
             let python = python::environment();
             let (part, left_out) = documents::check(&artifacts, python.as_deref())?;
@@ -63,7 +68,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
         notes.push(
             "the workspace does not compile: each package was tested alone, documents, examples, Python and benchmarks did not run".into(),
         );
-        parts.extend(run_package_by_package(&filters)?);
+        parts.extend(run_package_by_package(&filters, &mut notes)?);
     }
     if !filters.is_empty() {
         let list = filters.join("`, `");
@@ -97,6 +102,7 @@ fn run_tests(
     filters: &[String],
     artifacts: &[Artifact],
     packages: &BTreeMap<String, String>,
+    notes: &mut Vec<String>,
 ) -> Result<Vec<Part>, TaskError> {
     eprintln!("--- tests");
     let mut command = cargo::cargo(arguments);
@@ -120,11 +126,12 @@ fn run_tests(
         line.clear();
     }
     let status = child.wait().map_err(start)?;
+    notes.extend(results.notes());
     Ok(results.finish(status.success()))
 }
 
 /// Tests each package by itself, so that one that does not compile hides no other's results.
-fn run_package_by_package(filters: &[String]) -> Result<Vec<Part>, TaskError> {
+fn run_package_by_package(filters: &[String], notes: &mut Vec<String>) -> Result<Vec<Part>, TaskError> {
     let packages = package_names(&cargo::metadata()?);
     let mut parts = Vec::new();
     for name in packages.values() {
@@ -132,7 +139,7 @@ fn run_package_by_package(filters: &[String]) -> Result<Vec<Part>, TaskError> {
         let (status, artifacts) = cargo::build(&["test", "--package", name, "--no-run"])?;
         if status.success() {
             let arguments = ["test", "--package", name, "--no-fail-fast"];
-            parts.extend(run_tests(&arguments, filters, &artifacts, &packages)?);
+            parts.extend(run_tests(&arguments, filters, &artifacts, &packages, notes)?);
         } else {
             let finding = format!("it does not compile: see the errors above, or `cargo test --package {name}`");
             parts.push(Part::check(name, start.elapsed(), vec![finding]));

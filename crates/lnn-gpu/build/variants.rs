@@ -1,0 +1,98 @@
+//! Which shaders are built with which constants and flags. A shader that is not named here is built once, as it is.
+
+/// One translation of one shader.
+#[derive(Clone, Debug)]
+pub(crate) struct Variant {
+    /// `stage/kernel`, the file without its extension.
+    pub(crate) kernel: String,
+    /// What distinguishes it from the kernel's other variants; empty if there is one only.
+    pub(crate) suffix: String,
+    /// Values of `import constants::NAME`.
+    pub(crate) constants: Vec<(&'static str, u32)>,
+    /// Flags of `@if(NAME)` that are set.
+    pub(crate) flags: Vec<&'static str>,
+}
+
+impl Variant {
+    /// The kernel's own name, without its stage.
+    pub(crate) fn stem(&self) -> &str {
+        self.kernel.rsplit('/').next().unwrap_or(&self.kernel)
+    }
+
+    /// The variant's name, one word.
+    pub(crate) fn name(&self) -> String {
+        if self.suffix.is_empty() { self.stem().to_owned() } else { format!("{}_{}", self.stem(), self.suffix) }
+    }
+}
+
+/// The variants of all kernels in `files`, in their order.
+///
+/// Fails if the table names a kernel without a file.
+pub(crate) fn all(files: &[String]) -> Result<Vec<Variant>, String> {
+    let table = table();
+    if let Some(missing) = table.iter().find(|variant| !files.contains(&variant.kernel)) {
+        return Err(format!("build/variants.rs names {}, but there is no shaders/{0}.wgsl", missing.kernel));
+    }
+    let mut all = Vec::new();
+    for kernel in files {
+        let own: Vec<_> = table.iter().filter(|variant| variant.kernel == *kernel).cloned().collect();
+        if own.is_empty() {
+            let (suffix, constants, flags) = (String::new(), Vec::new(), Vec::new());
+            all.push(Variant { kernel: kernel.clone(), suffix, constants, flags });
+        }
+        all.extend(own);
+    }
+    Ok(all)
+}
+
+fn table() -> Vec<Variant> {
+    let mut table = Vec::new();
+    // A Lagrangian of d coordinates has d + 2 channels; rollouts and plain networks have fewer.
+    for channels in 1..=10 {
+        layer_product(&mut table, "mlp/layer_forward", channels, true);
+    }
+    layer_product(&mut table, "mlp/layer_reverse", 1, false);
+    layer_product(&mut table, "mlp/functional_forward", 1, true);
+    layer_product(&mut table, "mlp/functional_reverse", 3, false);
+    layer_product(&mut table, "mlp/input_cotangents", 3, false);
+    layer_product(&mut table, "mlp/input_cotangents", 1, false);
+    layer_product(&mut table, "mlp/directional_forward", 1, true);
+    layer_product(&mut table, "mlp/directional_reverse", 1, false);
+    for tangents in 2..=9 {
+        table.push(Variant {
+            kernel: "mlp/hessian_contract".into(),
+            suffix: format!("t{tangents}"),
+            constants: vec![("TANGENTS", tangents), ("PAIRS", tangents * (tangents + 1) / 2 - 1)],
+            flags: vec![],
+        });
+    }
+    table
+}
+
+/// A layer product of this many channels, in tiles of 128 and of 64 columns.
+///
+/// A thread has all channels of as many samples as make 6 to 10 rows, so that its sums fit into registers.
+fn layer_product(table: &mut Vec<Variant>, kernel: &str, channels: u32, transposed: bool) {
+    let samples = match channels {
+        1 => 8,
+        2 => 4,
+        3 => 3,
+        4 | 5 => 2,
+        _ => 1,
+    };
+    let rows = channels * samples;
+    for columns in [128, 64] {
+        let mut flags = vec![];
+        for (row, flag) in [(6, "ROW_6"), (7, "ROW_7"), (8, "ROW_8"), (9, "ROW_9")] {
+            flags.extend((rows > row).then_some(flag));
+        }
+        flags.extend((columns == 128).then_some("WIDE"));
+        flags.extend(transposed.then_some("TRANSPOSED"));
+        table.push(Variant {
+            kernel: kernel.into(),
+            suffix: format!("c{channels}_n{columns}"),
+            constants: vec![("CHANNELS", channels), ("ROWS", rows), ("SAMPLES", samples), ("COLUMNS", columns)],
+            flags,
+        });
+    }
+}

@@ -1,0 +1,135 @@
+//! Typed buffers on the device, made once.
+
+use std::marker::PhantomData;
+
+use bytemuck::Pod;
+
+use super::{Device, DeviceError};
+
+/// Numbers in the device's memory.
+#[derive(Clone, Debug)]
+pub struct Buffer<T> {
+    pub(super) raw: wgpu::Buffer,
+    pub(super) name: String,
+    length: usize,
+    element: PhantomData<T>,
+}
+
+impl<T: Pod> Buffer<T> {
+    /// How many numbers it holds.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// What it was called when it was made.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// Constants of dispatches: records of one kind, of which each dispatch sees one.
+///
+/// The constants of many steps are uploaded at once, and each step's dispatch names its record.
+#[derive(Clone, Debug)]
+pub struct Uniforms<T> {
+    pub(super) raw: wgpu::Buffer,
+    pub(super) name: String,
+    records: usize,
+    pub(super) stride: u32,
+    element: PhantomData<T>,
+}
+
+impl<T: Pod> Uniforms<T> {
+    /// How many records there are.
+    pub fn records(&self) -> usize {
+        self.records
+    }
+}
+
+/// What is bound to one binding of a kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Argument<'a> {
+    pub(super) raw: &'a wgpu::Buffer,
+    pub(super) name: &'a str,
+    pub(super) bytes: u64,
+    /// Of uniforms: bytes from one record to the next, and their number.
+    pub(super) records: Option<(u32, usize)>,
+}
+
+impl<'a, T: Pod> From<&'a Buffer<T>> for Argument<'a> {
+    fn from(buffer: &'a Buffer<T>) -> Self {
+        Self { raw: &buffer.raw, name: &buffer.name, bytes: buffer.raw.size(), records: None }
+    }
+}
+
+impl<'a, T: Pod> From<&'a Uniforms<T>> for Argument<'a> {
+    fn from(uniforms: &'a Uniforms<T>) -> Self {
+        let records = Some((uniforms.stride, uniforms.records));
+        Self { raw: &uniforms.raw, name: &uniforms.name, bytes: record_bytes::<T>(), records }
+    }
+}
+
+/// Bytes of a record on the device, where a structure's size is a multiple of its largest alignment.
+fn record_bytes<T>() -> u64 {
+    (size_of::<T>() as u64).next_multiple_of(16)
+}
+
+impl Device {
+    /// Room for `length` numbers, zero at first; `name` appears in messages.
+    ///
+    /// # Errors
+    /// It is larger than a buffer or a binding of the adapter may be, or there is not enough memory.
+    pub fn buffer<T: Pod>(&self, name: &str, length: usize) -> Result<Buffer<T>, DeviceError> {
+        use wgpu::BufferUsages;
+        self.typed_buffer(name, length, BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST)
+    }
+
+    pub(super) fn typed_buffer<T: Pod>(
+        &self,
+        name: &str,
+        length: usize,
+        usage: wgpu::BufferUsages,
+    ) -> Result<Buffer<T>, DeviceError> {
+        // Kernels read four numbers at a time, and a binding is never empty.
+        let bytes = (length.max(1) as u64 * size_of::<T>() as u64).next_multiple_of(16);
+        let what = format!("buffer {name}");
+        self.require(&what, "bytes a buffer", bytes, self.limits.max_buffer_size)?;
+        self.require(&what, "bytes a binding", bytes, self.limits.max_storage_buffer_binding_size)?;
+        let raw = self.raw_buffer(name, bytes, usage)?;
+        Ok(Buffer { raw, name: name.to_owned(), length, element: PhantomData })
+    }
+
+    /// Room for `records` records of constants.
+    ///
+    /// # Errors
+    /// As [`buffer`](Self::buffer).
+    ///
+    /// # Panics
+    /// If there is to be none.
+    pub fn uniforms<T: Pod>(&self, name: &str, records: usize) -> Result<Uniforms<T>, DeviceError> {
+        assert!(records > 0, "uniforms {name}: at least one record");
+        let alignment = u64::from(self.limits.min_uniform_buffer_offset_alignment);
+        let stride = record_bytes::<T>().next_multiple_of(alignment);
+        let bytes = stride * records as u64;
+        // Offsets into it are of 32 bits.
+        let largest = self.limits.max_buffer_size.min(u64::from(u32::MAX));
+        self.require(&format!("uniforms {name}"), "bytes a buffer", bytes, largest)?;
+        let raw = self.raw_buffer(name, bytes, wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST)?;
+        Ok(Uniforms { raw, name: name.to_owned(), records, stride: stride as u32, element: PhantomData })
+    }
+
+    pub(super) fn raw_buffer(
+        &self,
+        name: &str,
+        bytes: u64,
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer, DeviceError> {
+        let descriptor = wgpu::BufferDescriptor { label: Some(name), size: bytes, usage, mapped_at_creation: false };
+        self.guarded(name, bytes, || self.raw.create_buffer(&descriptor))
+    }
+}
