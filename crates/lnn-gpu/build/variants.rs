@@ -46,5 +46,27 @@ pub(crate) fn all(files: &[String]) -> Result<Vec<Variant>, String> {
 }
 
 fn table() -> Vec<Variant> {
-    Vec::new()
+    let mut table = Vec::new();
+    table.extend(by_dimension());
+    table
+}
+
+/// Coordinates that a system may have.
+const DIMENSIONS: std::ops::RangeInclusive<u32> = 1..=8;
+
+/// What one thread does for a row's d coordinates, in arrays of that length.
+fn by_dimension() -> impl Iterator<Item = Variant> {
+    let kernels = [
+        "pseudoinverse/factor_symmetric",
+        "pseudoinverse/solve_symmetric",
+        "pseudoinverse/solve_symmetric_vjp",
+    ];
+    kernels.into_iter().flat_map(|kernel| {
+        DIMENSIONS.map(move |d| Variant {
+            kernel: kernel.to_owned(),
+            suffix: format!("d{d}"),
+            constants: vec![("D", d)],
+            flags: Vec::new(),
+        })
+    })
 }

@@ -2,6 +2,9 @@
 //!
 //! * [`device`] finds an adapter and opens it, holds typed buffers, makes kernels and records their dispatches.
 //! * [`kernels`] is the table of all shaders in `shaders/`, composed and validated when the crate was built.
+//! * [`pseudoinverse`] has eigenfactors, ranks and solves of many small symmetric matrices.
+//!
+//! A module is a stage of the data flow; what it plans on given buffers is recorded any number of times.
 //!
 //! ```no_run
 //! use lnn_gpu::device::{Device, DeviceOptions};
@@ -16,3 +19,7 @@
 
 pub mod device;
 pub mod kernels;
+pub mod pseudoinverse;
+mod stage;
+
+pub use stage::Stage;
