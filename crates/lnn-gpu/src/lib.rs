@@ -2,6 +2,7 @@
 //!
 //! * [`device`] finds an adapter and opens it, holds typed buffers, makes kernels and records their dispatches.
 //! * [`kernels`] is the table of all shaders in `shaders/`, composed and validated when the crate was built.
+//! * [`features`] makes network inputs of states, and pulls cotangents back.
 //! * [`pseudoinverse`] has eigenfactors, ranks and solves of many small symmetric matrices.
 //!
 //! A module is a stage of the data flow; what it plans on given buffers is recorded any number of times.
@@ -18,6 +19,7 @@
 //! Nothing here writes a file or prints.
 
 pub mod device;
+pub mod features;
 pub mod kernels;
 pub mod pseudoinverse;
 mod stage;

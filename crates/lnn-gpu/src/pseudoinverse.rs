@@ -10,9 +10,9 @@
 use bytemuck::{Pod, Zeroable};
 use lnn_autodiff::pseudoinverse::Tolerance;
 
-use crate::device::{Buffer, Device, DeviceError, Uniforms};
-use crate::kernels::{FACTOR_SYMMETRIC, KernelFamily, KernelSource, SOLVE_SYMMETRIC, SOLVE_SYMMETRIC_VJP};
-use crate::stage::Stage;
+use crate::device::{Buffer, Device, DeviceError, Recorder, Uniforms};
+use crate::kernels::{FACTOR_SYMMETRIC, SOLVE_SYMMETRIC, SOLVE_SYMMETRIC_VJP};
+use crate::stage::{Stage, constants, require, variant};
 
 /// Largest dimension d that has kernels.
 pub const MAX_DIMENSION: usize = 8;
@@ -101,7 +101,6 @@ impl SymmetricFactors {
                 *own = unit as f32;
             }
         }
-        let constants = device.uniforms("pseudoinverse settings", 1)?;
         let record = Constants {
             rows: rows as u32,
             relative: tolerance.relative as f32,
@@ -109,7 +108,7 @@ impl SymmetricFactors {
             padding: 0,
             units: own_units,
         };
-        device.upload_uniforms(&constants, 0, &[record])?;
+        let constants = constants(device, "pseudoinverse settings", record)?;
         let vectors = device.buffer("eigenvectors", rows * d * d)?;
         let inverses = device.buffer("inverse eigenvalues", rows * d)?;
         let ranks = device.buffer("ranks", rows)?;
@@ -121,7 +120,7 @@ impl SymmetricFactors {
     }
 
     /// Factors the matrices.
-    pub fn record_factor(&self, recorder: &mut crate::device::Recorder) {
+    pub fn record_factor(&self, recorder: &mut Recorder) {
         self.factor.record(recorder);
     }
 
@@ -182,13 +181,4 @@ impl SymmetricFactors {
     pub fn tally(&self) -> &Buffer<u32> {
         &self.tally
     }
-}
-
-/// The variant for dimension `d`.
-fn variant(family: &'static KernelFamily, d: usize) -> &'static KernelSource {
-    family.variant(&[("D", d as u32)]).expect("the build makes a variant for each dimension up to the largest")
-}
-
-fn require(name: &str, buffer: &Buffer<f32>, length: usize) {
-    assert!(buffer.len() >= length, "{name}: {} numbers, but {length} are needed", buffer.len());
 }

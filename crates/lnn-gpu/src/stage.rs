@@ -1,7 +1,9 @@
 //! One kernel bound to its buffers, and how many workgroups it takes.
 
-use crate::device::{Argument, BoundKernel, Device, DeviceError, Recorder};
-use crate::kernels::KernelSource;
+use bytemuck::Pod;
+
+use crate::device::{Argument, BoundKernel, Buffer, Device, DeviceError, Recorder, Uniforms};
+use crate::kernels::{KernelFamily, KernelSource};
 
 /// A dispatch that was planned once and can be recorded any number of times.
 #[derive(Clone, Debug)]
@@ -42,4 +44,22 @@ impl Stage {
     pub fn record_with(&self, recorder: &mut Recorder, record: usize) {
         recorder.dispatch_linear(&self.kernel, self.workgroups, record);
     }
+}
+
+/// One record of constants, uploaded.
+pub(crate) fn constants<T: Pod>(device: &Device, name: &str, record: T) -> Result<Uniforms<T>, DeviceError> {
+    let uniforms = device.uniforms(name, 1)?;
+    device.upload_uniforms(&uniforms, 0, &[record])?;
+    Ok(uniforms)
+}
+
+/// The variant of a kernel for d coordinates.
+pub(crate) fn variant(family: &'static KernelFamily, d: usize) -> &'static KernelSource {
+    family.variant(&[("D", d as u32)]).expect("the build makes a variant for each dimension up to the largest")
+}
+
+/// # Panics
+/// If the buffer is too short for what is to be bound to it.
+pub(crate) fn require<T: Pod>(name: &str, buffer: &Buffer<T>, length: usize) {
+    assert!(buffer.len() >= length, "{name}: {} numbers, but {length} are needed", buffer.len());
 }

@@ -4,6 +4,7 @@
 mod adam;
 mod close;
 mod device;
+mod features;
 mod ground;
 mod pseudoinverse;
 mod sum;
