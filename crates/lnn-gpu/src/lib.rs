@@ -2,6 +2,7 @@
 //!
 //! * [`device`] finds an adapter and opens it, holds typed buffers, makes kernels and records their dispatches.
 //! * [`kernels`] is the table of all shaders in `shaders/`, composed and validated when the crate was built.
+//! * [`euler_lagrange`] assembles mass matrices and forces, and makes the directions of the way back.
 //! * [`features`] makes network inputs of states, and pulls cotangents back.
 //! * [`pseudoinverse`] has eigenfactors, ranks and solves of many small symmetric matrices.
 //!
@@ -19,6 +20,7 @@
 //! Nothing here writes a file or prints.
 
 pub mod device;
+pub mod euler_lagrange;
 pub mod features;
 pub mod kernels;
 pub mod pseudoinverse;

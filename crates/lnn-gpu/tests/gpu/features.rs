@@ -4,31 +4,11 @@ use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
 use lnn_autodiff::features::{Feature, FeatureMap};
 use lnn_autodiff::jet::{Accumulate, JetInputs};
-use lnn_gpu::device::Buffer;
 use lnn_gpu::features::{Features, PullBackBuffers, SeedBuffers, Tangents};
 
+use crate::buffers::{buffer, contents, poisoned, run, strided};
 use crate::close::close;
 use crate::ground::device;
-
-/// A buffer with `values`, and room behind them that must stay NaN.
-fn buffer(name: &str, values: &[f32]) -> Buffer<f32> {
-    let buffer = device().buffer(name, values.len() + 8).unwrap();
-    let guarded = [values, &[f32::NAN; 8]].concat();
-    device().upload(&buffer, 0, &guarded).unwrap();
-    buffer
-}
-
-fn poisoned(name: &str, length: usize) -> Buffer<f32> {
-    buffer(name, &vec![f32::NAN; length])
-}
-
-fn contents(buffer: &Buffer<f32>) -> Vec<f32> {
-    let mut all = vec![0.0; buffer.len()];
-    device().download(buffer, 0, &mut all).unwrap();
-    let guard = all.split_off(all.len() - 8);
-    assert!(guard.iter().all(|x| x.is_nan()), "{} was written behind its end", buffer.name());
-    all
-}
 
 /// Every kind of feature for d coordinates and two conditionals, in no order.
 fn map(d: usize) -> FeatureMap {
@@ -58,9 +38,7 @@ fn seed(map: &FeatureMap, rows: usize, tangents: Tangents, states: &[f32]) -> (V
     let slopes = poisoned("slopes", rows * features.stride());
     let buffers = SeedBuffers { states: &buffer("states", states), inputs: &inputs, slopes: &slopes };
     let stage = features.seed(device(), rows, tangents, buffers).unwrap();
-    let mut recorder = device().recorder("seed");
-    stage.record(&mut recorder);
-    recorder.submit().unwrap();
+    run(|recorder| stage.record(recorder));
     (contents(&inputs), contents(&slopes))
 }
 
@@ -78,12 +56,6 @@ fn expected(map: &FeatureMap, rows: usize, states: &[f32]) -> (Vec<f64>, Vec<f64
     map.seed(&q, &q_dot, &conditionals, inputs, &mut slope);
     tangents.extend(value);
     (strided(&tangents, n), strided(&slope, n))
-}
-
-/// Rows of n filled up with zeros.
-fn strided<T: Copy + Default>(values: &[T], n: usize) -> Vec<T> {
-    let fill = vec![T::default(); n.next_multiple_of(4) - n];
-    values.chunks(n).flat_map(|row| [row, &fill].concat()).collect()
 }
 
 /// Three roundings, and the reduction of an angle.
@@ -179,9 +151,7 @@ fn pull_back(
     let (slopes, x_bar) = (buffer("slopes", slopes), buffer("x_bar", x_bar));
     let buffers = PullBackBuffers { slopes: &slopes, x_bar: &x_bar, q_bar: &q_bar, q_dot_bar: &q_dot_bar };
     let stage = features.pull_back(device(), rows, factor, accumulate, buffers).unwrap();
-    let mut recorder = device().recorder("pull back");
-    stage.record(&mut recorder);
-    recorder.submit().unwrap();
+    run(|recorder| stage.record(recorder));
     [contents(&q_bar), contents(&q_dot_bar)]
 }
 

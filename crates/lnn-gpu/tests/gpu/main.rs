@@ -2,8 +2,10 @@
 //! without one they fail and say what to install.
 
 mod adam;
+mod buffers;
 mod close;
 mod device;
+mod euler_lagrange;
 mod features;
 mod ground;
 mod pseudoinverse;
