@@ -48,6 +48,10 @@ pub(crate) fn all(files: &[String]) -> Result<Vec<Variant>, String> {
 fn table() -> Vec<Variant> {
     let mut table = Vec::new();
     table.extend(by_dimension());
+    for (suffix, flags) in [("", vec![]), ("weighted", vec!["WEIGHTED"])] {
+        let kernel = "loss/rate_loss".to_owned();
+        table.push(Variant { kernel, suffix: suffix.to_owned(), constants: Vec::new(), flags });
+    }
     table
 }
 

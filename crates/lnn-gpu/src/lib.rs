@@ -4,6 +4,7 @@
 //! * [`kernels`] is the table of all shaders in `shaders/`, composed and validated when the crate was built.
 //! * [`euler_lagrange`] assembles mass matrices and forces, and makes the directions of the way back.
 //! * [`features`] makes network inputs of states, and pulls cotangents back.
+//! * [`loss`] compares rates with their targets.
 //! * [`pseudoinverse`] has eigenfactors, ranks and solves of many small symmetric matrices.
 //!
 //! A module is a stage of the data flow; what it plans on given buffers is recorded any number of times.
@@ -23,6 +24,7 @@ pub mod device;
 pub mod euler_lagrange;
 pub mod features;
 pub mod kernels;
+pub mod loss;
 pub mod pseudoinverse;
 mod stage;
 

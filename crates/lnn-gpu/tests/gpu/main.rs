@@ -8,5 +8,6 @@ mod device;
 mod euler_lagrange;
 mod features;
 mod ground;
+mod loss;
 mod pseudoinverse;
 mod sum;
