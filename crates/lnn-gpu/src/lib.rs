@@ -6,6 +6,7 @@
 //! * [`features`] makes network inputs of states, and pulls cotangents back.
 //! * [`loss`] compares rates with their targets.
 //! * [`pseudoinverse`] has eigenfactors, ranks and solves of many small symmetric matrices.
+//! * [`sampling`] draws states, the same as on the processor.
 //!
 //! A module is a stage of the data flow; what it plans on given buffers is recorded any number of times.
 //!
@@ -26,6 +27,7 @@ pub mod features;
 pub mod kernels;
 pub mod loss;
 pub mod pseudoinverse;
+pub mod sampling;
 mod stage;
 
 pub use stage::Stage;

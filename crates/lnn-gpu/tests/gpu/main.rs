@@ -10,4 +10,5 @@ mod features;
 mod ground;
 mod loss;
 mod pseudoinverse;
+mod sampling;
 mod sum;
