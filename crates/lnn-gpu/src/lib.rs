@@ -7,6 +7,7 @@
 //! * [`loss`] compares rates with their targets.
 //! * [`pseudoinverse`] has eigenfactors, ranks and solves of many small symmetric matrices.
 //! * [`sampling`] draws states, the same as on the processor.
+//! * [`target`] has the true accelerations of systems.
 //!
 //! A module is a stage of the data flow; what it plans on given buffers is recorded any number of times.
 //!
@@ -29,5 +30,6 @@ pub mod loss;
 pub mod pseudoinverse;
 pub mod sampling;
 mod stage;
+pub mod target;
 
 pub use stage::Stage;

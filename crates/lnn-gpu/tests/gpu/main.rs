@@ -12,3 +12,4 @@ mod loss;
 mod pseudoinverse;
 mod sampling;
 mod sum;
+mod target;
