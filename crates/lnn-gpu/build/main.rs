@@ -2,9 +2,12 @@
 //!
 //! A shader that does not compose or does not validate fails the build with its file and line.
 
+#![allow(clippy::print_stdout)] // Cargo reads a build script's output.
+
 mod compose;
 mod generate;
 mod inspect;
+mod translate;
 mod variants;
 
 use std::path::{Path, PathBuf};

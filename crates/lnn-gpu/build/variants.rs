@@ -52,6 +52,23 @@ fn table() -> Vec<Variant> {
         let kernel = "loss/rate_loss".to_owned();
         table.push(Variant { kernel, suffix: suffix.to_owned(), constants: Vec::new(), flags });
     }
+    // A Lagrangian of d coordinates has d + 2 channels; rollouts and plain networks have fewer.
+    for channels in 1..=10 {
+        layer_product(&mut table, "mlp/layer_forward", channels, true);
+    }
+    layer_product(&mut table, "mlp/layer_reverse", 1, false);
+    layer_product(&mut table, "mlp/functional_forward", 1, true);
+    layer_product(&mut table, "mlp/functional_reverse", 3, false);
+    layer_product(&mut table, "mlp/directional_forward", 1, true);
+    layer_product(&mut table, "mlp/directional_reverse", 1, false);
+    for tangents in 2..=9 {
+        table.push(Variant {
+            kernel: "mlp/hessian_contract".into(),
+            suffix: format!("t{tangents}"),
+            constants: vec![("TANGENTS", tangents), ("PAIRS", tangents * (tangents + 1) / 2 - 1)],
+            flags: vec![],
+        });
+    }
     table
 }
 
@@ -73,4 +90,32 @@ fn by_dimension() -> impl Iterator<Item = Variant> {
             flags: Vec::new(),
         })
     })
+}
+
+/// A layer product of this many channels, in tiles of 128 and of 64 columns.
+///
+/// A thread has all channels of as many samples as make 6 to 10 rows, so that its sums fit into registers.
+fn layer_product(table: &mut Vec<Variant>, kernel: &str, channels: u32, transposed: bool) {
+    let samples = match channels {
+        1 => 8,
+        2 => 4,
+        3 => 3,
+        4 | 5 => 2,
+        _ => 1,
+    };
+    let rows = channels * samples;
+    for columns in [128, 64] {
+        let mut flags = vec![];
+        for (row, flag) in [(6, "ROW_6"), (7, "ROW_7"), (8, "ROW_8"), (9, "ROW_9")] {
+            flags.extend((rows > row).then_some(flag));
+        }
+        flags.extend((columns == 128).then_some("WIDE"));
+        flags.extend(transposed.then_some("TRANSPOSED"));
+        table.push(Variant {
+            kernel: kernel.into(),
+            suffix: format!("c{channels}_n{columns}"),
+            constants: vec![("CHANNELS", channels), ("ROWS", rows), ("SAMPLES", samples), ("COLUMNS", columns)],
+            flags,
+        });
+    }
 }

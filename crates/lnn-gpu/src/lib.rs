@@ -1,6 +1,7 @@
 //! Lagrangian networks on graphics cards: the stages of a training step as WGSL kernels, over wgpu.
 //!
 //! * [`device`] finds an adapter and opens it, holds typed buffers, makes kernels and records their dispatches.
+//! * [`mlp`] is the jet engine for networks of any width.
 //! * [`kernels`] is the table of all shaders in `shaders/`, composed and validated when the crate was built.
 //! * [`euler_lagrange`] assembles mass matrices and forces, and makes the directions of the way back.
 //! * [`features`] makes network inputs of states, and pulls cotangents back.
@@ -27,6 +28,7 @@ pub mod euler_lagrange;
 pub mod features;
 pub mod kernels;
 pub mod loss;
+pub mod mlp;
 pub mod pseudoinverse;
 pub mod sampling;
 mod stage;

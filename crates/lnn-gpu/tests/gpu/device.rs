@@ -1,6 +1,6 @@
 //! Opening a device, its errors, and what many dispatches in one submission see of each other.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lnn_gpu::device::{AdapterChoice, Device, DeviceError, DeviceOptions, PipelineCacheData};
 use lnn_gpu::kernels;
@@ -133,4 +133,58 @@ fn compiled_kernels_are_taken_from_an_earlier_run() {
     let pipeline_cache = bytes.as_deref().map(|bytes| PipelineCacheData::from_bytes(bytes).expect("undamaged"));
     let second = Device::open(&DeviceOptions { pipeline_cache, ..DeviceOptions::default() }).unwrap();
     second.kernel(kernels::ADAM.only(), &[]).unwrap();
+}
+
+#[test]
+fn copies_and_zeros_keep_their_place_among_the_dispatches() {
+    let device = device();
+    let kernel = device.kernel(kernels::SUM_BLOCKS.only(), &[]).unwrap();
+    let lengths = device.uniforms::<u32>("lengths", 1).unwrap();
+    device.upload_uniforms(&lengths, 0, &[3]).unwrap();
+    let values = device.buffer::<f32>("values", 3).unwrap();
+    let [first, second] = ["first", "second"].map(|name| device.buffer::<f32>(name, 4).unwrap());
+    device.upload(&values, 0, &[1.0, 2.0, 4.0]).unwrap();
+    let bound = kernel.bind(device, &[(&lengths).into(), (&values).into(), (&first).into()]).unwrap();
+    let mut recorder = device.recorder("copies");
+    recorder.dispatch(&bound, [1, 1, 1]);
+    recorder.copy(&first, 0, &second, 3, 1);
+    recorder.clear(&values);
+    recorder.dispatch(&bound, [1, 1, 1]);
+    recorder.copy(&first, 0, &second, 1, 1);
+    recorder.submit().unwrap();
+    let mut out = [9.0; 4];
+    device.download(&second, 0, &mut out).unwrap();
+    assert_eq!(out, [0.0, 0.0, 0.0, 7.0]);
+}
+
+#[test]
+fn sections_are_timed_apart() {
+    let device = device();
+    if !device.adapter().timestamps {
+        let error = device.timestamps(1).expect_err("no clock");
+        assert!(matches!(error, DeviceError::Feature { .. }), "{error}");
+        return;
+    }
+    let kernel = device.kernel(kernels::SUM_BLOCKS.only(), &[]).unwrap();
+    let count = 1 << 22;
+    let lengths = device.uniforms::<u32>("lengths", 1).unwrap();
+    device.upload_uniforms(&lengths, 0, &[count]).unwrap();
+    let values = device.buffer::<f32>("values", count as usize).unwrap();
+    let sums = device.buffer::<f32>("sums", count as usize / 4096).unwrap();
+    let bound = kernel.bind(device, &[(&lengths).into(), (&values).into(), (&sums).into()]).unwrap();
+    let times = device.timestamps(2).unwrap();
+    let start = Instant::now();
+    let mut recorder = device.recorder("timed");
+    recorder.section(&times, 0);
+    recorder.dispatch_linear(&bound, 1, 0);
+    recorder.section(&times, 1);
+    for _ in 0..8 {
+        recorder.dispatch_linear(&bound, count / 4096, 0);
+    }
+    recorder.keep_times(&times);
+    recorder.submit().unwrap();
+    let seconds = times.seconds(device).unwrap();
+    let wall = start.elapsed().as_secs_f64();
+    assert!(seconds[0] < seconds[1], "one workgroup against 8192: {seconds:?}");
+    assert!(seconds[1] > 0.0 && seconds.iter().sum::<f64>() <= wall, "{seconds:?} of {wall}");
 }

@@ -1,6 +1,9 @@
 //! Every kernel on a device, against its twin on the processor. They run on whatever adapter there is, software too;
 //! without one they fail and say what to install.
 
+#![allow(clippy::unwrap_used)] // In a test, a failed unwrap is a failure with its line.
+
+mod activation;
 mod adam;
 mod buffers;
 mod close;
@@ -9,6 +12,8 @@ mod euler_lagrange;
 mod features;
 mod ground;
 mod loss;
+mod mlp;
+mod mlp_example;
 mod pseudoinverse;
 mod sampling;
 mod sum;

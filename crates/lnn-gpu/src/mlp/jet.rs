@@ -1,0 +1,198 @@
+//! A plan: the passes of a network's jets, ready to be recorded.
+
+use lnn_autodiff::jet::Purpose;
+
+use super::MlpParameters;
+use super::buffers::Buffers;
+use super::gradient::{Factors, gives_gradient};
+use super::plan::Dispatch;
+use super::planner::Planner;
+use crate::device::{Buffer, Device, DeviceError, Recorder};
+
+/// The jets of a fixed number of rows of one network in `t` directions, on a device.
+///
+/// Buffers are `[channels][rows][stride]` with zero padding. A caller, or a kernel of an earlier stage, writes
+/// [`inputs`](Self::inputs), [`output_bar`](Self::output_bar) and [`coefficients`](Self::coefficients); the `record_…` calls
+/// add the passes to a recording, in the order of the table in the [module](super).
+#[derive(Debug)]
+pub struct MlpJet {
+    buffers: Buffers,
+    purpose: Purpose,
+    forward: Vec<Dispatch>,
+    output: Dispatch,
+    reverse: Vec<Dispatch>,
+    hessian: Vec<Dispatch>,
+    /// Of f itself.
+    parameter_vjp: Vec<Dispatch>,
+    /// Of its derivatives.
+    derivative_gradient: Vec<Dispatch>,
+}
+
+/// The pairs of directions of [`MlpJet::second_derivatives`], in order: (i, j) with i < t − 1 and i ≤ j < t.
+///
+/// With d unit velocities and the direction (q̇, 0) last these are the rows of the mass matrix from its diagonal on, each
+/// followed by its entry of (∂²L/∂q̇∂q) q̇.
+pub fn hessian_pairs(tangents: usize) -> Vec<(usize, usize)> {
+    (0..tangents.saturating_sub(1)).flat_map(|i| (i..tangents).map(move |j| (i, j))).collect()
+}
+
+impl MlpJet {
+    /// Buffers and kernels for `rows` rows and `tangents` directions of a network with these parameters.
+    ///
+    /// # Errors
+    /// The buffers do not fit, a kernel does not compile, or there are more directions than kernels were made for (9, and
+    /// for second derivatives at least 2).
+    ///
+    /// # Panics
+    /// If there are no rows.
+    pub fn new(
+        device: &Device,
+        parameters: &MlpParameters,
+        tangents: usize,
+        rows: usize,
+        purpose: Purpose,
+    ) -> Result<Self, DeviceError> {
+        assert!(rows > 0, "a plan for no rows");
+        let buffers = Buffers::new(device, parameters.layout(), tangents, rows, purpose)?;
+        let planner = Planner { device, parameters, buffers: &buffers };
+        let layers = buffers.hidden.len();
+        let forward = (0..layers).map(|layer| planner.forward(layer)).collect::<Result<_, _>>()?;
+        let output = planner.output()?;
+        let (mut reverse, mut hessian) = (Vec::new(), Vec::new());
+        if purpose >= Purpose::Gradient {
+            for layer in (0..=layers).rev() {
+                reverse.push(planner.reverse(layer)?);
+            }
+        }
+        if has_second_derivatives(purpose) {
+            for layer in 0..layers {
+                hessian.push(planner.hessian(layer)?);
+            }
+        }
+        let parameter_vjp = if gives_gradient(purpose) { planner.gradient(Factors::Value)? } else { Vec::new() };
+        let derivative_gradient = match purpose {
+            Purpose::Functional => planner.functional_gradient()?,
+            Purpose::Directional => planner.directional_gradient()?,
+            _ => Vec::new(),
+        };
+        Ok(Self { purpose, forward, output, reverse, hessian, parameter_vjp, derivative_gradient, buffers })
+    }
+
+    /// Pushes the inputs and their tangents through the network; [`output`](Self::output) is f.
+    pub fn record_forward(&self, recorder: &mut Recorder) {
+        self.record_forward_derivatives(recorder);
+        self.output.record(recorder);
+    }
+
+    /// As [`record_forward`](Self::record_forward), without f itself, which an Euler–Lagrange equation has no need for.
+    pub fn record_forward_derivatives(&self, recorder: &mut Recorder) {
+        self.forward.iter().for_each(|dispatch| dispatch.record(recorder));
+    }
+
+    /// Sweeps [`output_bar`](Self::output_bar) back; [`input_bar`](Self::input_bar) is Σ_o ȳ_o ∂f_o/∂x.
+    ///
+    /// # Panics
+    /// If the plan was made for less than [`Purpose::Gradient`].
+    pub fn record_reverse(&self, recorder: &mut Recorder) {
+        self.require(self.purpose >= Purpose::Gradient, "a reverse pass");
+        self.reverse.iter().for_each(|dispatch| dispatch.record(recorder));
+    }
+
+    /// Second derivatives of Σ_o ȳ_o f_o along the pairs of [`hessian_pairs`], after a reverse pass.
+    ///
+    /// Where inputs are curved along both directions the caller adds Σ x̄ · D_i D_j x, as on the CPU.
+    ///
+    /// # Panics
+    /// If the plan was made for another purpose than [`Purpose::Hessian`] or [`Purpose::Functional`].
+    pub fn record_hessian(&self, recorder: &mut Recorder) {
+        self.require(has_second_derivatives(self.purpose), "second derivatives");
+        if self.hessian.is_empty() {
+            // A network without hidden layers is linear.
+            recorder.clear(&self.buffers.second_derivatives);
+        }
+        self.hessian.iter().for_each(|dispatch| dispatch.record(recorder));
+    }
+
+    /// ∂(Σ ȳ·f)/∂θ in [`gradient`](Self::gradient), after a reverse pass.
+    ///
+    /// # Panics
+    /// If the plan was made for no gradient: for [`Purpose::Forward`] or [`Purpose::Hessian`].
+    pub fn record_parameter_vjp(&self, recorder: &mut Recorder) {
+        self.require(gives_gradient(self.purpose), "a gradient");
+        self.parameter_vjp.iter().for_each(|dispatch| dispatch.record(recorder));
+    }
+
+    /// The parameter gradient of Σ_rows Σ_o ȳ_o D_a f_o in [`gradient`](Self::gradient), after a reverse pass. a is the
+    /// last channel of the inputs.
+    ///
+    /// # Panics
+    /// If the plan was made for another purpose than [`Purpose::Directional`].
+    pub fn record_directional_gradient(&self, recorder: &mut Recorder) {
+        self.require(self.purpose == Purpose::Directional, "a directional derivative");
+        self.derivative_gradient.iter().for_each(|dispatch| dispatch.record(recorder));
+    }
+
+    /// The parameter gradient of Σ_rows Σ_o ȳ_o (D_a − D_u D_w) f_o in [`gradient`](Self::gradient), after a reverse pass.
+    /// a is the last channel of the inputs, u and w are the [`coefficients`](Self::coefficients).
+    ///
+    /// # Panics
+    /// If the plan was made for another purpose than [`Purpose::Functional`].
+    pub fn record_functional_gradient(&self, recorder: &mut Recorder) {
+        self.require(self.purpose == Purpose::Functional, "a functional");
+        self.derivative_gradient.iter().for_each(|dispatch| dispatch.record(recorder));
+    }
+
+    /// The network's inputs: `[tangents…, value]`, followed by `[x_u, x_w, a]` for a functional, of which a caller
+    /// writes a, and by `[a]` for a directional derivative.
+    pub fn inputs(&self) -> &Buffer<f32> {
+        &self.buffers.inputs
+    }
+
+    /// f, `[rows][stride]`.
+    pub fn output(&self) -> &Buffer<f32> {
+        &self.buffers.output
+    }
+
+    /// ȳ, `[rows][stride]`.
+    pub fn output_bar(&self) -> &Buffer<f32> {
+        &self.buffers.output_bar
+    }
+
+    /// Σ_o ȳ_o ∂f_o/∂x, `[rows][stride]`.
+    pub fn input_bar(&self) -> &Buffer<f32> {
+        &self.buffers.input_bar
+    }
+
+    /// `[rows][pairs]`, without padding.
+    pub fn second_derivatives(&self) -> &Buffer<f32> {
+        &self.buffers.second_derivatives
+    }
+
+    /// u and w over the tangents, each `[rows][t]`, without padding.
+    pub fn coefficients(&self) -> &Buffer<f32> {
+        &self.buffers.coefficients
+    }
+
+    /// The gradient, padded as the parameters, with zeros.
+    pub fn gradient(&self) -> &Buffer<f32> {
+        &self.buffers.gradient
+    }
+
+    /// Rows of the plan.
+    pub fn rows(&self) -> usize {
+        self.buffers.rows
+    }
+
+    /// Directions t.
+    pub fn tangents(&self) -> usize {
+        self.buffers.tangents
+    }
+
+    fn require(&self, made_for_it: bool, what: &str) {
+        assert!(made_for_it, "the plan was made for {:?}, without {what}", self.purpose);
+    }
+}
+
+fn has_second_derivatives(purpose: Purpose) -> bool {
+    matches!(purpose, Purpose::Hessian | Purpose::Functional)
+}

@@ -1,0 +1,41 @@
+// The coefficient c = D_a through one layer: c_z = W c_a, c_a ← σ′ c_z.
+//
+// Of the activations [ȧ…, a, c_a] the last is written.
+
+import constants::{ROWS, SAMPLES};
+import package::shared::activation::derivatives;
+import package::shared::layer_product::{layer, layer_product};
+import package::shared::tile::{COLUMNS4, SAMPLES_A_TILE, THREADS, rows_of};
+
+// [ż…, z]
+@group(0) @binding(3) var<storage, read> kept: array<vec4<f32>>;
+// c_z
+@group(0) @binding(4) var<storage, read_write> directional: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> activations: array<vec4<f32>>;
+
+@compute @workgroup_size(THREADS)
+fn directional_forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let first_sample = group.x * SAMPLES_A_TILE;
+    let first_column4 = group.y * COLUMNS4;
+    let sums = layer_product(first_sample, first_column4, local);
+    finish(rows_of(sums, 0u), first_sample + local / 16u, first_column4 + local % 16u);
+    @if(WIDE) finish(rows_of(sums, 1u), first_sample + local / 16u, first_column4 + 16u + local % 16u);
+}
+
+fn finish(rows: array<vec4<f32>, ROWS>, first_sample: u32, column4: u32) {
+    if column4 >= layer.width4 {
+        return;
+    }
+    var sums = rows;
+    let channel = layer.rows * layer.width4;
+    let t = layer.tangents;
+    for (var j = 0u; j < SAMPLES; j++) {
+        let sample = first_sample + 16u * j;
+        if sample >= layer.rows {
+            return;
+        }
+        let at = sample * layer.width4 + column4;
+        directional[at] = sums[j];
+        activations[(t + 1u) * channel + at] = derivatives(kept[t * channel + at]).first * sums[j];
+    }
+}
