@@ -78,6 +78,8 @@ const DIMENSIONS: std::ops::RangeInclusive<u32> = 1..=8;
 /// What one thread does for a row's d coordinates, in arrays of that length.
 fn by_dimension() -> impl Iterator<Item = Variant> {
     let kernels = [
+        "euler_lagrange/accelerate",
+        "euler_lagrange/differentiate_loss",
         "pseudoinverse/factor_symmetric",
         "pseudoinverse/solve_symmetric",
         "pseudoinverse/solve_symmetric_vjp",

@@ -12,6 +12,7 @@ use lnn_autodiff::jet::Accumulate;
 
 use crate::device::{Buffer, Device, DeviceError};
 use crate::kernels::{PULL_BACK_FEATURES, SEED_FEATURES};
+use crate::mlp;
 use crate::stage::{Stage, constants, require};
 
 /// A feature as the kernels see it.
@@ -120,7 +121,7 @@ impl Features {
 
     /// Features, filled up to a multiple of 4.
     pub fn stride(&self) -> usize {
-        self.map.len().next_multiple_of(4)
+        mlp::stride(self.map.len())
     }
 
     /// Length of a state, 2d + c.

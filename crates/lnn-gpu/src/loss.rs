@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 use crate::device::{Buffer, Device, DeviceError};
 use crate::kernels::RATE_LOSS;
 use crate::pseudoinverse::MAX_DIMENSION;
-use crate::stage::{Stage, constants, require};
+use crate::stage::{Stage, constants, for_each, require};
 
 /// A loss, summed over the components of a sample. With e the error of a component and t its target:
 ///
@@ -31,6 +31,24 @@ pub enum Loss {
         /// Smoothing per unit of 1 + |t|, above 0 and a normal number in single precision.
         scale: f64,
     },
+}
+
+impl Loss {
+    /// Its number and its setting, as `shaders/shared/loss.wgsl` has them.
+    pub(crate) fn kind_and_scale(self) -> (u32, f32) {
+        match self {
+            Self::L1 => (0, 0.0),
+            Self::L2 => (1, 0.0),
+            Self::Huber { delta } => (2, delta as f32),
+            Self::RelativePseudoHuber { scale } => (3, scale as f32),
+        }
+    }
+}
+
+/// 1 / units of the components' errors.
+pub(crate) fn per_unit(components: usize, units: Option<&[f64]>) -> [f32; MAX_DIMENSION] {
+    let inverse = units.map(|units| units.iter().map(|unit| 1.0 / unit).collect::<Vec<_>>());
+    for_each(components, inverse.as_deref(), 1.0)
 }
 
 /// What is compared, and how it counts.
@@ -100,27 +118,15 @@ pub fn rate_loss(
     }
     require("losses", losses, rows);
     require("tally", tally, 1);
-    let mut per_unit = [1.0; MAX_DIMENSION];
-    if let Some(units) = units {
-        assert_eq!(units.len(), components, "a unit for each component");
-        for (own, &unit) in per_unit.iter_mut().zip(units) {
-            *own = (1.0 / unit) as f32;
-        }
-    }
-    let (kind, scale) = match loss {
-        Loss::L1 => (0, 0.0),
-        Loss::L2 => (1, 0.0),
-        Loss::Huber { delta } => (2, delta),
-        Loss::RelativePseudoHuber { scale } => (3, scale),
-    };
+    let (kind, scale) = loss.kind_and_scale();
     let record = Constants {
         rows: rows as u32,
         components: components as u32,
         kind,
-        scale: scale as f32,
+        scale,
         per_batch: (1.0 / batch as f64) as f32,
         padding: [0; 3],
-        per_unit,
+        per_unit: per_unit(components, units),
     };
     let constants = constants(device, "loss settings", record)?;
     let mut arguments = vec![

@@ -12,7 +12,7 @@ use lnn_autodiff::pseudoinverse::Tolerance;
 
 use crate::device::{Buffer, Device, DeviceError, Recorder, Uniforms};
 use crate::kernels::{FACTOR_SYMMETRIC, SOLVE_SYMMETRIC, SOLVE_SYMMETRIC_VJP};
-use crate::stage::{Stage, constants, require, variant};
+use crate::stage::{Stage, constants, for_each, require, variant};
 
 /// Largest dimension d that has kernels.
 pub const MAX_DIMENSION: usize = 8;
@@ -82,31 +82,24 @@ impl SymmetricFactors {
     /// Plans the factors of `matrices` `[rows, d, d]`, symmetric (the upper triangles are read).
     ///
     /// # Errors
-    /// The buffers do not fit on the device, or a kernel cannot be compiled.
+    /// There is no kernel for the dimension, the buffers do not fit on the device, or a kernel cannot be compiled.
     ///
     /// # Panics
-    /// If the dimension is 0 or above [`MAX_DIMENSION`], there is another number of units, or `matrices` is too short.
+    /// If there is another number of units, or `matrices` is too short.
     pub fn new(
         device: &Device,
         settings: PseudoinverseSettings,
         matrices: &Buffer<f32>,
     ) -> Result<Self, DeviceError> {
         let PseudoinverseSettings { dimension: d, rows, tolerance, ref units } = settings;
-        assert!((1..=MAX_DIMENSION).contains(&d), "dimension {d} is outside 1..={MAX_DIMENSION}");
+        let source = variant(&FACTOR_SYMMETRIC, d)?;
         require("matrices", matrices, rows * d * d);
-        let mut own_units = [1.0; MAX_DIMENSION];
-        if let Some(units) = units {
-            assert_eq!(units.len(), d, "a unit for each coordinate");
-            for (own, &unit) in own_units.iter_mut().zip(units) {
-                *own = unit as f32;
-            }
-        }
         let record = Constants {
             rows: rows as u32,
             relative: tolerance.relative as f32,
             absolute: tolerance.absolute as f32,
             padding: 0,
-            units: own_units,
+            units: for_each(d, units.as_deref(), 1.0),
         };
         let constants = constants(device, "pseudoinverse settings", record)?;
         let vectors = device.buffer("eigenvectors", rows * d * d)?;
@@ -115,7 +108,7 @@ impl SymmetricFactors {
         let tally = device.buffer("rank tally", 2)?;
         let arguments =
             [(&constants).into(), matrices.into(), (&vectors).into(), (&inverses).into(), (&ranks).into(), (&tally).into()];
-        let factor = Stage::new(device, variant(&FACTOR_SYMMETRIC, d), &arguments, rows)?;
+        let factor = Stage::new(device, source, &arguments, rows)?;
         Ok(Self { settings, constants, vectors, inverses, ranks, tally, factor })
     }
 
@@ -137,7 +130,7 @@ impl SymmetricFactors {
         require("x", x, rows * d);
         let arguments =
             [(&self.constants).into(), (&self.vectors).into(), (&self.inverses).into(), b.into(), x.into()];
-        Stage::new(device, variant(&SOLVE_SYMMETRIC, d), &arguments, rows)
+        Stage::new(device, variant(&SOLVE_SYMMETRIC, d)?, &arguments, rows)
     }
 
     /// Plans the vector-Jacobian product of `x = H⁺ b` at constant rank:
@@ -165,7 +158,7 @@ impl SymmetricFactors {
             v.into(),
             terms.into(),
         ];
-        Stage::new(device, variant(&SOLVE_SYMMETRIC_VJP, d), &arguments, rows)
+        Stage::new(device, variant(&SOLVE_SYMMETRIC_VJP, d)?, &arguments, rows)
     }
 
     /// What is factored.

@@ -4,6 +4,7 @@ use bytemuck::Pod;
 
 use crate::device::{Argument, BoundKernel, Buffer, Device, DeviceError, Recorder, Uniforms};
 use crate::kernels::{KernelFamily, KernelSource};
+use crate::pseudoinverse::MAX_DIMENSION;
 
 /// A dispatch that was planned once and can be recorded any number of times.
 #[derive(Clone, Debug)]
@@ -54,12 +55,34 @@ pub(crate) fn constants<T: Pod>(device: &Device, name: &str, record: T) -> Resul
 }
 
 /// The variant of a kernel for d coordinates.
-pub(crate) fn variant(family: &'static KernelFamily, d: usize) -> &'static KernelSource {
-    family.variant(&[("D", d as u32)]).expect("the build makes a variant for each dimension up to the largest")
+///
+/// # Errors
+/// There is none for so many.
+pub(crate) fn variant(family: &'static KernelFamily, d: usize) -> Result<&'static KernelSource, DeviceError> {
+    family.variant(&[("D", d as u32)]).ok_or_else(|| DeviceError::NoKernel {
+        kernel: family.name,
+        wanted: format!("{d} coordinates"),
+        offered: "1 to 8",
+    })
 }
 
 /// # Panics
 /// If the buffer is too short for what is to be bound to it.
 pub(crate) fn require<T: Pod>(name: &str, buffer: &Buffer<T>, length: usize) {
     assert!(buffer.len() >= length, "{name}: {} numbers, but {length} are needed", buffer.len());
+}
+
+/// A number for each of d coordinates, as constants have it; `otherwise` where none are given.
+///
+/// # Panics
+/// If there are not d of them.
+pub(crate) fn for_each(d: usize, given: Option<&[f64]>, otherwise: f32) -> [f32; MAX_DIMENSION] {
+    let mut all = [otherwise; MAX_DIMENSION];
+    if let Some(given) = given {
+        assert_eq!(given.len(), d, "a number for each coordinate");
+        for (own, &number) in all.iter_mut().zip(given) {
+            *own = number as f32;
+        }
+    }
+    all
 }
