@@ -193,14 +193,8 @@ impl Features {
             accumulate: u32::from(accumulate == Accumulate::Add),
         };
         let settings = constants(device, "pull-back settings", settings)?;
-        let arguments = [
-            (&settings).into(),
-            (&self.table).into(),
-            slopes.into(),
-            x_bar.into(),
-            q_bar.into(),
-            q_dot_bar.into(),
-        ];
+        let arguments =
+            [(&settings).into(), (&self.table).into(), slopes.into(), x_bar.into(), q_bar.into(), q_dot_bar.into()];
         Stage::new(device, PULL_BACK_FEATURES.only(), &arguments, rows * d)
     }
 }

@@ -104,11 +104,7 @@ struct Constants {
 /// # Panics
 /// If there are no components or more than [`MAX_DIMENSION`], the batch is empty, there is another number of units, or a
 /// buffer is too short.
-pub fn rate_loss(
-    device: &Device,
-    settings: LossSettings<'_>,
-    buffers: LossBuffers<'_>,
-) -> Result<Stage, DeviceError> {
+pub fn rate_loss(device: &Device, settings: LossSettings<'_>, buffers: LossBuffers<'_>) -> Result<Stage, DeviceError> {
     let LossSettings { loss, rows, components, batch, units } = settings;
     let LossBuffers { prediction, target, weights, cotangent, losses, tally } = buffers;
     assert!((1..=MAX_DIMENSION).contains(&components), "{components} components are outside 1..={MAX_DIMENSION}");
@@ -129,14 +125,8 @@ pub fn rate_loss(
         per_unit: per_unit(components, units),
     };
     let constants = constants(device, "loss settings", record)?;
-    let mut arguments = vec![
-        (&constants).into(),
-        prediction.into(),
-        target.into(),
-        cotangent.into(),
-        losses.into(),
-        tally.into(),
-    ];
+    let mut arguments =
+        vec![(&constants).into(), prediction.into(), target.into(), cotangent.into(), losses.into(), tally.into()];
     let mut flags: &[&str] = &[];
     if let Some(weights) = weights {
         require("weights", weights, rows);

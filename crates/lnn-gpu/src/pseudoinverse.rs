@@ -86,11 +86,7 @@ impl SymmetricFactors {
     ///
     /// # Panics
     /// If there is another number of units, or `matrices` is too short.
-    pub fn new(
-        device: &Device,
-        settings: PseudoinverseSettings,
-        matrices: &Buffer<f32>,
-    ) -> Result<Self, DeviceError> {
+    pub fn new(device: &Device, settings: PseudoinverseSettings, matrices: &Buffer<f32>) -> Result<Self, DeviceError> {
         let PseudoinverseSettings { dimension: d, rows, tolerance, ref units } = settings;
         let source = variant(&FACTOR_SYMMETRIC, d)?;
         require("matrices", matrices, rows * d * d);
@@ -106,8 +102,14 @@ impl SymmetricFactors {
         let inverses = device.buffer("inverse eigenvalues", rows * d)?;
         let ranks = device.buffer("ranks", rows)?;
         let tally = device.buffer("rank tally", 2)?;
-        let arguments =
-            [(&constants).into(), matrices.into(), (&vectors).into(), (&inverses).into(), (&ranks).into(), (&tally).into()];
+        let arguments = [
+            (&constants).into(),
+            matrices.into(),
+            (&vectors).into(),
+            (&inverses).into(),
+            (&ranks).into(),
+            (&tally).into(),
+        ];
         let factor = Stage::new(device, source, &arguments, rows)?;
         Ok(Self { settings, constants, vectors, inverses, ranks, tally, factor })
     }
@@ -128,8 +130,7 @@ impl SymmetricFactors {
         let PseudoinverseSettings { dimension: d, rows, .. } = self.settings;
         require("b", b, rows * d);
         require("x", x, rows * d);
-        let arguments =
-            [(&self.constants).into(), (&self.vectors).into(), (&self.inverses).into(), b.into(), x.into()];
+        let arguments = [(&self.constants).into(), (&self.vectors).into(), (&self.inverses).into(), b.into(), x.into()];
         Stage::new(device, variant(&SOLVE_SYMMETRIC, d)?, &arguments, rows)
     }
 

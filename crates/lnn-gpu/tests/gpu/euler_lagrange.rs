@@ -3,8 +3,8 @@
 
 use lnn_autodiff::jet::{Accumulate, JetInputs};
 use lnn_gpu::euler_lagrange::{AssembleBuffers, DirectionBuffers, Motion, assemble, directions};
-use lnn_gpu::mlp::hessian_pairs;
 use lnn_gpu::features::{Features, PullBackBuffers, SeedBuffers, Tangents};
+use lnn_gpu::mlp::hessian_pairs;
 use lnn_gpu::pseudoinverse::{self, PseudoinverseSettings, SolveVjpBuffers};
 
 use crate::buffers::{buffer, contents, poisoned, run, strided};
@@ -68,7 +68,11 @@ fn directions_are_those_of_the_motion_and_of_the_constant_rank_terms() {
         let cases = [
             (Motion::Along { v: &v_buffer, acceleration: &acceleration_buffer }, &v[..], &acceleration[..]),
             (Motion::NullForce { terms: &terms_buffer }, &terms[..rows * d], &terms[rows * d..2 * rows * d]),
-            (Motion::NullCotangent { terms: &terms_buffer }, &terms[2 * rows * d..3 * rows * d], &terms[3 * rows * d..]),
+            (
+                Motion::NullCotangent { terms: &terms_buffer },
+                &terms[2 * rows * d..3 * rows * d],
+                &terms[3 * rows * d..],
+            ),
         ];
         for (motion, left, right) in cases {
             let along = matches!(motion, Motion::Along { .. });
@@ -87,7 +91,10 @@ fn directions_are_those_of_the_motion_and_of_the_constant_rank_terms() {
             assert!(inputs[..2 * rows * stride].iter().all(|&x| x == 7.0), "the other channels");
             let sign = if along { 1.0 } else { -1.0 };
             let with_last = |values: &[f32], sign: f32, last: f32| -> Vec<f32> {
-                values.chunks(d).flat_map(|row| row.iter().map(|x| sign * x).chain([last]).collect::<Vec<_>>()).collect()
+                values
+                    .chunks(d)
+                    .flat_map(|row| row.iter().map(|x| sign * x).chain([last]).collect::<Vec<_>>())
+                    .collect()
             };
             let want = [with_last(left, 1.0, 0.0), with_last(right, sign, if along { 1.0 } else { 0.0 })].concat();
             assert_eq!(contents(&coefficients), want, "u and w, d = {d}, {motion:?}");

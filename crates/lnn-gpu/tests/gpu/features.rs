@@ -107,7 +107,8 @@ fn a_perturbed_state_is_seen() {
 
 /// Sine, cosine and wrapped angle of each angle.
 fn of_angles(angles: &[f32]) -> Vec<[f32; 3]> {
-    let list = vec![Feature::Sine { index: 0 }, Feature::Cosine { index: 0 }, Feature::WrappedAngle { index: 0, scale: 1.0 }];
+    let list =
+        vec![Feature::Sine { index: 0 }, Feature::Cosine { index: 0 }, Feature::WrappedAngle { index: 0, scale: 1.0 }];
     let map = FeatureMap::new(1, 0, list).unwrap();
     let states: Vec<f32> = angles.iter().flat_map(|&angle| [angle, 0.0]).collect();
     let (values, _) = seed(&map, angles.len(), Tangents::None, &states);

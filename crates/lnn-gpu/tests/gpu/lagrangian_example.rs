@@ -6,6 +6,8 @@ use lnn_autodiff::pseudoinverse::{RankDeficientTerms, SymmetricFactors, Toleranc
 use lnn_autodiff::{Activation, MlpShape, Real};
 use lnn_gpu::mlp::hessian_pairs;
 
+use crate::close::beyond;
+
 pub(crate) fn numbers(count: usize, rate: f64) -> Vec<f32> {
     (0..count).map(|i| (3.0 * (rate * (i + 1) as f64).sin()) as f32).collect()
 }
@@ -158,20 +160,17 @@ pub(crate) struct Got {
 }
 
 /// Whether accelerations and v are as close as H allows, and the gradient as close as they.
-pub(crate) fn agrees(
-    problem: &Problem,
-    cotangent: &dyn Fn(&[f64]) -> Vec<f64>,
-    got: &Got,
-) -> Result<(), String> {
+pub(crate) fn agrees(problem: &Problem, cotangent: &dyn Fn(&[f64]) -> Vec<f64>, got: &Got) -> Result<(), String> {
     let want = reference(problem, cotangent);
     let d = problem.masses.len();
     for row in 0..problem.rows {
         let [of_acceleration, of_v] = want.tolerance[row];
         for at in row * d..(row + 1) * d {
-            for (name, got, want, tolerance) in
-                [("q̈", got.acceleration[at], want.acceleration[at], of_acceleration), ("v", got.v[at], want.v[at], of_v)]
-            {
-                if !((f64::from(got) - want).abs() <= tolerance) {
+            for (name, got, want, tolerance) in [
+                ("q̈", got.acceleration[at], want.acceleration[at], of_acceleration),
+                ("v", got.v[at], want.v[at], of_v),
+            ] {
+                if beyond((f64::from(got) - want).abs(), tolerance) {
                     return Err(format!("{name}, row {row}: {got} {want}, tolerance {tolerance}"));
                 }
             }
@@ -179,9 +178,11 @@ pub(crate) fn agrees(
     }
     let size = want.gradient.iter().fold(0.0_f64, |size, x| size.max(x.abs()));
     // Acceptance of a gradient in single precision.
-    let far = got.gradient.iter().zip(&want.gradient).position(|(&x, y)| !((f64::from(x) - y).abs() <= 1e-3 * size));
+    let far = got.gradient.iter().zip(&want.gradient).position(|(&x, y)| beyond((f64::from(x) - y).abs(), 1e-3 * size));
     match far {
-        Some(at) => Err(format!("gradient, parameter {at}: {} {}, largest {size}", got.gradient[at], want.gradient[at])),
+        Some(at) => {
+            Err(format!("gradient, parameter {at}: {} {}, largest {size}", got.gradient[at], want.gradient[at]))
+        }
         None => Ok(()),
     }
 }

@@ -7,6 +7,7 @@ use lnn_gpu::kernels;
 use lnn_gpu::pseudoinverse::{MAX_DIMENSION, NOT_FINITE, PseudoinverseSettings, SolveVjpBuffers};
 use proptest::prelude::*;
 
+use crate::close::beyond;
 use crate::ground::{Case, device};
 
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
@@ -59,12 +60,7 @@ fn solve(d: usize, constants: &Constants, factored: &Factored, b: &[f32]) -> Vec
 }
 
 /// v and the four terms, `[5]` of `[rows, d]`.
-fn solve_vjp(
-    d: usize,
-    constants: &Constants,
-    factored: &Factored,
-    [b, x, lambda]: [&[f32]; 3],
-) -> Vec<Vec<f32>> {
+fn solve_vjp(d: usize, constants: &Constants, factored: &Factored, [b, x, lambda]: [&[f32]; 3]) -> Vec<Vec<f32>> {
     let rows = constants.rows as usize;
     let case = Case::new(kernels::SOLVE_SYMMETRIC_VJP.variant(&[("D", d as u32)]).unwrap());
     let case = case.constants(constants).read(&factored.vectors).read(&factored.inverses);
@@ -164,8 +160,7 @@ fn first_far(reference: &Reference, b: &[f32], got: &[f32]) -> Option<usize> {
         reference.factors.solve(row, &b, &mut want);
         let difference: Vec<f64> = wide(&got[range]).iter().zip(&want).map(|(x, y)| x - y).collect();
         let tolerance = reference.solve_tolerance(row, &b);
-        // Not `>`: a NaN compares as false.
-        !(norm(&difference) <= tolerance)
+        beyond(norm(&difference), tolerance)
     })
 }
 
@@ -191,7 +186,7 @@ fn ranks_and_solutions_are_those_of_the_twin_in_every_dimension() {
                 let mut want = vec![0.0; d];
                 twin.solve(row, &b[range.clone()], &mut want);
                 let tolerance = reference.solve_tolerance(row, &wide(&b[range.clone()]));
-                let far = got[range].iter().zip(&want).any(|(x, y)| !(f64::from((x - y).abs()) <= tolerance));
+                let far = got[range].iter().zip(&want).any(|(x, y)| beyond(f64::from((x - y).abs()), tolerance));
                 assert!(!far, "twin, d = {d}, row {row}");
             }
         }
@@ -414,9 +409,12 @@ fn a_plan_does_what_its_kernels_do() {
         device.upload(&buffer, 0, values).unwrap();
         buffer
     };
-    let factors =
-        lnn_gpu::pseudoinverse::SymmetricFactors::new(device, PseudoinverseSettings::new(d, rows), &buffer("H", &matrices))
-            .unwrap();
+    let factors = lnn_gpu::pseudoinverse::SymmetricFactors::new(
+        device,
+        PseudoinverseSettings::new(d, rows),
+        &buffer("H", &matrices),
+    )
+    .unwrap();
     let (b_buffer, lambda_buffer) = (buffer("b", &b), buffer("lambda", &lambda));
     let (x, v, terms) = (buffer("x", &b), buffer("v", &b), buffer("terms", &vec![0.0; 4 * rows * d]));
     let solve_stage = factors.solve(device, &b_buffer, &x).unwrap();

@@ -54,7 +54,8 @@ fn single_bits(values: &[f64]) -> Vec<u32> {
 
 #[test]
 fn the_words_are_those_of_chacha_with_eight_rounds() {
-    let (seed, domain, stream, count) = (0x0123_4567_89ab_cdef_u64, 0xfedc_ba98_0000_0001_u64, 0xffff_ffff_0000_0003, 500);
+    let (seed, domain, stream, count) =
+        (0x0123_4567_89ab_cdef_u64, 0xfedc_ba98_0000_0001_u64, 0xffff_ffff_0000_0003, 500);
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
     key[8..16].copy_from_slice(&domain.to_le_bytes());
@@ -77,14 +78,8 @@ fn the_words_are_those_of_chacha_with_eight_rounds() {
 }
 
 /// Where a state of the paper's pendulum lies, and intervals of which the sum cancels, rounds or is far from zero.
-const INTERVALS: [[f64; 2]; 6] = [
-    [0.0, std::f64::consts::TAU],
-    [-10.0, 10.0],
-    [0.1, 0.3],
-    [-1.0, 1e-9],
-    [1e6, 1e6 + 0.5],
-    [-3.7e-5, 2.9e11],
-];
+const INTERVALS: [[f64; 2]; 6] =
+    [[0.0, std::f64::consts::TAU], [-10.0, 10.0], [0.1, 0.3], [-1.0, 1e-9], [1e6, 1e6 + 0.5], [-3.7e-5, 2.9e11]];
 
 #[test]
 fn uniform_states_have_the_bits_of_the_processor() {
@@ -148,11 +143,7 @@ fn normal_and_bounded_states_are_near_those_of_the_processor() {
     let settings = settings(&[11], 0, 5, 20_000);
     let got = draw(settings, 2, &distributions);
     let want = expected(&settings, 2, &distributions);
-    let scale: Vec<f64> = want
-        .iter()
-        .enumerate()
-        .map(|(i, x)| x.abs() + if i % 5 == 3 { 5.0 } else { 0.0 })
-        .collect();
+    let scale: Vec<f64> = want.iter().enumerate().map(|(i, x)| x.abs() + if i % 5 == 3 { 5.0 } else { 0.0 }).collect();
     // The approximation is good for seven figures, and rounds some ten times.
     close(&got, &want, &scale, 16.0).unwrap_or_else(|far| panic!("{far:?}"));
     let widest = want.iter().step_by(5).fold(0.0_f64, |widest, x| widest.max(x.abs()));
@@ -179,8 +170,7 @@ fn models_of_an_ensemble_draw_their_own_states_beside_each_other() {
     let seeds = [5, 6, 1 << 40];
     let distributions = [Distribution::Uniform { low: 0.0, high: 1.0 }, Distribution::Uniform { low: -1.0, high: 1.0 }];
     let together = draw(settings(&seeds, 3, 2, 13), 4, &distributions);
-    let alone: Vec<f32> =
-        seeds.iter().flat_map(|&seed| draw(settings(&[seed], 3, 2, 13), 4, &distributions)).collect();
+    let alone: Vec<f32> = seeds.iter().flat_map(|&seed| draw(settings(&[seed], 3, 2, 13), 4, &distributions)).collect();
     assert_eq!(bits(&together), bits(&alone));
 }
 
@@ -188,7 +178,8 @@ fn models_of_an_ensemble_draw_their_own_states_beside_each_other() {
 #[test]
 fn parts_of_a_batch_and_steps_have_their_own_tables() {
     let seeds = [8, 9];
-    let (wide, core) = ([Distribution::Uniform { low: -9.0, high: 9.0 }], [Distribution::Uniform { low: 0.0, high: 1.0 }]);
+    let (wide, core) =
+        ([Distribution::Uniform { low: -9.0, high: 9.0 }], [Distribution::Uniform { low: 0.0, high: 1.0 }]);
     let states = buffer("states", &[f32::NAN; 2 * 10]);
     let part = |first_row: usize, rows: usize| {
         let first_state = first_row as u64;

@@ -71,7 +71,10 @@ fn the_double_pendulum_accelerates_as_on_the_processor() {
 
 #[test]
 fn angles_of_many_turns_and_tiny_ones_keep_their_digits() {
-    let states = [1e6, -1e6, 3.0, -2.0, 1e-9, -2e-12, 0.0, 0.0, 3e12, 12.0, 1.0, 1.0, 0.0, 0.0, 7.0, 7.0, 5e-4, 4e-4, 3.0, 3.0_f32];
+    let states = [
+        1e6, -1e6, 3.0, -2.0, 1e-9, -2e-12, 0.0, 0.0, 3e12, 12.0, 1.0, 1.0, 0.0, 0.0, 7.0, 7.0, 5e-4, 4e-4, 3.0,
+        3.0_f32,
+    ];
     let (want, scale) = expected(&PENDULUMS[0], 4, &states);
     close(&accelerations(&PENDULUMS[0], 4, &states), &want, &scale, FACTOR).unwrap_or_else(|far| panic!("{far:?}"));
 }
