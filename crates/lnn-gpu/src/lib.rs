@@ -7,6 +7,7 @@
 //! * [`features`] makes network inputs of states, and pulls cotangents back.
 //! * [`loss`] compares rates with their targets.
 //! * [`pseudoinverse`] has eigenfactors, ranks and solves of many small symmetric matrices.
+//! * [`rollout`] moves many states forward in time.
 //! * [`sampling`] draws states, the same as on the processor.
 //! * [`target`] has the true accelerations of systems.
 //!
@@ -30,6 +31,7 @@ pub mod kernels;
 pub mod loss;
 pub mod mlp;
 pub mod pseudoinverse;
+pub mod rollout;
 pub mod sampling;
 mod stage;
 pub mod target;

@@ -16,6 +16,7 @@ mod loss;
 mod mlp;
 mod mlp_example;
 mod pseudoinverse;
+mod rollout;
 mod sampling;
 mod sum;
 mod target;
