@@ -47,6 +47,11 @@ pub(crate) fn all(files: &[String]) -> Result<Vec<Variant>, String> {
 
 fn table() -> Vec<Variant> {
     let mut table = Vec::new();
+    table.extend(by_dimension());
+    for (suffix, flags) in [("", vec![]), ("weighted", vec!["WEIGHTED"])] {
+        let kernel = "loss/rate_loss".to_owned();
+        table.push(Variant { kernel, suffix: suffix.to_owned(), constants: Vec::new(), flags });
+    }
     // A Lagrangian of d coordinates has d + 2 channels; rollouts and plain networks have fewer.
     for channels in 1..=10 {
         layer_product(&mut table, "mlp/layer_forward", channels, true);
@@ -67,6 +72,28 @@ fn table() -> Vec<Variant> {
         });
     }
     table
+}
+
+/// Coordinates that a system may have.
+const DIMENSIONS: std::ops::RangeInclusive<u32> = 1..=8;
+
+/// What one thread does for a row's d coordinates, in arrays of that length.
+fn by_dimension() -> impl Iterator<Item = Variant> {
+    let kernels = [
+        "euler_lagrange/accelerate",
+        "euler_lagrange/differentiate_loss",
+        "pseudoinverse/factor_symmetric",
+        "pseudoinverse/solve_symmetric",
+        "pseudoinverse/solve_symmetric_vjp",
+    ];
+    kernels.into_iter().flat_map(|kernel| {
+        DIMENSIONS.map(move |d| Variant {
+            kernel: kernel.to_owned(),
+            suffix: format!("d{d}"),
+            constants: vec![("D", d)],
+            flags: Vec::new(),
+        })
+    })
 }
 
 /// A layer product of this many channels, in tiles of 128 and of 64 columns.

@@ -76,6 +76,11 @@ impl KernelFamily {
             .iter()
             .find(|variant| constants.iter().all(|&(name, value)| variant.constant(name) == Some(value)))
     }
+
+    /// The variant with these flags and no other.
+    pub fn flagged(&self, flags: &[&str]) -> Option<&'static KernelSource> {
+        self.variants.iter().find(|variant| variant.flags == flags)
+    }
 }
 
 impl KernelSource {

@@ -5,9 +5,19 @@
 
 mod activation;
 mod adam;
+mod buffers;
 mod close;
 mod device;
+mod euler_lagrange;
+mod features;
 mod ground;
+mod lagrangian_example;
+mod loss;
 mod mlp;
 mod mlp_example;
+mod pseudoinverse;
+mod rollout;
+mod sampling;
 mod sum;
+mod target;
+mod whole_gradient;
