@@ -5,4 +5,5 @@ mod adam;
 mod close;
 mod device;
 mod ground;
+mod step;
 mod sum;
