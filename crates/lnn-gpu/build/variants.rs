@@ -46,5 +46,25 @@ pub(crate) fn all(files: &[String]) -> Result<Vec<Variant>, String> {
 }
 
 fn table() -> Vec<Variant> {
-    Vec::new()
+    let mut table = Vec::new();
+    for tile in [32, 64] {
+        for flag in ["STORE", "MOMENTS", "APPLY", "AVERAGE", "KEEP", "CARRY"] {
+            table.push(Variant {
+                kernel: "optimiser/soap_product".to_owned(),
+                suffix: format!("{}_{tile}", flag.to_lowercase()),
+                constants: vec![("TILE", tile)],
+                flags: vec![flag],
+            });
+        }
+    }
+    // 52² numbers and the rest are within the 16 KiB of workgroup memory that every adapter has.
+    for (size, flags) in [(52, vec![]), (64, vec![]), (0, vec!["IN_PLACE"])] {
+        table.push(Variant {
+            kernel: "optimiser/soap_orthonormalise".to_owned(),
+            suffix: if size == 0 { "in_place".to_owned() } else { size.to_string() },
+            constants: vec![("SIZE", size)],
+            flags,
+        });
+    }
+    table
 }

@@ -5,5 +5,6 @@ mod adam;
 mod close;
 mod device;
 mod ground;
+mod soap;
 mod step;
 mod sum;

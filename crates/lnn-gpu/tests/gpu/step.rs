@@ -2,7 +2,7 @@
 
 use lnn_gpu::device::{Buffer, Device};
 use lnn_gpu::optimiser::{Adam, AdamSettings};
-use lnn_gpu::step::{Clipping, Outcome, StepBuffers, StepControl, StepSettings};
+use lnn_gpu::step::{Clipping, Outcome, StepBuffers, StepControl, StepReport, StepSettings};
 
 use crate::close::close;
 use crate::ground::device;
@@ -248,7 +248,7 @@ fn a_step_without_a_usable_gradient_is_skipped_in_its_model_only() {
         assert_eq!([counts(0), counts(1), counts(2)], [(2, 2, 0), (1, 2, 1), (2, 2, 0)]);
         assert_eq!(states[1].non_finite, u32::from(bad_loss.is_some()));
         let outcomes: Vec<_> =
-            control.download_reports(device(), 2).unwrap().iter().map(|report| report.outcome()).collect();
+            control.download_reports(device(), 2).unwrap().iter().map(StepReport::outcome).collect();
         use Outcome::{Applied, Skipped};
         assert_eq!(outcomes, [Applied, Applied, Applied, Skipped, Applied, Applied]);
     }
