@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use wesl::syntax::{ModulePath, PathOrigin};
-use wesl::{Feature, ResolveError, Resolver, Wesl};
+use wesl::{Feature, ManglerKind, ResolveError, Resolver, Wesl};
 
 use crate::variants::Variant;
 
@@ -72,6 +72,8 @@ pub(crate) fn compose(root: &Path, variant: &Variant) -> Result<Composed, String
         .parse()
         .map_err(|error| format!("shaders/{}.wgsl: no module path: {error}", variant.kernel))?;
     let mut compiler = Wesl::new(root).set_custom_resolver(Files { root, constants });
+    // Names stay as they are written, which keeps messages readable; naga refuses two of one name.
+    compiler.set_mangler(ManglerKind::None);
     compiler.set_features(variant.flags.iter().map(|flag| (flag, Feature::Enable)));
     let result =
         compiler.compile(&module).map_err(|error| format!("shader {} does not compose:\n{error}", variant.name()))?;

@@ -39,7 +39,8 @@ pub(crate) fn inspect(root: &Path, variant: &Variant, composed: &Composed, path:
         let place = origin(root, variant, composed, line);
         format!("shader {}, {place}:\n{}", variant.name(), error.emit_to_string_with_path(&composed.wgsl, &shown))
     })?;
-    let validate = |capabilities| Validator::new(ValidationFlags::all(), capabilities).validate(&module);
+    let validate =
+        |capabilities| Validator::new(ValidationFlags::all(), capabilities).validate(&module).map_err(Box::new);
     let needs = |capability: Capabilities| validate(Capabilities::all().difference(capability)).is_err();
     let info = validate(Capabilities::FLOAT64 | Capabilities::SUBGROUP).map_err(|error| {
         let line = error.location(&composed.wgsl).map(|location| location.line_number as usize);
@@ -132,14 +133,9 @@ fn origin(root: &Path, variant: &Variant, composed: &Composed, line: Option<usiz
             if bare(source) == faulty {
                 same.push(format!("shaders/{shown}:{}", index + 1));
             }
-            // An imported function carries its module's path before its name.
-            if let (Some(composed), Some(own)) = (function, declared_function(source)) {
-                if composed == own
-                    || composed.ends_with(&format!("_{}", own.replace('_', "__")))
-                    || composed.ends_with(own)
-                {
-                    declared = Some(format!("shaders/{shown}:{}, in `{own}`", index + 1));
-                }
+            let own = declared_function(source);
+            if own.is_some() && own == function {
+                declared = Some(format!("shaders/{shown}:{}, in `{}`", index + 1, own.unwrap_or_default()));
             }
         }
     }

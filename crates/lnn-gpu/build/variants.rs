@@ -47,6 +47,55 @@ pub(crate) fn all(files: &[String]) -> Result<Vec<Variant>, String> {
 
 fn table() -> Vec<Variant> {
     let mut table = Vec::new();
+    // A Lagrangian of d coordinates has d + 2 channels; rollouts and plain networks have fewer.
+    for channels in 1..=10 {
+        layer_product(&mut table, "mlp/layer_forward", channels, true);
+    }
+    layer_product(&mut table, "mlp/layer_reverse", 1, false);
+    layer_product(&mut table, "mlp/functional_forward", 1, true);
+    layer_product(&mut table, "mlp/functional_reverse", 3, false);
+    for tangents in 2..=9 {
+        table.push(Variant {
+            kernel: "mlp/hessian_contract".into(),
+            suffix: format!("t{tangents}"),
+            constants: vec![("TANGENTS", tangents), ("PAIRS", tangents * (tangents + 1) / 2 - 1)],
+            flags: vec![],
+        });
+    }
+    soap(&mut table);
+    table
+}
+
+/// A layer product of this many channels, in tiles of 128 and of 64 columns.
+///
+/// A thread has all channels of as many samples as make 6 to 10 rows, so that its sums fit into registers.
+fn layer_product(table: &mut Vec<Variant>, kernel: &str, channels: u32, transposed: bool) {
+    let samples = match channels {
+        1 => 8,
+        2 => 4,
+        3 => 3,
+        4 | 5 => 2,
+        _ => 1,
+    };
+    let rows = channels * samples;
+    for columns in [128, 64] {
+        let mut flags = vec![];
+        for (row, flag) in [(6, "ROW_6"), (7, "ROW_7"), (8, "ROW_8"), (9, "ROW_9")] {
+            flags.extend((rows > row).then_some(flag));
+        }
+        flags.extend((columns == 128).then_some("WIDE"));
+        flags.extend(transposed.then_some("TRANSPOSED"));
+        table.push(Variant {
+            kernel: kernel.into(),
+            suffix: format!("c{channels}_n{columns}"),
+            constants: vec![("CHANNELS", channels), ("ROWS", rows), ("SAMPLES", samples), ("COLUMNS", columns)],
+            flags,
+        });
+    }
+}
+
+/// SOAP's products with each of their epilogues, and its orthonormalisation by where the matrix is held.
+fn soap(table: &mut Vec<Variant>) {
     for tile in [32, 64] {
         for flag in ["STORE", "MOMENTS", "APPLY", "AVERAGE", "KEEP", "CARRY"] {
             table.push(Variant {
@@ -66,5 +115,4 @@ fn table() -> Vec<Variant> {
             flags,
         });
     }
-    table
 }

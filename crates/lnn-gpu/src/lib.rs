@@ -1,6 +1,7 @@
 //! Lagrangian networks on graphics cards: the stages of a training step as WGSL kernels, over wgpu.
 //!
 //! * [`device`] finds an adapter and opens it, holds typed buffers, makes kernels and records their dispatches.
+//! * [`mlp`] is the jet engine for networks of any width.
 //! * [`step`] decides on the device what becomes of a step: loss, gradient norm, clipping, skipped steps.
 //! * [`optimiser`] updates the parameters: Adam, SOAP.
 //! * [`kernels`] is the table of all shaders in `shaders/`, composed and validated when the crate was built.
@@ -18,5 +19,6 @@
 
 pub mod device;
 pub mod kernels;
+pub mod mlp;
 pub mod optimiser;
 pub mod step;

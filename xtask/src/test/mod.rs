@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything, and one summary.
 
+mod graphics;
 pub(crate) mod python;
 mod results;
 
@@ -22,7 +23,8 @@ const HELP: &str = "\
 The whole test suite: tidy, then all unit, integration and documentation tests, then what the documents tell their
 readers to run, each example, the tests in Python, and each benchmark once without measuring. Python must be 3.10 to 3.13
 with its module venv; the first time the network is needed, from which pip fetches numpy, scipy and safetensors into the
-target folder.
+target folder. The tests of kernels need a graphics driver: where none is found and apt-get can be used without a
+password, Mesa's software driver is installed (mesa-vulkan-drivers).
 
 Usage: cargo xtask test [FILTER…]
 
@@ -47,12 +49,13 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
 
     // Tests in Rust may use it as well; one that needs it and does not find it fails.
     let python = python::environment();
+    notes.extend(graphics::ensure_driver());
     eprintln!("--- build of the tests");
     let (status, artifacts) = cargo::build(&["test", "--workspace", "--no-run"])?;
     if status.success() {
         let packages = package_names(&cargo::metadata()?);
         let test = ["test", "--workspace", "--no-fail-fast"];
-        parts.extend(run_tests(&test, &filters, &artifacts, &packages, python.as_deref().ok())?);
+        parts.extend(run_tests(&test, &filters, &artifacts, &packages, python.as_deref().ok(), &mut notes)?);
         if filters.is_empty() {
             let (part, left_out) = documents::check(&artifacts, python.as_deref())?;
             parts.push(part);
@@ -65,7 +68,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
         notes.push(
             "the workspace does not compile: each package was tested alone, documents, examples, Python and benchmarks did not run".into(),
         );
-        parts.extend(run_package_by_package(&filters, python.as_deref().ok())?);
+        parts.extend(run_package_by_package(&filters, python.as_deref().ok(), &mut notes)?);
     }
     if !filters.is_empty() {
         let list = filters.join("`, `");
@@ -100,6 +103,7 @@ fn run_tests(
     artifacts: &[Artifact],
     packages: &BTreeMap<String, String>,
     python: Option<&Path>,
+    notes: &mut Vec<String>,
 ) -> Result<Vec<Part>, TaskError> {
     eprintln!("--- tests");
     let mut command = cargo::cargo(arguments);
@@ -123,11 +127,16 @@ fn run_tests(
         line.clear();
     }
     let status = child.wait().map_err(start)?;
+    notes.extend(results.notes());
     Ok(results.finish(status.success()))
 }
 
 /// Tests each package by itself, so that one that does not compile hides no other's results.
-fn run_package_by_package(filters: &[String], python: Option<&Path>) -> Result<Vec<Part>, TaskError> {
+fn run_package_by_package(
+    filters: &[String],
+    python: Option<&Path>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Part>, TaskError> {
     let packages = package_names(&cargo::metadata()?);
     let mut parts = Vec::new();
     for name in packages.values() {
@@ -135,7 +144,7 @@ fn run_package_by_package(filters: &[String], python: Option<&Path>) -> Result<V
         let (status, artifacts) = cargo::build(&["test", "--package", name, "--no-run"])?;
         if status.success() {
             let arguments = ["test", "--package", name, "--no-fail-fast"];
-            parts.extend(run_tests(&arguments, filters, &artifacts, &packages, python)?);
+            parts.extend(run_tests(&arguments, filters, &artifacts, &packages, python, notes)?);
         } else {
             let finding = format!("it does not compile: see the errors above, or `cargo test --package {name}`");
             parts.push(Part::check(name, start.elapsed(), vec![finding]));

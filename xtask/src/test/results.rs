@@ -1,7 +1,8 @@
 //! Counting what `cargo test` prints, package by package.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::graphics::ADAPTER;
 use crate::cargo::Artifact;
 use crate::summary::Part;
 
@@ -26,6 +27,8 @@ pub(crate) struct Results {
     /// Counts so far, in the order in which the packages first appeared.
     parts: Vec<Part>,
     section: Option<Section>,
+    /// Graphics adapters that tests named as theirs.
+    adapters: BTreeSet<String>,
 }
 
 impl Results {
@@ -35,7 +38,12 @@ impl Results {
             let program = artifact.executable.file_name()?.to_string_lossy().into_owned();
             Some((program, packages.get(&artifact.package_id)?.clone()))
         };
-        Self { owners: artifacts.iter().filter_map(owner).collect(), parts: Vec::new(), section: None }
+        Self {
+            owners: artifacts.iter().filter_map(owner).collect(),
+            parts: Vec::new(),
+            section: None,
+            adapters: BTreeSet::new(),
+        }
     }
 
     /// Takes in one line of cargo's and the test programs' common output.
@@ -50,11 +58,18 @@ impl Results {
             let package = name.replace('_', "-");
             let rerun = format!("`cargo test --package {package} --doc` failed");
             self.open(format!("{package} (documentation)"), rerun);
+        } else if let Some(adapter) = line.strip_prefix(ADAPTER) {
+            self.adapters.insert(adapter.to_owned());
         } else if let Some((passed, failed, ignored)) = result(line) {
             self.count(passed, failed, ignored);
         } else if line.starts_with("error: test failed") || line.starts_with("error: doctest failed") {
             self.fail_section(line);
         }
+    }
+
+    /// What kernels ran on, a note for each adapter.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.adapters.iter().map(|adapter| format!("kernels ran on {adapter}")).collect()
     }
 
     /// The parts; if cargo failed although nothing counted as failed, that itself is a failure.
@@ -208,5 +223,14 @@ test result: ok. 4 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
             assert_eq!(result(line), None, "{line}");
             assert_eq!(running(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn the_adapter_of_the_kernels_is_noted_once() {
+        let mut results = Results::new(&[], &BTreeMap::new());
+        for line in ["graphics adapter: llvmpipe (cpu)", "test sum ... ok", "graphics adapter: llvmpipe (cpu)"] {
+            results.read(line);
+        }
+        assert_eq!(results.notes(), ["kernels ran on llvmpipe (cpu)"]);
     }
 }

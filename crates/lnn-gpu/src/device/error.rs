@@ -62,6 +62,16 @@ pub enum DeviceError {
         /// What to do.
         remedy: &'static str,
     },
+    /// No kernel was made for what was asked for.
+    #[error("there is no kernel {kernel} for {wanted}; there is one for {offered}; compute on the CPU")]
+    NoKernel {
+        /// The kernel's name.
+        kernel: &'static str,
+        /// What was wanted.
+        wanted: String,
+        /// What there is.
+        offered: &'static str,
+    },
     /// The device stopped working.
     #[error("{adapter} was lost: {reason}; nothing computed since the last download can be trusted")]
     Lost {

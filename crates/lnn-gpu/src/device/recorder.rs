@@ -1,6 +1,8 @@
 //! Many dispatches in one submission.
 
-use super::{BoundKernel, Device, DeviceError};
+use bytemuck::Pod;
+
+use super::{BoundKernel, Buffer, Device, DeviceError};
 
 /// Commands on their way to the device. Nothing runs before [`submit`](Self::submit).
 #[derive(Debug)]
@@ -67,6 +69,26 @@ impl Recorder {
         let widest = self.device.limits.max_compute_workgroups_per_dimension;
         let rows = count.div_ceil(widest).max(1);
         self.dispatch_record(kernel, [count.div_ceil(rows), rows, models], record);
+    }
+
+    /// Makes `buffer` zero.
+    pub fn clear<T: Pod>(&mut self, buffer: &Buffer<T>) {
+        // Between passes only; the next dispatch begins a new one.
+        self.pass = None;
+        self.encoder.clear_buffer(&buffer.raw, 0, None);
+    }
+
+    /// Copies `count` numbers from element `from` of one buffer to element `to` of another.
+    ///
+    /// # Panics
+    /// If there are not so many in either, or they do not begin and end at whole words of 4 bytes.
+    pub fn copy<T: Pod>(&mut self, source: &Buffer<T>, from: usize, target: &Buffer<T>, to: usize, count: usize) {
+        for (buffer, start) in [(source, from), (target, to)] {
+            assert!(start + count <= buffer.len(), "{}: {count} from {start} of {}", buffer.name(), buffer.len());
+        }
+        self.pass = None;
+        let bytes = |count: usize| (count * size_of::<T>()) as u64;
+        self.encoder.copy_buffer_to_buffer(&source.raw, bytes(from), &target.raw, bytes(to), bytes(count));
     }
 
     /// How many dispatches were recorded.

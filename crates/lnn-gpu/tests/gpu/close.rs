@@ -16,8 +16,7 @@ pub(crate) fn close(got: &[f32], want: &[f64], scale: &[f64], factor: f64) -> Re
     for at in 0..got.len() {
         let tolerance = factor * f64::from(f32::EPSILON) * scale[at] + f64::from(f32::MIN_POSITIVE);
         let difference = (f64::from(got[at]) - want[at]).abs();
-        // Not `>`: a NaN compares as false.
-        if !(difference <= tolerance) {
+        if difference.is_nan() || difference > tolerance {
             return Err(Far { at, got: got[at], want: want[at], tolerance });
         }
     }

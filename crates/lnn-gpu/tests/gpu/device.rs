@@ -134,3 +134,25 @@ fn compiled_kernels_are_taken_from_an_earlier_run() {
     let second = Device::open(&DeviceOptions { pipeline_cache, ..DeviceOptions::default() }).unwrap();
     second.kernel(kernels::ADAM.only(), &[]).unwrap();
 }
+
+#[test]
+fn copies_and_zeros_keep_their_place_among_the_dispatches() {
+    let device = device();
+    let kernel = device.kernel(kernels::SUM_BLOCKS.only(), &[]).unwrap();
+    let lengths = device.uniforms::<u32>("lengths", 1).unwrap();
+    device.upload_uniforms(&lengths, 0, &[3]).unwrap();
+    let values = device.buffer::<f32>("values", 3).unwrap();
+    let [first, second] = ["first", "second"].map(|name| device.buffer::<f32>(name, 4).unwrap());
+    device.upload(&values, 0, &[1.0, 2.0, 4.0]).unwrap();
+    let bound = kernel.bind(device, &[(&lengths).into(), (&values).into(), (&first).into()]).unwrap();
+    let mut recorder = device.recorder("copies");
+    recorder.dispatch(&bound, [1, 1, 1]);
+    recorder.copy(&first, 0, &second, 3, 1);
+    recorder.clear(&values);
+    recorder.dispatch(&bound, [1, 1, 1]);
+    recorder.copy(&first, 0, &second, 1, 1);
+    recorder.submit().unwrap();
+    let mut out = [9.0; 4];
+    device.download(&second, 0, &mut out).unwrap();
+    assert_eq!(out, [0.0, 0.0, 0.0, 7.0]);
+}

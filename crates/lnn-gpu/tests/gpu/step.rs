@@ -247,8 +247,7 @@ fn a_step_without_a_usable_gradient_is_skipped_in_its_model_only() {
         let counts = |model: usize| (states[model].updates, states[model].steps, states[model].skipped);
         assert_eq!([counts(0), counts(1), counts(2)], [(2, 2, 0), (1, 2, 1), (2, 2, 0)]);
         assert_eq!(states[1].non_finite, u32::from(bad_loss.is_some()));
-        let outcomes: Vec<_> =
-            control.download_reports(device(), 2).unwrap().iter().map(StepReport::outcome).collect();
+        let outcomes: Vec<_> = control.download_reports(device(), 2).unwrap().iter().map(StepReport::outcome).collect();
         use Outcome::{Applied, Skipped};
         assert_eq!(outcomes, [Applied, Applied, Applied, Skipped, Applied, Applied]);
     }

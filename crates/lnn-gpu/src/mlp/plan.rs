@@ -1,0 +1,93 @@
+//! Constants of the kernels of a network, and a planned dispatch.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::device::{Argument, BoundKernel, Device, DeviceError, Recorder};
+use crate::kernels::{KernelFamily, KernelSource};
+
+/// A kernel with its buffers, its constants and its number of workgroups.
+#[derive(Debug)]
+pub(super) struct Dispatch {
+    kernel: BoundKernel,
+    workgroups: [u32; 3],
+    /// Whether they may be folded into two dimensions.
+    linear: bool,
+}
+
+impl Dispatch {
+    /// Plans a kernel with `constants` as its first binding and `arguments` as the others.
+    pub(super) fn plan<T: Pod>(
+        device: &Device,
+        (source, overrides): (&'static KernelSource, &[(&str, f64)]),
+        constants: T,
+        arguments: &[Argument<'_>],
+        workgroups: [u32; 3],
+    ) -> Result<Self, DeviceError> {
+        let uniforms = device.uniforms::<T>(source.name, 1)?;
+        device.upload_uniforms(&uniforms, 0, &[constants])?;
+        let arguments = [&[(&uniforms).into()], arguments].concat();
+        let kernel = device.kernel(source, overrides)?.bind(device, &arguments)?;
+        Ok(Self { kernel, workgroups, linear: false })
+    }
+
+    /// As [`plan`](Self::plan), for a kernel that numbers its workgroups in one dimension.
+    pub(super) fn plan_linear<T: Pod>(
+        device: &Device,
+        source: (&'static KernelSource, &[(&str, f64)]),
+        constants: T,
+        arguments: &[Argument<'_>],
+        workgroups: u32,
+    ) -> Result<Self, DeviceError> {
+        let plan = Self::plan(device, source, constants, arguments, [workgroups, 1, 1])?;
+        Ok(Self { linear: true, ..plan })
+    }
+
+    pub(super) fn record(&self, recorder: &mut Recorder) {
+        if self.linear {
+            recorder.dispatch_linear(&self.kernel, self.workgroups[0], 0);
+        } else {
+            recorder.dispatch(&self.kernel, self.workgroups);
+        }
+    }
+}
+
+/// Constants of the layer products, as in `shaders/shared/layer_product.wgsl`.
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct LayerConstants {
+    pub(super) rows: u32,
+    pub(super) depth: u32,
+    pub(super) depth4: u32,
+    pub(super) width: u32,
+    pub(super) width4: u32,
+    pub(super) weight: u32,
+    pub(super) bias: u32,
+    pub(super) input_start: u32,
+    pub(super) linear: u32,
+    pub(super) tangents: u32,
+    pub(super) bar_start: u32,
+}
+
+impl LayerConstants {
+    /// The variant of a product's kernel for its width, and the workgroups that cover it.
+    ///
+    /// Up to 64 columns a tile of 128 would be half empty.
+    ///
+    /// # Errors
+    /// There are too many channels.
+    pub(super) fn tiles(
+        &self,
+        family: &'static KernelFamily,
+        channels: usize,
+    ) -> Result<(&'static KernelSource, [u32; 3]), DeviceError> {
+        let columns = if self.width <= 64 { 64 } else { 128 };
+        let wanted = [("CHANNELS", channels as u32), ("COLUMNS", columns)];
+        let source = family.variant(&wanted).ok_or_else(|| DeviceError::NoKernel {
+            kernel: family.name,
+            wanted: format!("{} tangents", channels - 1),
+            offered: "up to 9",
+        })?;
+        let samples = source.constant("SAMPLES").map_or(1, |samples| 16 * samples);
+        Ok((source, [self.rows.div_ceil(samples), self.width.div_ceil(columns), 1]))
+    }
+}
