@@ -62,6 +62,7 @@ fn table() -> Vec<Variant> {
             flags: vec![],
         });
     }
+    narrow(&mut table);
     soap(&mut table);
     table
 }
@@ -92,6 +93,33 @@ fn layer_product(table: &mut Vec<Variant>, kernel: &str, channels: u32, transpos
             flags,
         });
     }
+}
+
+/// The kernels for networks up to 64 wide: with a block of few samples, within the 16 KiB of workgroup memory that every
+/// adapter has, and of more samples, within the 32 KiB that most have.
+fn narrow(table: &mut Vec<Variant>) {
+    /// Groups of four in the widest layer.
+    const WIDEST4: u32 = 16;
+    let mut push = |kernel: &str, channels: u32, samples: u32, depth4: u32, own: &[(&'static str, u32)]| {
+        // A part of a weight with gaps, or the right factors of its gradient, which are as many rows as the left ones.
+        let right = if kernel == "mlp/narrow_functional" { channels * samples * WIDEST4 } else { 0 };
+        let shared = (4 * WIDEST4 * depth4 + WIDEST4).max(right);
+        let tangents = own.first().map_or(String::new(), |(_, tangents)| format!("t{tangents}_"));
+        let mut constants =
+            vec![("SAMPLES", samples), ("DEPTH4", depth4), ("LEFT_ROWS", channels * samples), ("SHARED", shared)];
+        constants.extend(own);
+        let names = ["CHANNEL_3", "CHANNEL_4", "CHANNEL_5", "CHANNEL_6", "CHANNEL_7", "CHANNEL_8", "CHANNEL_9"];
+        let flags = (3..channels).zip(names).map(|(_, name)| name).collect();
+        table.push(Variant { kernel: kernel.into(), suffix: format!("{tangents}s{samples}"), constants, flags });
+    };
+    for tangents in 2..=9 {
+        let channels = tangents + 1;
+        let own = [("TANGENTS", tangents), ("PAIRS", tangents * (tangents + 1) / 2 - 1)];
+        push("mlp/narrow_jet", channels, 4, 4, &own);
+        push("mlp/narrow_jet", channels, if channels <= 4 { 16 } else { 8 }, 8, &own);
+    }
+    push("mlp/narrow_functional", 4, 4, 4, &[]);
+    push("mlp/narrow_functional", 4, 16, 8, &[]);
 }
 
 /// SOAP's products with each of their epilogues, and its orthonormalisation by where the matrix is held.

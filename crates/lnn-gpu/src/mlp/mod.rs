@@ -11,13 +11,17 @@
 //! | [`MlpJet::record_reverse`] | Σ_o ȳ_o ∂f_o/∂x |
 //! | [`MlpJet::record_hessian`] | Σ_o ȳ_o D_i D_j f_o |
 //! | [`MlpJet::record_functional_gradient`] | ∂/∂θ Σ_o ȳ_o (D_a − D_u D_w) f_o |
+//!
+//! For networks up to 64 wide [`NarrowJet`] does the same in two launches, for many models at once.
 
 mod functional;
 mod jet;
+mod narrow;
 mod parameters;
 mod plan;
 
 pub use jet::{MlpJet, hessian_pairs};
+pub use narrow::{NarrowJet, NarrowPlan};
 pub use parameters::{MlpParameters, ParameterLayout};
 
 /// Numbers from one row to the next of an array with `width` columns.

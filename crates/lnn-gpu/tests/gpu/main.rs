@@ -10,6 +10,7 @@ mod device;
 mod ground;
 mod mlp;
 mod mlp_example;
+mod narrow;
 mod soap;
 mod step;
 mod sum;

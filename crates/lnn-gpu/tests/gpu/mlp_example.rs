@@ -152,16 +152,16 @@ impl Example {
 }
 
 /// Rows of `width` numbers with zeros up to the stride.
-fn padded(numbers: &[f32], width: usize) -> Vec<f32> {
+pub(crate) fn padded(numbers: &[f32], width: usize) -> Vec<f32> {
     let rows = numbers.chunks_exact(width);
     rows.flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(0.0, stride(width) - width))).collect()
 }
 
-fn unpadded(numbers: &[f32], width: usize) -> Vec<f32> {
+pub(crate) fn unpadded(numbers: &[f32], width: usize) -> Vec<f32> {
     numbers.chunks_exact(stride(width)).flat_map(|row| row[..width].iter().copied()).collect()
 }
 
-fn all(device: &Device, buffer: &Buffer<f32>) -> Vec<f32> {
+pub(crate) fn all(device: &Device, buffer: &Buffer<f32>) -> Vec<f32> {
     let mut numbers = vec![0.0; buffer.len()];
     device.download(buffer, 0, &mut numbers).unwrap();
     numbers
