@@ -166,7 +166,8 @@ fn narrow_functional(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
             }
         }
 
-        // The output layer is linear: only c reaches its weight, and nothing its bias.
+        // The output layer is linear: only c reaches its weight, and nothing its bias, whose partial sums stay the zeros
+        // that they were made with.
         var bar = vec4(0.0);
         if inside && tx < outputs4 {
             bar = output_bar[(group.z * jet.rows + sample) * outputs4 + tx];
@@ -175,9 +176,6 @@ fn narrow_functional(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
         shared_tile[s * COLUMNS4 + tx] = c;
         workgroupBarrier();
         outer(last, partial_start, SAMPLES, first, local);
-        if first && s == 0u && tx < outputs4 {
-            partial[partial_start + last.bias4 + tx] = vec4(0.0);
-        }
         workgroupBarrier();
 
         for (var left = jet.hidden; left > 0u; left--) {

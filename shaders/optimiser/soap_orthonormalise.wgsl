@@ -3,18 +3,18 @@
 // Column k of Q belongs to column k of the matrix, however dependent the columns are: those of a power iteration are
 // all dominated by the leading eigenvectors, where Gram–Schmidt, even run twice, loses a column.
 //
-// Factors up to SIZE are worked on in workgroup memory; with IN_PLACE a factor of any size is, in the buffer of the bases.
-// Four threads share a column, 64 columns are worked on at once.
+// The matrix is in the buffer of the bases. As many reflections 1 − τ v vᵀ as fit, up to WIDEST, are made in workgroup
+// memory and then applied at once, as 1 − V T Vᵀ with a triangular T (Schreiber and Van Loan 1989), a column a thread.
+// τ = 2 / vᵀv in any case, so that T follows from Vᵀ V and V is all that is kept.
 
-@if(!IN_PLACE) import constants::SIZE;
+import constants::PANEL;
 import package::shared::dispatch::linear_group;
 import package::shared::soap_factor::{Factor, Factors};
 import package::shared::step_state::StepState;
-import package::shared::workgroup_sum::{workgroup_sum, THREADS};
 
-const COLUMNS = 64u;
-const LANES = THREADS / COLUMNS;
-const LARGEST = 2048u;
+const THREADS = 256u;
+// Reflections at once; a matrix of WIDEST × WIDEST has an entry a thread.
+const WIDEST = 16u;
 
 @group(0) @binding(0) var<uniform> launch: Factors;
 @group(0) @binding(1) var<storage, read> states: array<StepState>;
@@ -23,55 +23,175 @@ const LARGEST = 2048u;
 @group(0) @binding(4) var<storage, read> products: array<f32>;
 @group(0) @binding(5) var<storage, read_write> bases: array<f32>;
 
-@if(!IN_PLACE) var<workgroup> matrix: array<f32, SIZE * SIZE>;
-// τ of each reflection 1 − τ v vᵀ, v with a leading 1.
-@if(!IN_PLACE) var<workgroup> taus: array<f32, SIZE>;
-@if(IN_PLACE) var<workgroup> taus: array<f32, LARGEST>;
-// The reflection at hand.
-@if(!IN_PLACE) var<workgroup> reflector: array<f32, SIZE>;
-@if(IN_PLACE) var<workgroup> reflector: array<f32, LARGEST>;
+// V, [row][reflection]: PANEL numbers, in rows of 16, 8, 4, 2 or 1.
+var<workgroup> panel: array<f32, PANEL>;
 var<workgroup> partial: array<f32, THREADS>;
+// Vᵀ V, [WIDEST][WIDEST].
+var<workgroup> gram: array<f32, THREADS>;
+var<workgroup> triangle: array<f32, THREADS>;
 
-fn entry(at: u32) -> f32 {
-    @if(IN_PLACE) { return bases[at]; }
-    @else { return matrix[at]; }
+// A workgroup's matrix: its place, from one row to the next, and its size.
+struct Matrix {
+    start: u32,
+    pitch: u32,
+    n: u32,
+    // Reflections at once, a power of two.
+    width: u32,
 }
 
-fn set_entry(at: u32, value: f32) {
-    @if(IN_PLACE) { bases[at] = value; }
-    @else { matrix[at] = value; }
+fn width_of(n: u32) -> u32 {
+    var width = WIDEST;
+    while width > 1u && width * n > PANEL {
+        width /= 2u;
+    }
+    return width;
 }
 
-fn barrier() {
+fn sum_over_threads(local: u32, value: f32) -> f32 {
     workgroupBarrier();
-    @if(IN_PLACE) { storageBarrier(); }
+    partial[local] = value;
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if local < half {
+            partial[local] += partial[local + half];
+        }
+    }
+    workgroupBarrier();
+    return partial[0];
 }
 
-// Applies the reflection with `tau` to rows `row` to n of the columns from `column` to n.
-fn reflect(start: u32, pitch: u32, n: u32, row: u32, column: u32, tau: f32, local: u32) {
-    let lane = local / COLUMNS;
-    for (var left = column; left < n; left += COLUMNS) {
-        let own = left + local % COLUMNS;
+// Columns `first` on, up to `count` of them, from the rows `first` on, into the panel; zero beyond.
+fn load_panel(matrix: Matrix, first: u32, count: u32, local: u32) {
+    for (var at = local; at < (matrix.n - first) * matrix.width; at += THREADS) {
+        let row = first + at / matrix.width;
+        let column = at % matrix.width;
+        var number = 0.0;
+        if column < count {
+            number = bases[matrix.start + row * matrix.pitch + first + column];
+        }
+        panel[row * matrix.width + column] = number;
+    }
+    workgroupBarrier();
+}
+
+// Makes the panel's columns into reflections that take what is below the diagonal to zero.
+fn reflect_panel(matrix: Matrix, first: u32, count: u32, local: u32) {
+    let n = matrix.n;
+    let width = matrix.width;
+    for (var j = 0u; j < count; j++) {
+        let diagonal_row = first + j;
+        var square = 0.0;
+        for (var row = diagonal_row + 1u + local; row < n; row += THREADS) {
+            let number = panel[row * width + j];
+            square += number * number;
+        }
+        let tail = sum_over_threads(local, square);
+        let head = panel[diagonal_row * width + j];
+        workgroupBarrier();
+        var tau = 2.0;
+        var over_head = 0.0;
+        if tail > 0.0 {
+            // Of the sign that makes head − diagonal free of cancellation.
+            let norm = sqrt(head * head + tail);
+            let diagonal = select(norm, -norm, head >= 0.0);
+            tau = (diagonal - head) / diagonal;
+            over_head = 1.0 / (head - diagonal);
+        }
+        for (var row = first + local; row < n; row += THREADS) {
+            let at = row * width + j;
+            panel[at] = select(select(0.0, panel[at] * over_head, row > diagonal_row), 1.0, row == diagonal_row);
+        }
+        workgroupBarrier();
+        // 16 threads a column of the rest of the panel.
+        let column = j + 1u + local % WIDEST;
+        let lane = local / WIDEST;
         var sum = 0.0;
-        if own < n {
-            for (var i = row + lane; i < n; i += LANES) {
-                sum += reflector[i] * entry(start + i * pitch + own);
+        if column < count {
+            for (var row = diagonal_row + lane; row < n; row += THREADS / WIDEST) {
+                sum += panel[row * width + j] * panel[row * width + column];
             }
         }
         partial[local] = sum;
         workgroupBarrier();
-        if own < n {
+        if column < count {
             var dot = 0.0;
-            for (var other = local % COLUMNS; other < THREADS; other += COLUMNS) {
+            for (var other = local % WIDEST; other < THREADS; other += WIDEST) {
                 dot += partial[other];
             }
-            for (var i = row + lane; i < n; i += LANES) {
-                let at = start + i * pitch + own;
-                set_entry(at, entry(at) - tau * dot * reflector[i]);
+            for (var row = diagonal_row + lane; row < n; row += THREADS / WIDEST) {
+                panel[row * width + column] -= tau * dot * panel[row * width + j];
             }
         }
-        barrier();
+        workgroupBarrier();
     }
+}
+
+// T of the panel's reflections: τ on its diagonal, T[0..j, j] = −τ_j T[0..j, 0..j] (Vᵀ v_j)[0..j].
+fn make_triangle(matrix: Matrix, first: u32, count: u32, local: u32) {
+    let i = local / WIDEST;
+    let j = local % WIDEST;
+    var dot = 0.0;
+    if i <= j && j < count {
+        // Above its diagonal row a reflection is zero.
+        for (var row = first + j; row < matrix.n; row++) {
+            dot += panel[row * matrix.width + i] * panel[row * matrix.width + j];
+        }
+    }
+    gram[local] = dot;
+    triangle[local] = 0.0;
+    workgroupBarrier();
+    for (var k = 0u; k < count; k++) {
+        let tau = 2.0 / gram[k * WIDEST + k];
+        if local < k {
+            var sum = 0.0;
+            for (var b = local; b < k; b++) {
+                sum += triangle[local * WIDEST + b] * gram[b * WIDEST + k];
+            }
+            triangle[local * WIDEST + k] = -tau * sum;
+        }
+        if local == k {
+            triangle[k * WIDEST + k] = tau;
+        }
+        workgroupBarrier();
+    }
+}
+
+// Applies 1 − V T Vᵀ, or with `transposed` 1 − V Tᵀ Vᵀ, to the columns from `column` on, a column a thread.
+fn apply_panel(matrix: Matrix, first: u32, column: u32, transposed: bool, local: u32) {
+    let width = matrix.width;
+    for (var own = column + local; own < matrix.n; own += THREADS) {
+        var dots: array<f32, WIDEST>;
+        for (var j = 0u; j < WIDEST; j++) {
+            dots[j] = 0.0;
+        }
+        for (var row = first; row < matrix.n; row++) {
+            let number = bases[matrix.start + row * matrix.pitch + own];
+            for (var j = 0u; j < WIDEST; j++) {
+                if j < width {
+                    dots[j] += panel[row * width + j] * number;
+                }
+            }
+        }
+        var turned: array<f32, WIDEST>;
+        for (var i = 0u; i < WIDEST; i++) {
+            var sum = 0.0;
+            for (var j = 0u; j < WIDEST; j++) {
+                sum += triangle[select(i * WIDEST + j, j * WIDEST + i, transposed)] * dots[j];
+            }
+            turned[i] = sum;
+        }
+        for (var row = first; row < matrix.n; row++) {
+            var change = 0.0;
+            for (var j = 0u; j < WIDEST; j++) {
+                if j < width {
+                    change += panel[row * width + j] * turned[j];
+                }
+            }
+            bases[matrix.start + row * matrix.pitch + own] -= change;
+        }
+    }
+    workgroupBarrier();
+    storageBarrier();
 }
 
 @compute @workgroup_size(THREADS)
@@ -86,80 +206,57 @@ fn soap_orthonormalise(
     }
     let factor = factors[number];
     let n = factor.dimension;
-    let buffer_start = group.z * launch.matrix_model + factor.matrix;
-    @if(IN_PLACE) let start = buffer_start;
-    @if(IN_PLACE) let pitch = factor.stride;
-    @if(!IN_PLACE) let start = 0u;
-    @if(!IN_PLACE) let pitch = n;
+    let matrix = Matrix(group.z * launch.matrix_model + factor.matrix, factor.stride, n, width_of(n));
 
     // Columns in their order, each over its largest entry: neither changes Q, and no square leaves the range.
     for (var column = local; column < n; column += THREADS) {
-        let old = buffer_start + orders[group.z * launch.order_model + factor.order + column];
+        let old = matrix.start + orders[group.z * launch.order_model + factor.order + column];
         var largest = 0.0;
-        for (var i = 0u; i < n; i++) {
-            largest = max(largest, abs(products[old + i * factor.stride]));
+        for (var row = 0u; row < n; row++) {
+            largest = max(largest, abs(products[old + row * matrix.pitch]));
         }
         let scale = select(1.0, largest, largest > 0.0);
-        for (var i = 0u; i < n; i++) {
-            set_entry(start + i * pitch + column, products[old + i * factor.stride] / scale);
+        for (var row = 0u; row < n; row++) {
+            bases[matrix.start + row * matrix.pitch + column] = products[old + row * matrix.pitch] / scale;
         }
     }
-    barrier();
+    workgroupBarrier();
+    storageBarrier();
 
-    for (var k = 0u; k < n; k++) {
-        var square = 0.0;
-        for (var i = k + 1u + local; i < n; i += THREADS) {
-            let value = entry(start + i * pitch + k);
-            square += value * value;
+    for (var first = 0u; first < n; first += matrix.width) {
+        let count = min(matrix.width, n - first);
+        load_panel(matrix, first, count, local);
+        reflect_panel(matrix, first, count, local);
+        for (var at = local; at < (n - first) * count; at += THREADS) {
+            let row = first + at / count;
+            let column = at % count;
+            bases[matrix.start + row * matrix.pitch + first + column] = panel[row * matrix.width + column];
         }
-        let tail = workgroup_sum(local, vec4(square, 0.0, 0.0, 0.0)).x;
-        let head = entry(start + k * pitch + k);
-        var tau = 0.0;
-        var over_head = 0.0;
-        if tail > 0.0 {
-            // Of the sign that makes head − diagonal free of cancellation.
-            let norm = sqrt(head * head + tail);
-            let diagonal = select(norm, -norm, head >= 0.0);
-            tau = (diagonal - head) / diagonal;
-            over_head = 1.0 / (head - diagonal);
-        }
-        for (var i = k + local; i < n; i += THREADS) {
-            reflector[i] = select(entry(start + i * pitch + k) * over_head, 1.0, i == k);
-        }
-        if local == 0u {
-            taus[k] = tau;
-        }
-        barrier();
-        for (var i = k + 1u + local; i < n; i += THREADS) {
-            set_entry(start + i * pitch + k, reflector[i]);
-        }
-        reflect(start, pitch, n, k, k + 1u, tau, local);
+        make_triangle(matrix, first, count, local);
+        apply_panel(matrix, first, first + count, true, local);
     }
 
     // The product of the reflections, from the last on, in place of them.
-    barrier();
-    for (var left = n; left > 0u; left--) {
-        let k = left - 1u;
-        let tau = taus[k];
-        for (var i = k + local; i < n; i += THREADS) {
-            reflector[i] = select(entry(start + i * pitch + k), 1.0, i == k);
+    for (var left = (n + matrix.width - 1u) / matrix.width; left > 0u; left--) {
+        let first = (left - 1u) * matrix.width;
+        let count = min(matrix.width, n - first);
+        load_panel(matrix, first, count, local);
+        make_triangle(matrix, first, count, local);
+        // What the reflections bring in is the unit matrix.
+        for (var at = local; at < count * (n - first); at += THREADS) {
+            let row = first + at / (n - first);
+            let column = first + at % (n - first);
+            bases[matrix.start + row * matrix.pitch + column] = select(0.0, 1.0, row == column);
         }
-        barrier();
-        for (var i = local; i < n; i += THREADS) {
-            let own = select(-tau * reflector[max(i, k)], 1.0 - tau, i == k);
-            set_entry(start + i * pitch + k, select(own, 0.0, i < k));
-            // The row that the reflection brings in is that of the unit matrix.
-            if i > k {
-                set_entry(start + k * pitch + i, 0.0);
+        for (var at = local; at < n * count; at += THREADS) {
+            let row = at / count;
+            let column = first + at % count;
+            if row < first || row >= first + count {
+                bases[matrix.start + row * matrix.pitch + column] = 0.0;
             }
         }
-        barrier();
-        reflect(start, pitch, n, k, k + 1u, tau, local);
-    }
-    @if(!IN_PLACE) {
-        barrier();
-        for (var at = local; at < n * n; at += THREADS) {
-            bases[buffer_start + at / n * factor.stride + at % n] = matrix[at];
-        }
+        workgroupBarrier();
+        storageBarrier();
+        apply_panel(matrix, first, first, false, local);
     }
 }

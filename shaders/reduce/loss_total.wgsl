@@ -1,9 +1,8 @@
 // The loss of a batch and the number of samples without one, a workgroup a model (along z).
 //
-//   loss = Σ ℓᵢ / Σ wᵢ          or Σ ℓᵢ if the samples have no weights
+//   loss = Σ ℓᵢ / n             or, if the n samples have weights, Σ ℓᵢ / Σ wᵢ, and the gradient is scaled by n / Σ wᵢ
 //
-// ℓᵢ is what sample i adds to the batch loss, its weight and the division by the batch included, and NaN where the
-// sample's error is not finite.
+// ℓᵢ is the loss of sample i times its weight, and NaN where its error is not finite.
 
 import package::shared::step_state::{StepState, is_finite};
 import package::shared::workgroup_sum::{workgroup_sum, THREADS};
@@ -36,12 +35,10 @@ fn loss_total(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
     }
     let total = workgroup_sum(local, sum);
     if local == 0u {
-        var scale = 1.0;
-        if samples.weighted != 0u {
-            scale = 1.0 / total.y;
-        }
-        states[model].loss = total.x * scale;
-        states[model].scale = scale;
+        let count = f32(samples.count);
+        let weight = select(count, total.y, samples.weighted != 0u);
+        states[model].loss = total.x / weight;
+        states[model].scale = count / weight;
         states[model].non_finite = u32(total.z);
     }
 }

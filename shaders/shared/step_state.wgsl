@@ -2,7 +2,7 @@
 struct StepState {
     // Of the step at hand.
     loss: f32,
-    // 1, or one over the sum of the samples' weights.
+    // 1, or one over the mean of the samples' weights.
     scale: f32,
     non_finite: u32,
     gradient_norm: f32,

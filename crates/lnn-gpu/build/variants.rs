@@ -122,7 +122,7 @@ fn narrow(table: &mut Vec<Variant>) {
     push("mlp/narrow_functional", 4, 16, 8, &[]);
 }
 
-/// SOAP's products with each of their epilogues, and its orthonormalisation by where the matrix is held.
+/// SOAP's products with each of their epilogues, and its orthonormalisation by the numbers of reflections at once.
 fn soap(table: &mut Vec<Variant>) {
     for tile in [32, 64] {
         for flag in ["STORE", "MOMENTS", "APPLY", "AVERAGE", "KEEP", "CARRY"] {
@@ -134,13 +134,13 @@ fn soap(table: &mut Vec<Variant>) {
             });
         }
     }
-    // 52² numbers and the rest are within the 16 KiB of workgroup memory that every adapter has.
-    for (size, flags) in [(52, vec![]), (64, vec![]), (0, vec!["IN_PLACE"])] {
+    // With the sums beside it within 16 KiB of workgroup memory, and within 32.
+    for panel in [3328, 7424] {
         table.push(Variant {
             kernel: "optimiser/soap_orthonormalise".to_owned(),
-            suffix: if size == 0 { "in_place".to_owned() } else { size.to_string() },
-            constants: vec![("SIZE", size)],
-            flags,
+            suffix: panel.to_string(),
+            constants: vec![("PANEL", panel)],
+            flags: vec![],
         });
     }
 }

@@ -71,7 +71,7 @@ impl Adam {
         let [models, count] = control.lengths();
         let moment = |name| device.buffer::<f32>(name, models * count);
         let moments = [moment("first moment")?, moment("second moment")?];
-        Self::of_ranges(device, settings, control, [gradient, parameters], moments, &[0..count])
+        Self::of_ranges(device, settings, control, [gradient, parameters], moments, std::slice::from_ref(&(0..count)))
     }
 
     /// Of these ranges of each model's parameters, with averages in the same places of `moments`.

@@ -13,12 +13,12 @@ const BLOCK: usize = 4096;
 /// What a [`StepControl`] works on, each array `[models, …]`.
 #[derive(Clone, Copy, Debug)]
 pub struct StepBuffers<'a> {
-    /// What each sample adds to the batch loss, `[models, samples]`: weight and division by the batch included, NaN
-    /// where the sample's error is not finite.
+    /// The loss of each sample times its weight, `[models, samples]`; NaN where the sample's error is not finite. Their mean
+    /// is the batch's loss.
     pub losses: &'a Buffer<f32>,
-    /// Each sample's share of the batch's weight, `[models, samples]`, if loss and gradient are divided by their sum.
+    /// Each sample's weight, `[models, samples]`, if loss and gradient are divided by their mean.
     pub weights: Option<&'a Buffer<f32>>,
-    /// The sum over the samples, `[models, parameters]`; becomes the gradient of the step, before clipping. Zero in padding.
+    /// Its mean over the samples, weights included, `[models, parameters]`; becomes the gradient of the step, before clipping. Zero in padding.
     pub gradient: &'a Buffer<f32>,
     /// θ, `[models, parameters]`, a multiple of 4 of them a model. Finite in padding.
     pub parameters: &'a Buffer<f32>,

@@ -10,7 +10,7 @@ use bytemuck::{Pod, Zeroable};
 pub struct StepState {
     /// Loss of the batch, penalty included.
     pub loss: f32,
-    /// What the gradient was multiplied by: 1, or one over the sum of the samples' weights.
+    /// What the gradient was multiplied by: 1, or one over the mean of the samples' weights.
     pub scale: f32,
     /// Samples whose loss is not finite.
     pub non_finite: u32,

@@ -131,7 +131,8 @@ fn clipping_follows_its_rules_step_by_step() {
                 let want = [norm, factor, clip[model].weighted_sum, corrections[0], corrections[1]];
                 close(&got, &want, &want, MEAN).unwrap_or_else(|far| panic!("{clipping:?}, step {step}: {far:?}"));
                 let of_model = &losses[model * samples..][..samples];
-                close(&[state.loss], &[sum(of_model, |l| l)], &[sum(of_model, f64::abs)], 16.0).unwrap();
+                let mean = |term: fn(f64) -> f64| sum(of_model, term) / samples as f64;
+                close(&[state.loss], &[mean(|l| l)], &[mean(f64::abs)], 16.0).unwrap();
                 assert_eq!((state.rate, state.keep), (0.01, (1.0 - 0.01 * 0.5) as f32));
                 let counts = (state.apply, state.updates, state.steps, state.skipped, state.clipped, state.counted);
                 let RunningNorm { clipped, counted, .. } = clip[model];
@@ -181,13 +182,14 @@ fn weights_and_penalty_enter_loss_and_gradient() {
     for model in 0..models {
         let range = model * parameters..(model + 1) * parameters;
         let of_samples = model * samples..(model + 1) * samples;
-        let scale = 1.0 / sum(&weights[of_samples.clone()], |w| w);
+        let weight = sum(&weights[of_samples.clone()], |w| w);
+        let scale = samples as f64 / weight;
         let pair = |i: usize| (scale * f64::from(gradient[i]), 2.0 * penalty * f64::from(theta[i]));
         let want: Vec<f64> = range.clone().map(|i| pair(i).0 + pair(i).1).collect();
         let sizes: Vec<f64> = range.clone().map(|i| pair(i).0.abs() + pair(i).1.abs()).collect();
         close(&got[range.clone()], &want, &sizes, 16.0).unwrap();
-        let loss = scale * sum(&losses[of_samples.clone()], |l| l) + penalty * sum(&theta[range], |t| t * t);
-        let size = loss + 2.0 * scale * sum(&losses[of_samples], f64::abs);
+        let loss = sum(&losses[of_samples.clone()], |l| l) / weight + penalty * sum(&theta[range], |t| t * t);
+        let size = loss + 2.0 * sum(&losses[of_samples], f64::abs) / weight;
         close(&[states[model].loss, states[model].scale], &[loss, scale], &[size, scale], 24.0).unwrap();
         let norm = want.iter().map(|g| g * g).sum::<f64>().sqrt();
         close(&[states[model].gradient_norm], &[norm], &[norm], 24.0).unwrap();

@@ -1,8 +1,10 @@
 //! Where SOAP's matrices lie, and the products of a step as the device reads them.
 
 use bytemuck::{Pod, Zeroable};
+use lnn_autodiff::LayerRange;
 
 use crate::device::{Buffer, Device, DeviceError};
+use crate::mlp::{self, ParameterLayout};
 
 /// Where a weight matrix or a bias lies among a model's parameters on the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +17,21 @@ pub struct ParameterBlock {
     pub columns: usize,
     /// From one row to the next.
     pub stride: usize,
+}
+
+impl ParameterBlock {
+    /// The blocks of a network's padded parameters: of each layer its weight, and its bias as one row, so that SOAP turns
+    /// it like a weight.
+    pub fn of_network(layout: &ParameterLayout) -> Vec<Self> {
+        let of_layer = |(layer, range): (usize, &LayerRange)| {
+            let LayerRange { inputs, outputs, .. } = *range;
+            let weight =
+                Self { offset: layout.weight(layer), rows: outputs, columns: inputs, stride: mlp::stride(inputs) };
+            let bias = Self { offset: layout.bias(layer), rows: 1, columns: outputs, stride: mlp::stride(outputs) };
+            [weight, bias]
+        };
+        layout.shape().layers().iter().enumerate().flat_map(of_layer).collect()
+    }
 }
 
 /// A factor average with its basis, `[dimension][stride]`; its twin is `shaders/shared/soap_factor.wgsl`.

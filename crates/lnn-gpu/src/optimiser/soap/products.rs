@@ -207,23 +207,16 @@ impl FactorKernels {
             let arguments = [start, arrays].concat();
             Ok((device.kernel(source, &[])?.bind(device, &arguments)?, count))
         };
-        let largest = layout.factors.iter().map(|factor| factor.dimension).max().unwrap_or(0);
         Ok(Self {
             order: bind(kernels::SOAP_ORDER.only(), [bases.into(), powers.into(), orders.into()])?,
-            orthonormalise: bind(orthonormaliser(device, largest), [orders.into(), powers.into(), bases.into()])?,
+            orthonormalise: bind(orthonormaliser(device), [orders.into(), powers.into(), bases.into()])?,
         })
     }
 }
 
-/// The variant of the kernel for factors of up to `largest` rows on this adapter.
-fn orthonormaliser(device: &Device, largest: u32) -> &'static KernelSource {
-    let fits = |variant: &&KernelSource| {
-        !variant.flags.contains(&"IN_PLACE")
-            && variant.constant("SIZE").is_some_and(|size| size >= largest)
-            && variant.workgroup_memory <= device.adapter().workgroup_memory
-    };
-    let in_memory = kernels::SOAP_ORTHONORMALISE.variants.iter().find(fits);
-    in_memory
-        .or_else(|| kernels::SOAP_ORTHONORMALISE.flagged(&[], &["IN_PLACE"]))
-        .expect("a variant is in the table that works in place")
+/// The variant that makes the most reflections at once in this adapter's workgroup memory.
+fn orthonormaliser(device: &Device) -> &'static KernelSource {
+    let fits = |variant: &&KernelSource| variant.workgroup_memory <= device.adapter().workgroup_memory;
+    let variants = kernels::SOAP_ORTHONORMALISE.variants;
+    variants.iter().filter(fits).max_by_key(|variant| variant.workgroup_memory).unwrap_or(&variants[0])
 }
