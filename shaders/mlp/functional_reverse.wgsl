@@ -8,7 +8,7 @@
 import constants::{ROWS, SAMPLES};
 import package::shared::activation::derivatives;
 import package::shared::layer_product::{layer, layer_product};
-import package::shared::tile::{COLUMNS4, SAMPLES_A_TILE, THREADS, rows_of};
+import package::shared::tile::{THREADS, rows_of};
 
 // [ż…, z]
 @group(0) @binding(3) var<storage, read> kept: array<vec4<f32>>;
@@ -20,11 +20,9 @@ import package::shared::tile::{COLUMNS4, SAMPLES_A_TILE, THREADS, rows_of};
 
 @compute @workgroup_size(THREADS)
 fn functional_reverse(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let first_sample = group.x * SAMPLES_A_TILE;
-    let first_column4 = group.y * COLUMNS4;
-    let sums = layer_product(first_sample, first_column4, local);
-    finish(rows_of(sums, 0u), first_sample + local / 16u, first_column4 + local % 16u);
-    @if(WIDE) finish(rows_of(sums, 1u), first_sample + local / 16u, first_column4 + 16u + local % 16u);
+    let tile = layer_product(group, local);
+    finish(rows_of(tile.sums, 0u), tile.sample, tile.column4);
+    @if(WIDE) finish(rows_of(tile.sums, 1u), tile.sample, tile.column4 + 16u);
 }
 
 fn finish(rows: array<vec4<f32>, ROWS>, first_sample: u32, column4: u32) {

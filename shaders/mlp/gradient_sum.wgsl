@@ -5,8 +5,6 @@ import package::shared::dispatch::linear_group;
 struct Splits {
     parameters4: u32,
     splits: u32,
-    // Whether what is in the gradient is added to.
-    add: u32,
 }
 
 @group(0) @binding(0) var<uniform> lengths: Splits;
@@ -27,9 +25,6 @@ fn gradient_sum(
     var sum = vec4(0.0);
     for (var split = 0u; split < lengths.splits; split++) {
         sum += partial[split * lengths.parameters4 + at];
-    }
-    if lengths.add == 1u {
-        sum += gradient[at];
     }
     gradient[at] = sum;
 }

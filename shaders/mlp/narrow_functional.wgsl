@@ -22,6 +22,8 @@ import package::shared::narrow::{
 @group(0) @binding(6) var<storage, read_write> kept: array<vec4<f32>>;
 // [splits][models][parameters]
 @group(0) @binding(7) var<storage, read_write> partial: array<vec4<f32>>;
+// [x̄, x̄_u, x̄_w], each [rows][stride].
+@if(COTANGENTS) @group(0) @binding(8) var<storage, read_write> input_cotangents: array<vec4<f32>>;
 
 // Where a thread's four columns of a sample are in an array of channels, and the channels' length.
 struct Place {
@@ -244,6 +246,20 @@ fn narrow_functional(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
                 add_to_partial(partial_start + layer.bias4 + tx, first, sum);
             }
             workgroupBarrier();
+        }
+
+        @if(COTANGENTS) {
+            // Those of a network without hidden layers are zero.
+            var below = Adjoints(vec4(0.0), vec4(0.0), vec4(0.0));
+            if jet.hidden > 0u {
+                below = reverse_three(layers[0], parameters_start, local);
+            }
+            if inside && tx < inputs4 {
+                let at = 3u * group.z * inputs_channel + sample * inputs4 + tx;
+                input_cotangents[at] = below.beta;
+                input_cotangents[at + inputs_channel] = below.alpha_u;
+                input_cotangents[at + 2u * inputs_channel] = below.alpha_w;
+            }
         }
     }
 }

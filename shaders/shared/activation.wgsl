@@ -20,7 +20,7 @@ struct Derivatives {
     third: vec4<f32>,
 }
 
-// e^r − 1 for |r| ≤ ½ ln 2, by Taylor's series to degree 7, after x = n ln 2 + r; the last argument of the result is n.
+// x = n ln 2 + r with |r| ≤ ½ ln 2, and m1 = e^r − 1 by Taylor's series to degree 7.
 struct Reduced {
     m1: vec4<f32>,
     n: vec4<f32>,

@@ -66,8 +66,18 @@ fn w_place(i: u32) -> u32 {
     @else return i;
 }
 
-// The sums of thread `local` in the tile at `first_sample`, `first_column4`.
-fn layer_product(first_sample: u32, first_column4: u32, local: u32) -> Sums {
+// What thread `local` of a workgroup has: sums of the samples `sample`, `sample + 16`, …, in the four columns from
+// 4 · `column4` on and in a wide tile in those 64 further.
+struct Tile {
+    sums: Sums,
+    sample: u32,
+    column4: u32,
+}
+
+// Workgroups are numbered by tiles of samples, then of columns.
+fn layer_product(group: vec3<u32>, local: u32) -> Tile {
+    let first_sample = group.x * SAMPLES_A_TILE;
+    let first_column4 = group.y * COLUMNS4;
     let k = local % DEPTH4;
     var sums: Sums;
     var x0 = load_x(local, first_sample, k);
@@ -96,5 +106,5 @@ fn layer_product(first_sample: u32, first_column4: u32, local: u32) -> Sums {
         @if(WIDE) w1 = load_w(local + THREADS, first_column4, next);
         accumulate(&sums, local % 16u, local / 16u);
     }
-    return sums;
+    return Tile(sums, first_sample + local / 16u, first_column4 + local % 16u);
 }

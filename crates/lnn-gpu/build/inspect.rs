@@ -8,6 +8,7 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, ResourceBinding, StorageAccess, TypeInner};
 
 use crate::compose::Composed;
+use crate::translate::translate;
 use crate::variants::Variant;
 
 /// A binding of group 0.
@@ -60,6 +61,8 @@ pub(crate) fn inspect(root: &Path, variant: &Variant, composed: &Composed, path:
             variant.stem()
         ));
     }
+    translate(variant, &module, &info)?;
+
     let used = info.get_entry_point(0);
     let mut bindings = Vec::new();
     let mut workgroup_memory = 0;

@@ -7,6 +7,7 @@
 mod compose;
 mod generate;
 mod inspect;
+mod translate;
 mod variants;
 
 use std::path::{Path, PathBuf};

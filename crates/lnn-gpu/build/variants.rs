@@ -54,6 +54,10 @@ fn table() -> Vec<Variant> {
     layer_product(&mut table, "mlp/layer_reverse", 1, false);
     layer_product(&mut table, "mlp/functional_forward", 1, true);
     layer_product(&mut table, "mlp/functional_reverse", 3, false);
+    layer_product(&mut table, "mlp/input_cotangents", 3, false);
+    layer_product(&mut table, "mlp/input_cotangents", 1, false);
+    layer_product(&mut table, "mlp/directional_forward", 1, true);
+    layer_product(&mut table, "mlp/directional_reverse", 1, false);
     for tangents in 2..=9 {
         table.push(Variant {
             kernel: "mlp/hessian_contract".into(),
@@ -100,26 +104,35 @@ fn layer_product(table: &mut Vec<Variant>, kernel: &str, channels: u32, transpos
 fn narrow(table: &mut Vec<Variant>) {
     /// Groups of four in the widest layer.
     const WIDEST4: u32 = 16;
-    let mut push = |kernel: &str, channels: u32, samples: u32, depth4: u32, own: &[(&'static str, u32)]| {
-        // A part of a weight with gaps, or the right factors of its gradient, which are as many rows as the left ones.
-        let right = if kernel == "mlp/narrow_functional" { channels * samples * WIDEST4 } else { 0 };
-        let shared = (4 * WIDEST4 * depth4 + WIDEST4).max(right);
-        let tangents = own.first().map_or(String::new(), |(_, tangents)| format!("t{tangents}_"));
-        let mut constants =
-            vec![("SAMPLES", samples), ("DEPTH4", depth4), ("LEFT_ROWS", channels * samples), ("SHARED", shared)];
-        constants.extend(own);
-        let names = ["CHANNEL_3", "CHANNEL_4", "CHANNEL_5", "CHANNEL_6", "CHANNEL_7", "CHANNEL_8", "CHANNEL_9"];
-        let flags = (3..channels).zip(names).map(|(_, name)| name).collect();
-        table.push(Variant { kernel: kernel.into(), suffix: format!("{tangents}s{samples}"), constants, flags });
-    };
+    let mut push =
+        |kernel: &str, channels: u32, samples: u32, depth4: u32, tangents: Option<u32>, flag: &'static str| {
+            // A part of a weight with gaps, or the right factors of its gradient, which are as many rows as the left ones.
+            let right = if tangents.is_none() { channels * samples * WIDEST4 } else { 0 };
+            let shared = (4 * WIDEST4 * depth4 + WIDEST4).max(right);
+            let mut constants =
+                vec![("SAMPLES", samples), ("DEPTH4", depth4), ("LEFT_ROWS", channels * samples), ("SHARED", shared)];
+            let mut suffix = format!("s{samples}");
+            if let Some(tangents) = tangents {
+                constants.extend([("TANGENTS", tangents), ("PAIRS", tangents * (tangents + 1) / 2 - 1)]);
+                suffix = format!("t{tangents}_{suffix}");
+            }
+            let names = ["CHANNEL_3", "CHANNEL_4", "CHANNEL_5", "CHANNEL_6", "CHANNEL_7", "CHANNEL_8", "CHANNEL_9"];
+            let mut flags: Vec<_> = (3..channels).zip(names).map(|(_, name)| name).collect();
+            if !flag.is_empty() {
+                flags.push(flag);
+                suffix = format!("{}_{suffix}", flag.to_lowercase());
+            }
+            table.push(Variant { kernel: kernel.into(), suffix, constants, flags });
+        };
     for tangents in 2..=9 {
         let channels = tangents + 1;
-        let own = [("TANGENTS", tangents), ("PAIRS", tangents * (tangents + 1) / 2 - 1)];
-        push("mlp/narrow_jet", channels, 4, 4, &own);
-        push("mlp/narrow_jet", channels, if channels <= 4 { 16 } else { 8 }, 8, &own);
+        push("mlp/narrow_jet", channels, 4, 4, Some(tangents), "");
+        push("mlp/narrow_jet", channels, if channels <= 4 { 16 } else { 8 }, 8, Some(tangents), "");
     }
-    push("mlp/narrow_functional", 4, 4, 4, &[]);
-    push("mlp/narrow_functional", 4, 16, 8, &[]);
+    for flag in ["", "COTANGENTS"] {
+        push("mlp/narrow_functional", 4, 4, 4, None, flag);
+        push("mlp/narrow_functional", 4, 16, 8, None, flag);
+    }
 }
 
 /// SOAP's products with each of their epilogues, and its orthonormalisation by the numbers of reflections at once.

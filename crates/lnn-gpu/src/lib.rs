@@ -22,3 +22,8 @@ pub mod kernels;
 pub mod mlp;
 pub mod optimiser;
 pub mod step;
+
+/// Compiles the program of the README as a doctest.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

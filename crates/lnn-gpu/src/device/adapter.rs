@@ -166,8 +166,9 @@ const BACKENDS: wgpu::Backends = wgpu::Backends::VULKAN.union(wgpu::Backends::ME
 fn enumerate() -> Vec<wgpu::Adapter> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = BACKENDS;
-    // Validation layers and debug names cost time in every dispatch; wgpu's own validation is always there.
-    descriptor.flags = wgpu::InstanceFlags::empty();
+    // The driver's validation and debug names cost time in every dispatch; wgpu's own checks are always there. Whoever
+    // looks for a fault asks for the others by wgpu's variables, such as `WGPU_VALIDATION=1`.
+    descriptor.flags = wgpu::InstanceFlags::empty().with_env();
     pollster::block_on(wgpu::Instance::new(descriptor).enumerate_adapters(BACKENDS))
 }
 

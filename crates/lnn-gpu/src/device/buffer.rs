@@ -85,13 +85,21 @@ impl Device {
     /// # Errors
     /// It is larger than a buffer or a binding of the adapter may be, or there is not enough memory.
     pub fn buffer<T: Pod>(&self, name: &str, length: usize) -> Result<Buffer<T>, DeviceError> {
+        use wgpu::BufferUsages;
+        self.typed_buffer(name, length, BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST)
+    }
+
+    pub(super) fn typed_buffer<T: Pod>(
+        &self,
+        name: &str,
+        length: usize,
+        usage: wgpu::BufferUsages,
+    ) -> Result<Buffer<T>, DeviceError> {
         // Kernels read four numbers at a time, and a binding is never empty.
         let bytes = (length.max(1) as u64 * size_of::<T>() as u64).next_multiple_of(16);
         let what = format!("buffer {name}");
         self.require(&what, "bytes a buffer", bytes, self.limits.max_buffer_size)?;
         self.require(&what, "bytes a binding", bytes, self.limits.max_storage_buffer_binding_size)?;
-        use wgpu::BufferUsages;
-        let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
         let raw = self.raw_buffer(name, bytes, usage)?;
         Ok(Buffer { raw, name: name.to_owned(), length, element: PhantomData })
     }

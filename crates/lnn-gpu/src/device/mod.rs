@@ -14,6 +14,7 @@ mod health;
 mod kernel;
 mod pipeline_cache;
 mod recorder;
+mod timestamps;
 mod transfer;
 
 use std::collections::HashMap;
@@ -27,6 +28,7 @@ use health::Health;
 pub use kernel::{BoundKernel, Kernel};
 pub use pipeline_cache::PipelineCacheData;
 pub use recorder::Recorder;
+pub use timestamps::Timestamps;
 
 /// Whether kernels check their own indices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

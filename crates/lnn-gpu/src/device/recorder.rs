@@ -8,7 +8,7 @@ use super::{BoundKernel, Buffer, Device, DeviceError};
 #[derive(Debug)]
 pub struct Recorder {
     device: Device,
-    encoder: wgpu::CommandEncoder,
+    pub(super) encoder: wgpu::CommandEncoder,
     pass: Option<wgpu::ComputePass<'static>>,
     dispatches: usize,
 }
@@ -48,9 +48,7 @@ impl Recorder {
             return;
         }
         let encoder = &mut self.encoder;
-        let pass = self.pass.get_or_insert_with(|| {
-            encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default()).forget_lifetime()
-        });
+        let pass = self.pass.get_or_insert_with(|| pass(encoder, None));
         pass.set_pipeline(&kernel.pipeline);
         pass.set_bind_group(0, &kernel.group, offset.as_slice());
         let [x, y, z] = workgroups;
@@ -73,8 +71,7 @@ impl Recorder {
 
     /// Makes `buffer` zero.
     pub fn clear<T: Pod>(&mut self, buffer: &Buffer<T>) {
-        // Between passes only; the next dispatch begins a new one.
-        self.pass = None;
+        self.end_pass();
         self.encoder.clear_buffer(&buffer.raw, 0, None);
     }
 
@@ -86,9 +83,20 @@ impl Recorder {
         for (buffer, start) in [(source, from), (target, to)] {
             assert!(start + count <= buffer.len(), "{}: {count} from {start} of {}", buffer.name(), buffer.len());
         }
-        self.pass = None;
+        self.end_pass();
         let bytes = |count: usize| (count * size_of::<T>()) as u64;
         self.encoder.copy_buffer_to_buffer(&source.raw, bytes(from), &target.raw, bytes(to), bytes(count));
+    }
+
+    /// Begins a pass, timed if so asked.
+    pub(super) fn begin_pass(&mut self, times: Option<wgpu::ComputePassTimestampWrites<'_>>) {
+        self.end_pass();
+        self.pass = Some(pass(&mut self.encoder, times));
+    }
+
+    /// Ends the pass, as other commands than dispatches need; the next dispatch begins a new one.
+    pub(super) fn end_pass(&mut self) {
+        self.pass = None;
     }
 
     /// How many dispatches were recorded.
@@ -108,4 +116,11 @@ impl Recorder {
         device.queue.submit([encoder.finish()]);
         device.check()
     }
+}
+
+fn pass(
+    encoder: &mut wgpu::CommandEncoder,
+    timestamp_writes: Option<wgpu::ComputePassTimestampWrites<'_>>,
+) -> wgpu::ComputePass<'static> {
+    encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes }).forget_lifetime()
 }

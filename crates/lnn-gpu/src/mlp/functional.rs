@@ -1,19 +1,14 @@
-//! The parameter gradient of Σ_o ȳ_o (D_a − D_u D_w) f_o.
+//! The passes that carry derivatives of f to its parameters: those of (D_a − D_u D_w) f, and of D_a f alone.
 
 use bytemuck::{Pod, Zeroable};
 
-use super::jet::{Buffers, Hidden, Planner, fours};
+use super::buffers::Hidden;
+use super::gradient::Factors;
 use super::plan::{Dispatch, LayerConstants};
-use super::{MlpParameters, stride};
-use crate::device::{Buffer, Device, DeviceError, Recorder};
+use super::planner::{Planner, fours};
+use super::stride;
+use crate::device::{Buffer, DeviceError};
 use crate::kernels;
-
-/// The passes in their order, and where they write.
-#[derive(Debug)]
-pub(super) struct Functional {
-    dispatches: Vec<Dispatch>,
-    gradient: Buffer<f32>,
-}
 
 /// Constants of `input_directions`.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
@@ -24,88 +19,65 @@ struct DirectionConstants {
     tangents: u32,
 }
 
-/// Constants of `weight_gradient`.
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
-#[repr(C)]
-struct OuterConstants {
-    depth: u32,
-    split: u32,
-    outputs: u32,
-    outputs4: u32,
-    inputs4: u32,
-    left_start: u32,
-    right_start: u32,
-    weight: u32,
-    parameters4: u32,
-}
-
-/// Constants of `bias_gradient`.
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
-#[repr(C)]
-struct BiasConstants {
-    rows: u32,
-    split: u32,
-    outputs4: u32,
-    left_start: u32,
-    bias: u32,
-    parameters4: u32,
-}
-
-/// Constants of `gradient_sum`.
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
-#[repr(C)]
-struct SumConstants {
-    parameters4: u32,
-    splits: u32,
-    add: u32,
-}
-
-/// Into how many parts the sums over 4 · rows are split: enough workgroups to fill a device, each with enough to do.
-fn splits(rows: usize) -> usize {
-    (4 * rows).div_ceil(512).clamp(1, 16)
-}
-
-impl Functional {
-    pub(super) fn new(device: &Device, parameters: &MlpParameters, buffers: &Buffers) -> Result<Self, DeviceError> {
-        let length = parameters.layout().padded_len();
-        let partial = device.buffer("partial gradients", splits(buffers.rows) * length)?;
-        let gradient = device.buffer("gradient", length)?;
-        let directional: Vec<_> = buffers
-            .hidden
-            .iter()
-            .map(|hidden| device.buffer("directional", 3 * buffers.channel(hidden.width)))
-            .collect::<Result<_, _>>()?;
-        let planner = Planner { device, parameters, buffers };
-        let layers = buffers.hidden.len();
-        let mut dispatches = vec![planner.input_directions()?];
+impl Planner<'_> {
+    /// The parameter gradient of Σ_o ȳ_o (D_a − D_u D_w) f_o.
+    pub(super) fn functional_gradient(&self) -> Result<Vec<Dispatch>, DeviceError> {
+        let layers = self.buffers.hidden.len();
+        let mut dispatches = vec![self.input_directions()?];
         for layer in 0..layers {
-            dispatches.push(planner.functional_forward(layer, &directional[layer])?);
+            dispatches.push(self.functional_forward(layer)?);
         }
         for layer in (0..layers).rev() {
-            dispatches.push(planner.functional_reverse(layer, &directional[layer])?);
+            dispatches.push(self.functional_reverse(layer)?);
         }
-        for layer in 0..=layers {
-            dispatches.push(planner.weight_gradient(layer, &partial)?);
-            dispatches.push(planner.bias_gradient(layer, &partial)?);
+        dispatches.extend(self.gradient(Factors::Functional)?);
+        Ok(dispatches)
+    }
+
+    /// The parameter gradient of Σ_o ȳ_o D_a f_o.
+    pub(super) fn directional_gradient(&self) -> Result<Vec<Dispatch>, DeviceError> {
+        let layers = self.buffers.hidden.len();
+        let mut dispatches = Vec::new();
+        for layer in 0..layers {
+            dispatches.push(self.directional_forward(layer)?);
         }
-        let constants = SumConstants { parameters4: fours(length), splits: splits(buffers.rows) as u32, add: 0 };
-        let arguments = [&partial, &gradient].map(Into::into);
-        let source = (kernels::GRADIENT_SUM.only(), &[][..]);
-        let workgroups = constants.parameters4.div_ceil(256);
-        dispatches.push(Dispatch::plan_linear(device, source, constants, &arguments, workgroups)?);
-        Ok(Self { dispatches, gradient })
+        for layer in (0..layers).rev() {
+            dispatches.push(self.directional_reverse(layer)?);
+        }
+        dispatches.extend(self.gradient(Factors::Directional)?);
+        Ok(dispatches)
     }
 
-    pub(super) fn record(&self, recorder: &mut Recorder) {
-        self.dispatches.iter().for_each(|dispatch| dispatch.record(recorder));
+    fn directional_forward(&self, layer: usize) -> Result<Dispatch, DeviceError> {
+        let Self { device, parameters, buffers } = self;
+        let constants = self.forwards(layer, buffers.tangents + 1);
+        let (source, workgroups) = constants.tiles(&kernels::DIRECTIONAL_FORWARD, 1)?;
+        let Hidden { kept, activations, directional, .. } = &buffers.hidden[layer];
+        let below = buffers.below(layer).0;
+        let arguments = [parameters.buffer(), below, kept, directional, activations].map(Into::into);
+        Dispatch::plan(device, (source, &self.activation()), constants, &arguments, workgroups)
     }
 
-    pub(super) fn gradient(&self) -> &Buffer<f32> {
-        &self.gradient
+    fn directional_reverse(&self, layer: usize) -> Result<Dispatch, DeviceError> {
+        let Self { device, parameters, buffers } = self;
+        let (constants, above) = self.adjoint_from_above(layer);
+        let (source, workgroups) = constants.tiles(&kernels::DIRECTIONAL_REVERSE, 1)?;
+        let Hidden { kept, delta, bars, directional, .. } = &buffers.hidden[layer];
+        let arguments = [parameters.buffer(), above, kept, delta, directional, bars].map(Into::into);
+        Dispatch::plan(device, (source, &self.activation()), constants, &arguments, workgroups)
     }
-}
 
-impl Planner<'_> {
+    /// The product that brings the adjoints of the layer above, and what it reads; of depth 0 at the last hidden layer,
+    /// since the output layer is linear.
+    fn adjoint_from_above(&self, layer: usize) -> (LayerConstants, &Buffer<f32>) {
+        let constants = self.backwards(layer + 1);
+        if layer + 1 == self.buffers.hidden.len() {
+            (LayerConstants { depth: 0, depth4: 0, ..constants }, &self.buffers.nothing_read)
+        } else {
+            (constants, self.buffers.above(layer + 1).0)
+        }
+    }
+
     fn input_directions(&self) -> Result<Dispatch, DeviceError> {
         let Self { device, buffers, .. } = self;
         let width = buffers.shape.inputs();
@@ -120,70 +92,32 @@ impl Planner<'_> {
         Dispatch::plan_linear(device, source, constants, &arguments, workgroups)
     }
 
-    fn functional_forward(&self, layer: usize, directional: &Buffer<f32>) -> Result<Dispatch, DeviceError> {
+    fn functional_forward(&self, layer: usize) -> Result<Dispatch, DeviceError> {
         let Self { device, parameters, buffers } = self;
         let constants = self.forwards(layer, buffers.tangents + 3);
         let (source, workgroups) = constants.tiles(&kernels::FUNCTIONAL_FORWARD, 1)?;
-        let Hidden { kept, activations, .. } = &buffers.hidden[layer];
+        let Hidden { kept, activations, directional, .. } = &buffers.hidden[layer];
         let below = buffers.below(layer).0;
         let arguments = [parameters.buffer(), below, kept, &buffers.coefficients, directional, activations];
         Dispatch::plan(device, (source, &self.activation()), constants, &arguments.map(Into::into), workgroups)
     }
 
-    fn functional_reverse(&self, layer: usize, directional: &Buffer<f32>) -> Result<Dispatch, DeviceError> {
+    fn functional_reverse(&self, layer: usize) -> Result<Dispatch, DeviceError> {
         let Self { device, parameters, buffers } = self;
-        let last = layer + 1 == buffers.hidden.len();
-        let from_above = self.backwards(layer + 1);
-        // Nothing of the functional's adjoints comes from the linear output layer.
-        let constants = if last { LayerConstants { depth: 0, depth4: 0, ..from_above } } else { from_above };
-        let above = if last { &buffers.nothing_read } else { buffers.above(layer + 1).0 };
+        let (constants, above) = self.adjoint_from_above(layer);
         let (source, workgroups) = constants.tiles(&kernels::FUNCTIONAL_REVERSE, 3)?;
-        let Hidden { kept, delta, bars, .. } = &buffers.hidden[layer];
+        let Hidden { kept, delta, bars, directional, .. } = &buffers.hidden[layer];
         let arguments = [parameters.buffer(), above, kept, delta, directional, bars].map(Into::into);
         Dispatch::plan(device, (source, &self.activation()), constants, &arguments, workgroups)
     }
 
-    fn weight_gradient(&self, layer: usize, partial: &Buffer<f32>) -> Result<Dispatch, DeviceError> {
+    /// The cotangents of the inputs after a gradient of derivatives with this many adjoints; nothing without hidden layers.
+    pub(super) fn input_cotangents(&self, channels: usize) -> Result<Option<Dispatch>, DeviceError> {
         let Self { device, parameters, buffers } = self;
-        let rows = buffers.rows;
-        let (left, outputs) = buffers.above(layer);
-        let (right, inputs) = buffers.below(layer);
-        // At the output only c reaches the weight.
-        let output = layer == buffers.hidden.len();
-        let (depth, channel) = if output { (rows, buffers.tangents + 3) } else { (4 * rows, buffers.tangents) };
-        let constants = OuterConstants {
-            depth: depth as u32,
-            split: depth.div_ceil(splits(rows)).next_multiple_of(16) as u32,
-            outputs: outputs as u32,
-            outputs4: fours(stride(outputs)),
-            inputs4: fours(stride(inputs)),
-            left_start: 0,
-            right_start: fours(channel * buffers.channel(inputs)),
-            weight: fours(parameters.layout().weight(layer)),
-            parameters4: fours(parameters.layout().padded_len()),
-        };
-        let arguments = [left, right, partial].map(Into::into);
-        let workgroups = [inputs.div_ceil(128) as u32, outputs.div_ceil(128) as u32, splits(rows) as u32];
-        let source = (kernels::WEIGHT_GRADIENT.only(), &[][..]);
-        Dispatch::plan(device, source, constants, &arguments, workgroups)
-    }
-
-    fn bias_gradient(&self, layer: usize, partial: &Buffer<f32>) -> Result<Dispatch, DeviceError> {
-        let Self { device, parameters, buffers } = self;
-        let (left, outputs) = buffers.above(layer);
-        let output = layer == buffers.hidden.len();
-        let rows = if output { 0 } else { buffers.rows };
-        let constants = BiasConstants {
-            rows: rows as u32,
-            split: rows.div_ceil(splits(buffers.rows)) as u32,
-            outputs4: fours(stride(outputs)),
-            left_start: 0,
-            bias: fours(parameters.layout().bias(layer)),
-            parameters4: fours(parameters.layout().padded_len()),
-        };
-        let arguments = [left, partial].map(Into::into);
-        let workgroups = [constants.outputs4.div_ceil(16), splits(buffers.rows) as u32, 1];
-        let source = (kernels::BIAS_GRADIENT.only(), &[][..]);
-        Dispatch::plan(device, source, constants, &arguments, workgroups)
+        let Some(first) = buffers.hidden.first() else { return Ok(None) };
+        let constants = self.backwards(0);
+        let (source, workgroups) = constants.tiles(&kernels::INPUT_COTANGENTS, channels)?;
+        let arguments = [parameters.buffer(), &first.bars, &buffers.input_cotangents].map(Into::into);
+        Dispatch::plan(device, (source, &[]), constants, &arguments, workgroups).map(Some)
     }
 }

@@ -10,15 +10,21 @@
 //! | [`MlpJet::record_forward_derivatives`] | D_i of every layer, without f |
 //! | [`MlpJet::record_reverse`] | Σ_o ȳ_o ∂f_o/∂x |
 //! | [`MlpJet::record_hessian`] | Σ_o ȳ_o D_i D_j f_o |
+//! | [`MlpJet::record_parameter_vjp`] | ∂/∂θ Σ_o ȳ_o f_o |
+//! | [`MlpJet::record_directional_gradient`] | ∂/∂θ Σ_o ȳ_o D_a f_o |
 //! | [`MlpJet::record_functional_gradient`] | ∂/∂θ Σ_o ȳ_o (D_a − D_u D_w) f_o |
+//! | [`MlpJet::record_input_cotangents`] | the same two by the inputs |
 //!
 //! For networks up to 64 wide [`NarrowJet`] does the same in two launches, for many models at once.
 
+mod buffers;
 mod functional;
+mod gradient;
 mod jet;
 mod narrow;
 mod parameters;
 mod plan;
+mod planner;
 
 pub use jet::{MlpJet, hessian_pairs};
 pub use narrow::{NarrowJet, NarrowPlan};

@@ -13,7 +13,8 @@ use crate::kernels::{self, KernelSource};
 ///
 /// What [`MlpJet`](super::MlpJet) does product by product, each workgroup does here for a block of samples with a layer's
 /// weight in workgroup memory: from the inputs to second derivatives in one launch, and the functional's gradient in a
-/// second one. Arrays are those of `MlpJet`, one model after the other.
+/// second one. Arrays are those of `MlpJet`, one model after the other. For gradients of f alone or of a directional
+/// derivative take `MlpJet`, which has kernels for any width.
 #[derive(Debug)]
 pub struct NarrowJet {
     jet: BoundKernel,
@@ -35,6 +36,7 @@ struct Functional {
     splits: u32,
     sum: Dispatch,
     coefficients: Buffer<f32>,
+    cotangents: Buffer<f32>,
     gradient: Buffer<f32>,
 }
 
@@ -53,6 +55,8 @@ pub struct NarrowPlan<'a> {
     pub rows: usize,
     /// [`Purpose::Hessian`] or [`Purpose::Functional`].
     pub purpose: Purpose,
+    /// Whether the functional's pass also gives its gradient by the inputs.
+    pub input_cotangents: bool,
 }
 
 /// Its twin is `Jet` of `shaders/shared/narrow.wgsl`.
@@ -110,7 +114,7 @@ impl NarrowJet {
     /// If the network is [too wide](Self::supports), there are no rows or models, the parameters have another length, or
     /// the purpose is another than the two that it can have.
     pub fn new(device: &Device, plan: NarrowPlan<'_>) -> Result<Self, DeviceError> {
-        let NarrowPlan { layout, parameters, models, tangents, rows, purpose } = plan;
+        let NarrowPlan { layout, parameters, models, tangents, rows, purpose, input_cotangents } = plan;
         let shape = layout.shape();
         assert!(Self::supports(shape), "{:?}: wider than {}", shape.dimensions(), Self::WIDEST);
         assert!(rows > 0 && models > 0, "a plan for {rows} rows of {models} models");
@@ -136,7 +140,7 @@ impl NarrowJet {
         device.upload(&layers, 0, &places)?;
         let kept = device.buffer("kept", models * kept_of_one)?;
 
-        let sources = Sources::choose(device, tangents, rows * models)?;
+        let sources = Sources::choose(device, tangents, rows * models, input_cotangents)?;
         let blocks = |source: &KernelSource| rows.div_ceil(source.constant("SAMPLES").unwrap_or(1) as usize);
         let splits = blocks(sources.functional).min((2 * ENOUGH_WORKGROUPS).div_ceil(models));
         let constants = JetConstants {
@@ -163,14 +167,16 @@ impl NarrowJet {
             let coefficients = device.buffer("coefficients", models * 2 * rows * tangents)?;
             let partial = device.buffer("partial gradients", splits * parameters.len())?;
             let gradient = device.buffer("gradient", parameters.len())?;
-            let arrays = [&inputs, &output_bar, &coefficients, &kept, &partial].map(Into::into);
-            let kernel = bind(sources.functional, &arrays)?;
+            let cotangents = array("input cotangents", if input_cotangents { 3 } else { 0 }, shape.inputs())?;
+            let mut arrays = vec![&inputs, &output_bar, &coefficients, &kept, &partial];
+            arrays.extend(input_cotangents.then_some(&cotangents));
+            let kernel = bind(sources.functional, &arrays.into_iter().map(Into::into).collect::<Vec<_>>())?;
             let constants = SplitConstants { length4: (parameters.len() / 4) as u32, splits: splits as u32 };
             let source = (kernels::SPLIT_SUM.only(), &[][..]);
             let arguments = [&partial, &gradient].map(Into::into);
             let groups = constants.length4.div_ceil(16);
             let sum = Dispatch::plan_linear(device, source, constants, &arguments, groups)?;
-            Some(Functional { kernel, splits: splits as u32, sum, coefficients, gradient })
+            Some(Functional { kernel, splits: splits as u32, sum, coefficients, cotangents, gradient })
         } else {
             None
         };
@@ -256,6 +262,15 @@ impl NarrowJet {
         &self.functional().gradient
     }
 
+    /// The functional's gradient by the inputs x and by their directions x_u and x_w, `[models][x̄, x̄_u, x̄_w]`, each
+    /// `[rows][stride]`; empty if the plan was made without it.
+    ///
+    /// # Panics
+    /// If the plan was made without a functional.
+    pub fn input_cotangents(&self) -> &Buffer<f32> {
+        &self.functional().cotangents
+    }
+
     /// Rows of each model.
     pub fn rows(&self) -> usize {
         self.rows
@@ -298,7 +313,7 @@ struct Sources {
 }
 
 impl Sources {
-    fn choose(device: &Device, tangents: usize, rows: usize) -> Result<Self, DeviceError> {
+    fn choose(device: &Device, tangents: usize, rows: usize, cotangents: bool) -> Result<Self, DeviceError> {
         let best = |sources: &mut dyn Iterator<Item = &'static KernelSource>| {
             let usable = sources.filter(|source| source.workgroup_memory <= device.adapter().workgroup_memory);
             // The largest block of which there are enough, or the smallest.
@@ -314,7 +329,8 @@ impl Sources {
             wanted: format!("{tangents} tangents"),
             offered: "2 to 9",
         })?;
-        let functional = best(&mut kernels::NARROW_FUNCTIONAL.variants.iter())
+        let with_cotangents = |source: &&KernelSource| source.flags.contains(&"COTANGENTS") == cotangents;
+        let functional = best(&mut kernels::NARROW_FUNCTIONAL.variants.iter().filter(with_cotangents))
             .expect("the smaller variant needs no more workgroup memory than every adapter has");
         Ok(Self { jet, functional })
     }

@@ -1,6 +1,6 @@
 //! Opening a device, its errors, and what many dispatches in one submission see of each other.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lnn_gpu::device::{AdapterChoice, Device, DeviceError, DeviceOptions, PipelineCacheData};
 use lnn_gpu::kernels;
@@ -155,4 +155,36 @@ fn copies_and_zeros_keep_their_place_among_the_dispatches() {
     let mut out = [9.0; 4];
     device.download(&second, 0, &mut out).unwrap();
     assert_eq!(out, [0.0, 0.0, 0.0, 7.0]);
+}
+
+#[test]
+fn sections_are_timed_apart() {
+    let device = device();
+    if !device.adapter().timestamps {
+        let error = device.timestamps(1).expect_err("no clock");
+        assert!(matches!(error, DeviceError::Feature { .. }), "{error}");
+        return;
+    }
+    let kernel = device.kernel(kernels::SUM_BLOCKS.only(), &[]).unwrap();
+    let count = 1 << 22;
+    let lengths = device.uniforms::<u32>("lengths", 1).unwrap();
+    device.upload_uniforms(&lengths, 0, &[count]).unwrap();
+    let values = device.buffer::<f32>("values", count as usize).unwrap();
+    let sums = device.buffer::<f32>("sums", count as usize / 4096).unwrap();
+    let bound = kernel.bind(device, &[(&lengths).into(), (&values).into(), (&sums).into()]).unwrap();
+    let times = device.timestamps(2).unwrap();
+    let start = Instant::now();
+    let mut recorder = device.recorder("timed");
+    recorder.section(&times, 0);
+    recorder.dispatch_linear(&bound, 1, 0);
+    recorder.section(&times, 1);
+    for _ in 0..8 {
+        recorder.dispatch_linear(&bound, count / 4096, 0);
+    }
+    recorder.keep_times(&times);
+    recorder.submit().unwrap();
+    let seconds = times.seconds(device).unwrap();
+    let wall = start.elapsed().as_secs_f64();
+    assert!(seconds[0] < seconds[1], "one workgroup against 8192: {seconds:?}");
+    assert!(seconds[1] > 0.0 && seconds.iter().sum::<f64>() <= wall, "{seconds:?} of {wall}");
 }

@@ -4,12 +4,17 @@ use lnn_autodiff::Activation;
 use lnn_gpu::device::{Device, DeviceOptions};
 
 use crate::ground::device;
-use crate::mlp_example::Example;
+use crate::mlp_example::{Example, Results};
 
 #[track_caller]
 fn agrees(dimensions: &[usize], tangents: usize, rows: usize, activation: Activation) {
-    let example = Example::new(dimensions, tangents, rows, activation);
-    let what = format!("{dimensions:?}, {tangents} tangents, {rows} rows, {activation}");
+    follows_the_cpu(&Example::new(dimensions, tangents, rows, activation));
+}
+
+#[track_caller]
+fn follows_the_cpu(example: &Example) {
+    let Example { shape, tangents, rows, .. } = example;
+    let what = format!("{:?}, {tangents} tangents, {rows} rows, {}", shape.dimensions(), shape.activation());
     let twin = example.on_cpu::<f32>();
     example.compare(&twin).unwrap_or_else(|far| panic!("the twin in single precision: {what}: {far:?}"));
     example.compare(&example.on(device())).unwrap_or_else(|far| panic!("{what}: {far:?}"));
@@ -44,6 +49,13 @@ fn several_outputs_and_a_network_of_one_layer() {
 }
 
 #[test]
+fn directional_derivatives_and_plain_gradients() {
+    for (dimensions, rows) in [(&[4, 70, 21, 1][..], 37), (&[3, 5], 4), (&[1, 1, 1], 1), (&[6, 18, 130, 3], 150)] {
+        follows_the_cpu(&Example::directional(dimensions, rows, Activation::Tanh));
+    }
+}
+
+#[test]
 fn each_perturbed_weight_is_seen() {
     let example = Example::new(&[4, 66, 5, 1], 3, 18, Activation::Softplus);
     let count = example.parameters.len();
@@ -53,6 +65,14 @@ fn each_perturbed_weight_is_seen() {
         perturbed.parameters[place] += 0.02;
         assert!(example.compare(&perturbed.on(device())).is_err(), "parameter {place}");
     }
+    let example = Example::directional(&[4, 66, 5, 1], 18, Activation::Softplus);
+    let exact = example.on(device());
+    let mut perturbed = example.clone();
+    perturbed.a[70] += 0.02;
+    // a reaches the directional gradient alone.
+    let gradient = perturbed.on(device()).gradient;
+    assert!(example.compare(&Results { gradient, ..exact.clone() }).is_err());
+    assert!(example.compare(&exact).is_ok());
 }
 
 #[test]
@@ -78,7 +98,8 @@ fn the_same_bits_each_time_and_without_checks() {
     let example = Example::new(&[4, 70, 33, 1], 3, 150, Activation::Softplus);
     let bits = |device: &Device| {
         let results = example.on(device);
-        [results.output, results.input_bar, results.second_derivatives, results.gradient]
+        let Results { output, input_bar, second_derivatives, parameter_vjp, gradient, input_cotangents } = results;
+        [output, input_bar, second_derivatives, parameter_vjp, gradient, input_cotangents]
             .concat()
             .iter()
             .map(|x| x.to_bits())

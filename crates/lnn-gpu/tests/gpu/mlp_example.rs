@@ -13,6 +13,8 @@ pub(crate) struct Example {
     pub(crate) shape: MlpShape,
     pub(crate) tangents: usize,
     pub(crate) rows: usize,
+    /// A functional, or a directional derivative without second derivatives.
+    pub(crate) purpose: Purpose,
     pub(crate) parameters: Vec<f32>,
     /// `[rows, inputs]`.
     pub(crate) value: Vec<f32>,
@@ -32,17 +34,25 @@ pub(crate) struct Example {
 pub(crate) struct Results<T> {
     pub(crate) output: Vec<T>,
     pub(crate) input_bar: Vec<T>,
+    /// None of a directional derivative.
     pub(crate) second_derivatives: Vec<T>,
+    /// Of Σ ȳ f.
+    pub(crate) parameter_vjp: Vec<T>,
+    /// Of the functional or of the directional derivative.
     pub(crate) gradient: Vec<T>,
+    /// `[x̄, x̄_u, x̄_w]` or x̄.
+    pub(crate) input_cotangents: Vec<T>,
 }
 
 impl<T> Results<T> {
-    fn named(&self) -> [(&'static str, &[T]); 4] {
+    fn named(&self) -> [(&'static str, &[T]); 6] {
         [
             ("f", &self.output),
             ("∂f/∂x", &self.input_bar),
             ("D_i D_j f", &self.second_derivatives),
-            ("gradient", &self.gradient),
+            ("gradient of f", &self.parameter_vjp),
+            ("gradient of its derivatives", &self.gradient),
+            ("input cotangents", &self.input_cotangents),
         ]
     }
 }
@@ -79,7 +89,13 @@ impl Example {
             shape,
             tangents,
             rows,
+            purpose: Purpose::Functional,
         }
+    }
+
+    /// Without tangents.
+    pub(crate) fn directional(dimensions: &[usize], rows: usize, activation: Activation) -> Self {
+        Self { purpose: Purpose::Directional, ..Self::new(dimensions, 0, rows, activation) }
     }
 
     /// By the CPU engine.
@@ -87,7 +103,7 @@ impl Example {
         let cast = |numbers: &[f32]| numbers.iter().map(|&x| T::from_f64(f64::from(x))).collect::<Vec<_>>();
         let parameters = cast(&self.parameters);
         let network = self.shape.bind(&parameters).unwrap();
-        let mut workspace = JetWorkspace::<T>::new(&self.shape, self.tangents, self.rows, Purpose::Functional);
+        let mut workspace = JetWorkspace::<T>::new(&self.shape, self.tangents, self.rows, self.purpose);
         let inputs = workspace.start(self.rows);
         inputs.value.copy_from_slice(&cast(&self.value));
         inputs.tangents.copy_from_slice(&cast(&self.directions));
@@ -95,45 +111,70 @@ impl Example {
         let output = workspace.output().to_vec();
         workspace.reverse(network, &cast(&self.output_bar));
         let input_bar = workspace.input_bar().to_vec();
+        let mut parameter_vjp = vec![T::ZERO; self.shape.parameter_count()];
+        workspace.parameter_vjp(Accumulate::Replace, &mut parameter_vjp);
         let pairs = hessian_pairs(self.tangents);
         let mut second_derivatives = vec![T::ZERO; self.rows * pairs.len()];
-        workspace.hessian(&pairs, &mut second_derivatives);
         let mut gradient = vec![T::ZERO; self.shape.parameter_count()];
         let (a, u, w) = (cast(&self.a), cast(&self.u), cast(&self.w));
-        workspace.functional_gradient(network, &a, &u, &w, Accumulate::Replace, &mut gradient);
-        Results { output, input_bar, second_derivatives, gradient }
+        if self.purpose == Purpose::Functional {
+            workspace.hessian(&pairs, &mut second_derivatives);
+            workspace.functional_gradient(network, &a, &u, &w, Accumulate::Replace, &mut gradient);
+        } else {
+            workspace.directional_gradient(network, &a, Accumulate::Replace, &mut gradient);
+        }
+        let cotangents = workspace.input_cotangents(network);
+        let input_cotangents = [cotangents.value, cotangents.u, cotangents.w].concat();
+        Results { output, input_bar, second_derivatives, parameter_vjp, gradient, input_cotangents }
     }
 
     /// By the kernels.
     pub(crate) fn on(&self, device: &Device) -> Results<f32> {
         let parameters = MlpParameters::new(device, &self.shape).unwrap();
         parameters.upload(device, &self.parameters).unwrap();
-        let jet = MlpJet::new(device, &parameters, self.tangents, self.rows, Purpose::Functional).unwrap();
+        let jet = MlpJet::new(device, &parameters, self.tangents, self.rows, self.purpose).unwrap();
         let inputs = self.shape.inputs();
+        let functional = self.purpose == Purpose::Functional;
         // The directions u and w in input space are the kernels' to write.
-        let nowhere = vec![f32::NAN; 2 * self.value.len()];
+        let nowhere = vec![f32::NAN; if functional { 2 * self.value.len() } else { 0 }];
         let channels = [&self.directions[..], &self.value, &nowhere, &self.a].concat();
         device.upload(jet.inputs(), 0, &padded(&channels, inputs)).unwrap();
         device.upload(jet.output_bar(), 0, &padded(&self.output_bar, self.shape.outputs())).unwrap();
-        device.upload(jet.coefficients(), 0, &[&self.u[..], &self.w].concat()).unwrap();
-        for buffer in [jet.output(), jet.input_bar(), jet.second_derivatives(), jet.gradient()] {
+        for buffer in [jet.output(), jet.input_bar(), jet.second_derivatives(), jet.gradient(), jet.input_cotangents()]
+        {
             device.upload(buffer, 0, &vec![f32::NAN; buffer.len()]).unwrap();
         }
+        let flat = || {
+            let padded = all(device, jet.gradient());
+            let flat = parameters.layout().unpack(&padded);
+            // An optimiser that is given padding must leave it zero.
+            assert_eq!(parameters.layout().pack(&flat), padded, "padding of the gradient");
+            flat
+        };
         let mut recorder = device.recorder("jet");
         jet.record_forward(&mut recorder);
         jet.record_reverse(&mut recorder);
-        jet.record_hessian(&mut recorder);
-        jet.record_functional_gradient(&mut recorder);
+        jet.record_parameter_vjp(&mut recorder);
         recorder.submit().unwrap();
-        let gradient = all(device, jet.gradient());
-        let flat = parameters.layout().unpack(&gradient);
-        // An optimiser that is given padding must leave it zero.
-        assert_eq!(parameters.layout().pack(&flat), gradient, "padding of the gradient");
+        let parameter_vjp = flat();
+        device.upload(jet.gradient(), 0, &vec![f32::NAN; jet.gradient().len()]).unwrap();
+        let mut recorder = device.recorder("derivatives");
+        if functional {
+            device.upload(jet.coefficients(), 0, &[&self.u[..], &self.w].concat()).unwrap();
+            jet.record_hessian(&mut recorder);
+            jet.record_functional_gradient(&mut recorder);
+        } else {
+            jet.record_directional_gradient(&mut recorder);
+        }
+        jet.record_input_cotangents(&mut recorder);
+        recorder.submit().unwrap();
         Results {
             output: unpadded(&all(device, jet.output()), self.shape.outputs()),
             input_bar: unpadded(&all(device, jet.input_bar()), inputs),
             second_derivatives: all(device, jet.second_derivatives()),
-            gradient: flat,
+            parameter_vjp,
+            gradient: flat(),
+            input_cotangents: unpadded(&all(device, jet.input_cotangents()), inputs),
         }
     }
 
@@ -141,9 +182,16 @@ impl Example {
     ///
     /// A layer sums products over the width below, with errors of random sign, and hands them on to the next.
     pub(crate) fn compare(&self, got: &Results<f32>) -> Result<(), (&'static str, Far)> {
+        self.compare_named(&got.named())
+    }
+
+    /// As [`compare`](Self::compare), for some of the arrays.
+    pub(crate) fn compare_named(&self, got: &[(&'static str, &[f32])]) -> Result<(), (&'static str, Far)> {
         let widest = self.shape.widest() as f64;
         let factor = 8.0 * self.shape.layers().len() as f64 * widest.max(self.rows as f64).sqrt();
-        for ((name, got), (_, want)) in got.named().into_iter().zip(self.on_cpu::<f64>().named()) {
+        let exact = self.on_cpu::<f64>();
+        for &(name, got) in got {
+            let (_, want) = exact.named().into_iter().find(|(own, _)| *own == name).expect("an array of that name");
             let largest = want.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
             close(got, want, &vec![largest; want.len()], factor).map_err(|far| (name, far))?;
         }
