@@ -99,8 +99,8 @@ fn layer_product(table: &mut Vec<Variant>, kernel: &str, channels: u32, transpos
     }
 }
 
-/// The kernels for networks up to 64 wide: with a block of few samples, within the 16 KiB of workgroup memory that every
-/// adapter has, and of more samples, within the 32 KiB that most have.
+/// The kernels for networks up to 64 wide: with blocks of few samples and parts of a weight, within the 16 KiB of workgroup
+/// memory that every adapter has; and within the 32 KiB that most have, blocks of few samples with a whole weight, or of more.
 fn narrow(table: &mut Vec<Variant>) {
     /// Groups of four in the widest layer.
     const WIDEST4: u32 = 16;
@@ -111,7 +111,7 @@ fn narrow(table: &mut Vec<Variant>) {
             let shared = (4 * WIDEST4 * depth4 + WIDEST4).max(right);
             let mut constants =
                 vec![("SAMPLES", samples), ("DEPTH4", depth4), ("LEFT_ROWS", channels * samples), ("SHARED", shared)];
-            let mut suffix = format!("s{samples}");
+            let mut suffix = format!("s{samples}_k{depth4}");
             if let Some(tangents) = tangents {
                 constants.extend([("TANGENTS", tangents), ("PAIRS", tangents * (tangents + 1) / 2 - 1)]);
                 suffix = format!("t{tangents}_{suffix}");
@@ -127,10 +127,12 @@ fn narrow(table: &mut Vec<Variant>) {
     for tangents in 2..=9 {
         let channels = tangents + 1;
         push("mlp/narrow_jet", channels, 4, 4, Some(tangents), "");
+        push("mlp/narrow_jet", channels, 4, WIDEST4, Some(tangents), "");
         push("mlp/narrow_jet", channels, if channels <= 4 { 16 } else { 8 }, 8, Some(tangents), "");
     }
     for flag in ["", "COTANGENTS"] {
         push("mlp/narrow_functional", 4, 4, 4, None, flag);
+        push("mlp/narrow_functional", 4, 4, WIDEST4, None, flag);
         push("mlp/narrow_functional", 4, 16, 8, None, flag);
     }
 }

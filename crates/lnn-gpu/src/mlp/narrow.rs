@@ -1,13 +1,14 @@
 //! Jets of networks up to 64 wide: two launches for a whole step, for any number of models at once.
 
 use bytemuck::{Pod, Zeroable};
+use lnn_autodiff::MlpShape;
 use lnn_autodiff::jet::Purpose;
-use lnn_autodiff::{Activation, MlpShape};
 
 use super::plan::Dispatch;
+use super::planner::activation;
 use super::{ParameterLayout, hessian_pairs, stride};
 use crate::device::{Argument, BoundKernel, Buffer, Device, DeviceError, Recorder};
-use crate::kernels::{self, KernelSource};
+use crate::kernels::{self, KernelFamily, KernelSource};
 
 /// The jets of a fixed number of rows of a network in `t` directions, for `models` networks of one shape side by side.
 ///
@@ -57,6 +58,8 @@ pub struct NarrowPlan<'a> {
     pub purpose: Purpose,
     /// Whether the functional's pass also gives its gradient by the inputs.
     pub input_cotangents: bool,
+    /// Bytes of workgroup memory to stay within, if less than the adapter has.
+    pub workgroup_memory: Option<u32>,
 }
 
 /// Its twin is `Jet` of `shaders/shared/narrow.wgsl`.
@@ -114,7 +117,7 @@ impl NarrowJet {
     /// If the network is [too wide](Self::supports), there are no rows or models, the parameters have another length, or
     /// the purpose is another than the two that it can have.
     pub fn new(device: &Device, plan: NarrowPlan<'_>) -> Result<Self, DeviceError> {
-        let NarrowPlan { layout, parameters, models, tangents, rows, purpose, input_cotangents } = plan;
+        let NarrowPlan { layout, parameters, models, tangents, rows, purpose, input_cotangents, .. } = plan;
         let shape = layout.shape();
         assert!(Self::supports(shape), "{:?}: wider than {}", shape.dimensions(), Self::WIDEST);
         assert!(rows > 0 && models > 0, "a plan for {rows} rows of {models} models");
@@ -140,7 +143,7 @@ impl NarrowJet {
         device.upload(&layers, 0, &places)?;
         let kept = device.buffer("kept", models * kept_of_one)?;
 
-        let sources = Sources::choose(device, tangents, rows * models, input_cotangents)?;
+        let sources = Sources::choose(device, &plan)?;
         let blocks = |source: &KernelSource| rows.div_ceil(source.constant("SAMPLES").unwrap_or(1) as usize);
         let splits = blocks(sources.functional).min((2 * ENOUGH_WORKGROUPS).div_ceil(models));
         let constants = JetConstants {
@@ -158,8 +161,7 @@ impl NarrowJet {
         device.upload_uniforms(&records, 0, &[constants, JetConstants { value: 1, ..constants }])?;
         let start: [Argument<'_>; 3] = [(&records).into(), (&layers).into(), parameters.into()];
         let bind = |source, arrays: &[Argument<'_>]| {
-            let activation = [("ACTIVATION", activation(shape))];
-            device.kernel(source, &activation)?.bind(device, &[&start, arrays].concat())
+            device.kernel(source, &activation(shape))?.bind(device, &[&start, arrays].concat())
         };
         let arrays = [&inputs, &output_bar, &kept, &output, &input_bar, &second_derivatives].map(Into::into);
         let jet = bind(sources.jet, &arrays)?;
@@ -300,12 +302,6 @@ fn places(layout: &ParameterLayout, rows: usize, channels: usize) -> (Vec<LayerP
     (places, kept)
 }
 
-/// The constant that chooses the activation in a kernel.
-fn activation(shape: &MlpShape) -> f64 {
-    let place = Activation::ALL.iter().position(|&activation| activation == shape.activation());
-    place.unwrap_or(Activation::ALL.len()) as f64
-}
-
 /// The variants that suit an adapter and a number of rows.
 struct Sources {
     jet: &'static KernelSource,
@@ -313,25 +309,30 @@ struct Sources {
 }
 
 impl Sources {
-    fn choose(device: &Device, tangents: usize, rows: usize, cotangents: bool) -> Result<Self, DeviceError> {
+    fn choose(device: &Device, plan: &NarrowPlan<'_>) -> Result<Self, DeviceError> {
+        let NarrowPlan { models, tangents, rows, input_cotangents, workgroup_memory, .. } = *plan;
+        let offered = device.adapter().workgroup_memory;
+        let memory = workgroup_memory.map_or(offered, |wanted| wanted.min(offered));
+        // The largest block of which there are enough, or the smallest; of several, the one with most of a weight at once.
         let best = |sources: &mut dyn Iterator<Item = &'static KernelSource>| {
-            let usable = sources.filter(|source| source.workgroup_memory <= device.adapter().workgroup_memory);
-            // The largest block of which there are enough, or the smallest.
-            usable.max_by_key(|source| {
+            sources.filter(|source| source.workgroup_memory <= memory).max_by_key(|source| {
                 let samples = source.constant("SAMPLES").unwrap_or(1) as usize;
-                if rows.div_ceil(samples) >= ENOUGH_WORKGROUPS { samples as isize } else { -(samples as isize) }
+                let enough = (rows * models).div_ceil(samples) >= ENOUGH_WORKGROUPS;
+                (if enough { samples as isize } else { -(samples as isize) }, source.constant("DEPTH4"))
             })
         };
-        let family = &kernels::NARROW_JET;
-        let of_tangents = |source: &&KernelSource| source.constant("TANGENTS") == Some(tangents as u32);
-        let jet = best(&mut family.variants.iter().filter(of_tangents)).ok_or_else(|| DeviceError::NoKernel {
-            kernel: family.name,
-            wanted: format!("{tangents} tangents"),
-            offered: "2 to 9",
-        })?;
-        let with_cotangents = |source: &&KernelSource| source.flags.contains(&"COTANGENTS") == cotangents;
-        let functional = best(&mut kernels::NARROW_FUNCTIONAL.variants.iter().filter(with_cotangents))
-            .expect("the smaller variant needs no more workgroup memory than every adapter has");
-        Ok(Self { jet, functional })
+        let choose = |family: &'static KernelFamily, fits: &dyn Fn(&KernelSource) -> bool, wanted: String| {
+            best(&mut family.variants.iter().filter(|source| fits(source))).ok_or(DeviceError::NoKernel {
+                kernel: family.name,
+                wanted: format!("{wanted} in {memory} bytes of workgroup memory"),
+                offered: "2 to 9 tangents in 16384 bytes",
+            })
+        };
+        let of_tangents = |source: &KernelSource| source.constant("TANGENTS") == Some(tangents as u32);
+        let with_cotangents = |source: &KernelSource| source.flags.contains(&"COTANGENTS") == input_cotangents;
+        Ok(Self {
+            jet: choose(&kernels::NARROW_JET, &of_tangents, format!("{tangents} tangents"))?,
+            functional: choose(&kernels::NARROW_FUNCTIONAL, &with_cotangents, "a functional".into())?,
+        })
     }
 }

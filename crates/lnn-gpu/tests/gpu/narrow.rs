@@ -36,7 +36,7 @@ impl Results {
 }
 
 /// By the fused kernels, all models at once.
-fn on(device: &Device, models: &[Example], input_cotangents: bool) -> Vec<Results> {
+fn on(device: &Device, models: &[Example], input_cotangents: bool, workgroup_memory: Option<u32>) -> Vec<Results> {
     let Example { shape, tangents, rows, .. } = &models[0];
     let layout = MlpParameters::new(device, shape).unwrap().layout().clone();
     let length = layout.padded_len();
@@ -52,6 +52,7 @@ fn on(device: &Device, models: &[Example], input_cotangents: bool) -> Vec<Result
         rows,
         purpose,
         input_cotangents,
+        workgroup_memory,
     };
     let jet = NarrowJet::new(device, plan).unwrap();
 
@@ -101,9 +102,14 @@ fn on(device: &Device, models: &[Example], input_cotangents: bool) -> Vec<Result
 #[track_caller]
 fn agree(dimensions: &[usize], tangents: usize, rows: usize, activation: Activation, count: usize) {
     let models = models(dimensions, tangents, rows, activation, count);
-    for (number, (model, got)) in models.iter().zip(on(device(), &models, rows % 2 == 1)).enumerate() {
-        let what = || format!("{dimensions:?}, {tangents} tangents, {rows} rows, {activation}, model {number}");
-        got.compare(model).unwrap_or_else(|far| panic!("{}: {far:?}", what()));
+    // What every adapter has, and what this one has.
+    for memory in [Some(16 << 10), None] {
+        for (number, (model, got)) in models.iter().zip(on(device(), &models, rows % 2 == 1, memory)).enumerate() {
+            let what = || {
+                format!("{dimensions:?}, {tangents} tangents, {rows} rows, {activation}, model {number}, {memory:?}")
+            };
+            got.compare(model).unwrap_or_else(|far| panic!("{}: {far:?}", what()));
+        }
     }
 }
 
@@ -151,7 +157,7 @@ fn each_perturbed_weight_is_seen_in_its_model_only() {
     for place in [3, 4 * 50 + 60, count - 4, count - 1] {
         let mut perturbed = models.clone();
         perturbed[1].parameters[place] += 0.02;
-        let got = on(device(), &perturbed, false);
+        let got = on(device(), &perturbed, false, None);
         assert!(got[0].compare(&models[0]).is_ok(), "parameter {place}");
         assert!(got[1].compare(&models[1]).is_err(), "parameter {place}");
     }
@@ -171,7 +177,7 @@ fn each_perturbed_input_is_seen() {
     for (index, perturb) in perturbations.into_iter().enumerate() {
         let mut perturbed = example.clone();
         perturb(&mut perturbed[0]);
-        assert!(on(device(), &perturbed, true)[0].compare(&example[0]).is_err(), "input {index}");
+        assert!(on(device(), &perturbed, true, None)[0].compare(&example[0]).is_err(), "input {index}");
     }
 }
 
@@ -179,7 +185,7 @@ fn each_perturbed_input_is_seen() {
 fn the_same_bits_each_time_and_without_checks() {
     let models = models(&[4, 40, 33, 1], 3, 150, Activation::Softplus, 2);
     let bits = |device: &Device| {
-        on(device, &models, true)
+        on(device, &models, true, None)
             .into_iter()
             .flat_map(|Results(arrays)| arrays.into_iter().flat_map(|(_, numbers)| numbers))
             .map(f32::to_bits)
