@@ -2,6 +2,8 @@
 //!
 //! * [`device`] finds an adapter and opens it, holds typed buffers, makes kernels and records their dispatches.
 //! * [`mlp`] is the jet engine for networks of any width.
+//! * [`step`] decides on the device what becomes of a step: loss, gradient norm, clipping, skipped steps.
+//! * [`optimiser`] updates the parameters: Adam, SOAP.
 //! * [`kernels`] is the table of all shaders in `shaders/`, composed and validated when the crate was built.
 //! * [`euler_lagrange`] assembles mass matrices and forces, and makes the directions of the way back.
 //! * [`features`] makes network inputs of states, and pulls cotangents back.
@@ -30,10 +32,12 @@ pub mod features;
 pub mod kernels;
 pub mod loss;
 pub mod mlp;
+pub mod optimiser;
 pub mod pseudoinverse;
 pub mod rollout;
 pub mod sampling;
 mod stage;
+pub mod step;
 pub mod target;
 
 pub use stage::Stage;
