@@ -47,6 +47,11 @@ pub(crate) fn all(files: &[String]) -> Result<Vec<Variant>, String> {
 
 fn table() -> Vec<Variant> {
     let mut table = Vec::new();
+    table.extend(by_dimension());
+    for (suffix, flags) in [("", vec![]), ("weighted", vec!["WEIGHTED"])] {
+        let kernel = "loss/rate_loss".to_owned();
+        table.push(Variant { kernel, suffix: suffix.to_owned(), constants: Vec::new(), flags });
+    }
     // A Lagrangian of d coordinates has d + 2 channels; rollouts and plain networks have fewer.
     for channels in 1..=10 {
         layer_product(&mut table, "mlp/layer_forward", channels, true);
@@ -66,7 +71,31 @@ fn table() -> Vec<Variant> {
             flags: vec![],
         });
     }
+    narrow(&mut table);
+    soap(&mut table);
     table
+}
+
+/// Coordinates that a system may have.
+const DIMENSIONS: std::ops::RangeInclusive<u32> = 1..=8;
+
+/// What one thread does for a row's d coordinates, in arrays of that length.
+fn by_dimension() -> impl Iterator<Item = Variant> {
+    let kernels = [
+        "euler_lagrange/accelerate",
+        "euler_lagrange/differentiate_loss",
+        "pseudoinverse/factor_symmetric",
+        "pseudoinverse/solve_symmetric",
+        "pseudoinverse/solve_symmetric_vjp",
+    ];
+    kernels.into_iter().flat_map(|kernel| {
+        DIMENSIONS.map(move |d| Variant {
+            kernel: kernel.to_owned(),
+            suffix: format!("d{d}"),
+            constants: vec![("D", d)],
+            flags: Vec::new(),
+        })
+    })
 }
 
 /// A layer product of this many channels, in tiles of 128 and of 64 columns.
@@ -93,6 +122,67 @@ fn layer_product(table: &mut Vec<Variant>, kernel: &str, channels: u32, transpos
             suffix: format!("c{channels}_n{columns}"),
             constants: vec![("CHANNELS", channels), ("ROWS", rows), ("SAMPLES", samples), ("COLUMNS", columns)],
             flags,
+        });
+    }
+}
+
+/// The kernels for networks up to 64 wide: with blocks of few samples and parts of a weight, within the 16 KiB of workgroup
+/// memory that every adapter has; and within the 32 KiB that most have, blocks of few samples with a whole weight, or of more.
+fn narrow(table: &mut Vec<Variant>) {
+    /// Groups of four in the widest layer.
+    const WIDEST4: u32 = 16;
+    let mut push =
+        |kernel: &str, channels: u32, samples: u32, depth4: u32, tangents: Option<u32>, flag: &'static str| {
+            // A part of a weight with gaps, or the right factors of its gradient, which are as many rows as the left ones.
+            let right = if tangents.is_none() { channels * samples * WIDEST4 } else { 0 };
+            let shared = (4 * WIDEST4 * depth4 + WIDEST4).max(right);
+            let mut constants =
+                vec![("SAMPLES", samples), ("DEPTH4", depth4), ("LEFT_ROWS", channels * samples), ("SHARED", shared)];
+            let mut suffix = format!("s{samples}_k{depth4}");
+            if let Some(tangents) = tangents {
+                constants.extend([("TANGENTS", tangents), ("PAIRS", tangents * (tangents + 1) / 2 - 1)]);
+                suffix = format!("t{tangents}_{suffix}");
+            }
+            let names = ["CHANNEL_3", "CHANNEL_4", "CHANNEL_5", "CHANNEL_6", "CHANNEL_7", "CHANNEL_8", "CHANNEL_9"];
+            let mut flags: Vec<_> = (3..channels).zip(names).map(|(_, name)| name).collect();
+            if !flag.is_empty() {
+                flags.push(flag);
+                suffix = format!("{}_{suffix}", flag.to_lowercase());
+            }
+            table.push(Variant { kernel: kernel.into(), suffix, constants, flags });
+        };
+    for tangents in 2..=9 {
+        let channels = tangents + 1;
+        push("mlp/narrow_jet", channels, 4, 4, Some(tangents), "");
+        push("mlp/narrow_jet", channels, 4, WIDEST4, Some(tangents), "");
+        push("mlp/narrow_jet", channels, if channels <= 4 { 16 } else { 8 }, 8, Some(tangents), "");
+    }
+    for flag in ["", "COTANGENTS"] {
+        push("mlp/narrow_functional", 4, 4, 4, None, flag);
+        push("mlp/narrow_functional", 4, 4, WIDEST4, None, flag);
+        push("mlp/narrow_functional", 4, 16, 8, None, flag);
+    }
+}
+
+/// SOAP's products with each of their epilogues, and its orthonormalisation by the numbers of reflections at once.
+fn soap(table: &mut Vec<Variant>) {
+    for tile in [32, 64] {
+        for flag in ["STORE", "MOMENTS", "APPLY", "AVERAGE", "KEEP", "CARRY"] {
+            table.push(Variant {
+                kernel: "optimiser/soap_product".to_owned(),
+                suffix: format!("{}_{tile}", flag.to_lowercase()),
+                constants: vec![("TILE", tile)],
+                flags: vec![flag],
+            });
+        }
+    }
+    // With the sums beside it within 16 KiB of workgroup memory, and within 32.
+    for panel in [3328, 7424] {
+        table.push(Variant {
+            kernel: "optimiser/soap_orthonormalise".to_owned(),
+            suffix: panel.to_string(),
+            constants: vec![("PANEL", panel)],
+            flags: vec![],
         });
     }
 }

@@ -72,9 +72,21 @@ impl KernelFamily {
 
     /// The variant with these constants, whatever its others.
     pub fn variant(&self, constants: &[(&str, u32)]) -> Option<&'static KernelSource> {
-        self.variants
-            .iter()
-            .find(|variant| constants.iter().all(|&(name, value)| variant.constant(name) == Some(value)))
+        self.flagged(constants, &[])
+    }
+
+    /// The variant with these constants and flags, whatever its others.
+    pub fn flagged(&self, constants: &[(&str, u32)], flags: &[&str]) -> Option<&'static KernelSource> {
+        let set = |variant: &&KernelSource| {
+            constants.iter().all(|&(name, value)| variant.constant(name) == Some(value))
+                && flags.iter().all(|flag| variant.flags.contains(flag))
+        };
+        self.variants.iter().find(set)
+    }
+
+    /// The variant with these flags and no other.
+    pub fn flagged(&self, flags: &[&str]) -> Option<&'static KernelSource> {
+        self.variants.iter().find(|variant| variant.flags == flags)
     }
 }
 

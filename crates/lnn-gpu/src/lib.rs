@@ -2,7 +2,18 @@
 //!
 //! * [`device`] finds an adapter and opens it, holds typed buffers, makes kernels and records their dispatches.
 //! * [`mlp`] is the jet engine for networks of any width.
+//! * [`step`] decides on the device what becomes of a step: loss, gradient norm, clipping, skipped steps.
+//! * [`optimiser`] updates the parameters: Adam, SOAP.
 //! * [`kernels`] is the table of all shaders in `shaders/`, composed and validated when the crate was built.
+//! * [`euler_lagrange`] assembles mass matrices and forces, and makes the directions of the way back.
+//! * [`features`] makes network inputs of states, and pulls cotangents back.
+//! * [`loss`] compares rates with their targets.
+//! * [`pseudoinverse`] has eigenfactors, ranks and solves of many small symmetric matrices.
+//! * [`rollout`] moves many states forward in time.
+//! * [`sampling`] draws states, the same as on the processor.
+//! * [`target`] has the true accelerations of systems.
+//!
+//! A module is a stage of the data flow; what it plans on given buffers is recorded any number of times.
 //!
 //! ```no_run
 //! use lnn_gpu::device::{Device, DeviceOptions};
@@ -16,8 +27,20 @@
 //! Nothing here writes a file or prints.
 
 pub mod device;
+pub mod euler_lagrange;
+pub mod features;
 pub mod kernels;
+pub mod loss;
 pub mod mlp;
+pub mod optimiser;
+pub mod pseudoinverse;
+pub mod rollout;
+pub mod sampling;
+mod stage;
+pub mod step;
+pub mod target;
+
+pub use stage::Stage;
 
 /// Compiles the program of the README as a doctest.
 #[cfg(doctest)]

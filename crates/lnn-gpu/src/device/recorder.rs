@@ -59,9 +59,14 @@ impl Recorder {
     /// Runs `count` workgroups of a kernel that numbers them with `linear_group`, folded into two dimensions if they
     /// are too many for one. The last row may have more of them than asked for.
     pub fn dispatch_linear(&mut self, kernel: &BoundKernel, count: u32, record: usize) {
+        self.dispatch_models(kernel, count, 1, record);
+    }
+
+    /// As [`dispatch_linear`](Self::dispatch_linear), `count` workgroups for each of `models` along the third dimension.
+    pub fn dispatch_models(&mut self, kernel: &BoundKernel, count: u32, models: u32, record: usize) {
         let widest = self.device.limits.max_compute_workgroups_per_dimension;
         let rows = count.div_ceil(widest).max(1);
-        self.dispatch_record(kernel, [count.div_ceil(rows), rows, 1], record);
+        self.dispatch_record(kernel, [count.div_ceil(rows), rows, models], record);
     }
 
     /// Makes `buffer` zero.

@@ -40,6 +40,16 @@ impl Device {
         Ok(())
     }
 
+    /// Constants that stay the same over all dispatches.
+    ///
+    /// # Errors
+    /// As [`uniforms`](Self::uniforms).
+    pub fn constants<T: Pod>(&self, name: &str, data: T) -> Result<Uniforms<T>, DeviceError> {
+        let uniforms = self.uniforms(name, 1)?;
+        self.upload_uniforms(&uniforms, 0, &[data])?;
+        Ok(uniforms)
+    }
+
     /// Reads `out.len()` numbers from element `start` on, after all that was submitted before.
     ///
     /// # Errors

@@ -14,16 +14,20 @@
 //! | [`MlpJet::record_directional_gradient`] | ∂/∂θ Σ_o ȳ_o D_a f_o |
 //! | [`MlpJet::record_functional_gradient`] | ∂/∂θ Σ_o ȳ_o (D_a − D_u D_w) f_o |
 //! | [`MlpJet::record_input_cotangents`] | the same two by the inputs |
+//!
+//! For networks up to 64 wide [`NarrowJet`] does the same in two launches, for many models at once.
 
 mod buffers;
 mod functional;
 mod gradient;
 mod jet;
+mod narrow;
 mod parameters;
 mod plan;
 mod planner;
 
 pub use jet::{MlpJet, hessian_pairs};
+pub use narrow::{NarrowJet, NarrowPlan};
 pub use parameters::{MlpParameters, ParameterLayout};
 
 /// Numbers from one row to the next of an array with `width` columns.

@@ -39,12 +39,12 @@ impl ParameterLayout {
     }
 
     /// Where a layer's weight starts.
-    pub(super) fn weight(&self, layer: usize) -> usize {
+    pub(crate) fn weight(&self, layer: usize) -> usize {
         self.starts[layer][0]
     }
 
     /// Where a layer's bias starts.
-    pub(super) fn bias(&self, layer: usize) -> usize {
+    pub(crate) fn bias(&self, layer: usize) -> usize {
         self.starts[layer][1]
     }
 

@@ -1,7 +1,7 @@
 //! Forward, reverse and Hessian passes as dispatches.
 
 use bytemuck::{Pod, Zeroable};
-use lnn_autodiff::Activation;
+use lnn_autodiff::{Activation, MlpShape};
 
 use super::buffers::{Buffers, Hidden};
 use super::plan::{Dispatch, LayerConstants};
@@ -18,6 +18,12 @@ struct HessianConstants {
     replace: u32,
 }
 
+/// The constant that chooses the activation in a kernel.
+pub(super) fn activation(shape: &MlpShape) -> [(&'static str, f64); 1] {
+    let place = Activation::ALL.iter().position(|&activation| activation == shape.activation());
+    [("ACTIVATION", place.unwrap_or(Activation::ALL.len()) as f64)]
+}
+
 /// Plans the passes of a network.
 pub(super) struct Planner<'a> {
     pub(super) device: &'a Device,
@@ -26,11 +32,8 @@ pub(super) struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// The constant that chooses the activation in a kernel.
     pub(super) fn activation(&self) -> [(&'static str, f64); 1] {
-        let own = self.buffers.shape.activation();
-        let place = Activation::ALL.iter().position(|&activation| activation == own);
-        [("ACTIVATION", place.unwrap_or(Activation::ALL.len()) as f64)]
+        activation(&self.buffers.shape)
     }
 
     /// Constants of a product with the weight of `layer`, forwards.

@@ -9,6 +9,11 @@ pub(crate) struct Far {
     pub(crate) tolerance: f64,
 }
 
+/// Whether a difference is larger than its tolerance, or no number.
+pub(crate) fn beyond(difference: f64, tolerance: f64) -> bool {
+    difference.is_nan() || difference > tolerance
+}
+
 /// Whether each number differs from its expectation by no more than `factor` ε times its scale, which is the sum of
 /// the magnitudes that went into it; a NaN never is.
 pub(crate) fn close(got: &[f32], want: &[f64], scale: &[f64], factor: f64) -> Result<(), Far> {
@@ -16,7 +21,7 @@ pub(crate) fn close(got: &[f32], want: &[f64], scale: &[f64], factor: f64) -> Re
     for at in 0..got.len() {
         let tolerance = factor * f64::from(f32::EPSILON) * scale[at] + f64::from(f32::MIN_POSITIVE);
         let difference = (f64::from(got[at]) - want[at]).abs();
-        if difference.is_nan() || difference > tolerance {
+        if beyond(difference, tolerance) {
             return Err(Far { at, got: got[at], want: want[at], tolerance });
         }
     }

@@ -5,9 +5,22 @@
 
 mod activation;
 mod adam;
+mod buffers;
 mod close;
 mod device;
+mod euler_lagrange;
+mod features;
 mod ground;
+mod lagrangian_example;
+mod loss;
 mod mlp;
 mod mlp_example;
+mod narrow;
+mod pseudoinverse;
+mod rollout;
+mod sampling;
+mod soap;
+mod step;
 mod sum;
+mod target;
+mod whole_gradient;

@@ -1,0 +1,233 @@
+//! The whole equation of motion of a row in one thread: for training steps and rollouts.
+
+use bytemuck::{Pod, Zeroable};
+use lnn_autodiff::pseudoinverse::Tolerance;
+
+use crate::device::{Buffer, Device, DeviceError};
+use crate::features::Features;
+use crate::kernels::{ACCELERATE, DIFFERENTIATE_LOSS};
+use crate::loss::{Loss, per_unit};
+use crate::pseudoinverse::MAX_DIMENSION;
+use crate::stage::{Stage, constants, for_each, require, variant};
+
+/// A Lagrangian's equation of motion `q̈ = U (U H U)⁺ U r`, U = diag(units), for a number of rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Equation<'a> {
+    /// The network's inputs.
+    pub features: &'a Features,
+    /// Number of states.
+    pub rows: usize,
+    /// Residual masses, `[d]`.
+    pub masses: &'a [f64],
+    /// Units of the velocities, `[d]`, where they are not all 1.
+    pub units: Option<&'a [f64]>,
+    /// Which eigenvalues of U H U count as zero.
+    pub tolerance: Tolerance,
+}
+
+/// The buffers of [`Equation::accelerate`].
+#[derive(Clone, Copy, Debug)]
+pub struct AccelerateBuffers<'a> {
+    /// Slopes of the features, `[rows, stride]`.
+    pub slopes: &'a Buffer<f32>,
+    /// ∂L/∂x of the network, `[rows, stride]`.
+    pub x_bar: &'a Buffer<f32>,
+    /// D_i D_j L of the [pairs](crate::mlp::hessian_pairs) of d + 1 tangents, `[rows, d (d + 3) / 2]`.
+    pub second_derivatives: &'a Buffer<f32>,
+    /// Written: q̈, `[rows, d]`; NaN where H is not finite.
+    pub acceleration: &'a Buffer<f32>,
+    /// Written: the rank of H, `[rows]`; [`NOT_FINITE`](crate::pseudoinverse::NOT_FINITE) where it is not finite.
+    pub ranks: &'a Buffer<u32>,
+    /// The numbers of matrices that are not finite, and of those that are not of full rank, are added to it, `[2]`.
+    pub tally: &'a Buffer<u32>,
+}
+
+/// The loss of a [`Equation::differentiate_loss`].
+#[derive(Clone, Copy, Debug)]
+pub struct AccelerationLoss<'a> {
+    /// The loss.
+    pub loss: Loss,
+    /// Samples of the whole batch, by which its gradient is divided; of an ensemble those of one model.
+    pub batch: usize,
+    /// Units in which each component's error is measured, `[d]`, where they are not all 1.
+    pub units: Option<&'a [f64]>,
+    /// True accelerations, `[rows, d]`.
+    pub target: &'a Buffer<f32>,
+    /// By what a sample's loss and gradient are multiplied, `[rows]`, where it is not 1 for all.
+    pub weights: Option<&'a Buffer<f32>>,
+}
+
+/// The buffers of [`Equation::differentiate_loss`].
+#[derive(Clone, Copy, Debug)]
+pub struct DifferentiateBuffers<'a> {
+    /// Slopes of the features, `[rows, stride]`.
+    pub slopes: &'a Buffer<f32>,
+    /// ∂L/∂x of the network, `[rows, stride]`.
+    pub x_bar: &'a Buffer<f32>,
+    /// D_i D_j L of the [pairs](crate::mlp::hessian_pairs) of d + 1 tangents, `[rows, d (d + 3) / 2]`.
+    pub second_derivatives: &'a Buffer<f32>,
+    /// Written: u and w over the tangents of the inputs, `[2, rows, d + 1]`. q̈ is the first d numbers of w.
+    pub coefficients: &'a Buffer<f32>,
+    /// The network's inputs, in channels `[rows, stride]`.
+    pub inputs: &'a Buffer<f32>,
+    /// The channel of `inputs` that is written: the features' tangent along a.
+    pub channel: usize,
+    /// Written: the loss of each sample, not divided by the batch, `[rows]`; NaN if a component is not finite.
+    pub losses: &'a Buffer<f32>,
+    /// Written: the vectors of the constant-rank terms, `[4, rows, d]`, zero where the rank is full. Their functionals are
+    /// [`Motion::NullForce`](super::Motion::NullForce) and [`Motion::NullCotangent`](super::Motion::NullCotangent).
+    pub terms: &'a Buffer<f32>,
+    /// To which are added, `[3]`: components whose error is not finite, matrices that are not finite, matrices that are
+    /// not of full rank.
+    pub tally: &'a Buffer<u32>,
+}
+
+/// The constants as the kernels see them.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+struct EquationSettings {
+    rows: u32,
+    features: u32,
+    stride: u32,
+    first_a: u32,
+    relative: f32,
+    absolute: f32,
+    loss: u32,
+    loss_scale: f32,
+    per_batch: f32,
+    weighted: u32,
+    padding: [u32; 2],
+    masses: [f32; MAX_DIMENSION],
+    units: [f32; MAX_DIMENSION],
+    per_unit: [f32; MAX_DIMENSION],
+}
+
+impl Equation<'_> {
+    fn degrees_of_freedom(&self) -> usize {
+        self.features.map().degrees_of_freedom()
+    }
+
+    fn settings(&self) -> EquationSettings {
+        let d = self.degrees_of_freedom();
+        EquationSettings {
+            rows: self.rows as u32,
+            features: self.features.map().len() as u32,
+            stride: self.features.stride() as u32,
+            first_a: 0,
+            relative: self.tolerance.relative as f32,
+            absolute: self.tolerance.absolute as f32,
+            loss: 0,
+            loss_scale: 0.0,
+            per_batch: 1.0,
+            weighted: 0,
+            padding: [0; 2],
+            masses: for_each(d, Some(self.masses), 0.0),
+            units: for_each(d, self.units, 1.0),
+            per_unit: [1.0; MAX_DIMENSION],
+        }
+    }
+
+    fn require_derivatives(&self, slopes: &Buffer<f32>, x_bar: &Buffer<f32>, second_derivatives: &Buffer<f32>) {
+        let (rows, stride, d) = (self.rows, self.features.stride(), self.degrees_of_freedom());
+        require("slopes", slopes, rows * stride);
+        require("the features' cotangent", x_bar, rows * stride);
+        require("second derivatives", second_derivatives, rows * d * (d + 3) / 2);
+    }
+
+    /// Plans q̈, after the network's reverse pass and second derivatives.
+    ///
+    /// # Errors
+    /// There is no kernel for so many coordinates, it cannot be compiled, or the device is lost.
+    ///
+    /// # Panics
+    /// If there is another number of masses or units than coordinates, or a buffer is too short.
+    pub fn accelerate(&self, device: &Device, buffers: AccelerateBuffers<'_>) -> Result<Stage, DeviceError> {
+        let (d, rows) = (self.degrees_of_freedom(), self.rows);
+        let source = variant(&ACCELERATE, d)?;
+        let AccelerateBuffers { slopes, x_bar, second_derivatives, acceleration, ranks, tally } = buffers;
+        self.require_derivatives(slopes, x_bar, second_derivatives);
+        require("accelerations", acceleration, rows * d);
+        require("ranks", ranks, rows);
+        require("tally", tally, 2);
+        let settings = constants(device, "equation settings", self.settings())?;
+        let arguments = [
+            (&settings).into(),
+            (&self.features.table).into(),
+            slopes.into(),
+            x_bar.into(),
+            second_derivatives.into(),
+            acceleration.into(),
+            ranks.into(),
+            tally.into(),
+        ];
+        Stage::new(device, source, &arguments, rows)
+    }
+
+    /// Plans all that lies between the network's way forth and back in a training step: q̈, the loss, v = H⁺ λ, and the
+    /// directions of the functional whose parameter gradient is that of the batch's loss.
+    ///
+    /// # Errors
+    /// There is no kernel for so many coordinates, it cannot be compiled, or the device is lost.
+    ///
+    /// # Panics
+    /// If the batch is empty, there is another number of masses or units than coordinates, or a buffer is too short.
+    pub fn differentiate_loss(
+        &self,
+        device: &Device,
+        loss: AccelerationLoss<'_>,
+        buffers: DifferentiateBuffers<'_>,
+    ) -> Result<Stage, DeviceError> {
+        let (d, rows, stride) = (self.degrees_of_freedom(), self.rows, self.features.stride());
+        let source = variant(&DIFFERENTIATE_LOSS, d)?;
+        let AccelerationLoss { loss, batch, units, target, weights } = loss;
+        assert!(batch > 0, "a batch has at least one sample");
+        let DifferentiateBuffers {
+            slopes,
+            x_bar,
+            second_derivatives,
+            coefficients,
+            inputs,
+            channel,
+            losses,
+            terms,
+            tally,
+        } = buffers;
+        self.require_derivatives(slopes, x_bar, second_derivatives);
+        require("target", target, rows * d);
+        // What is bound for no weights is not read.
+        let weighted = weights.is_some();
+        let weights = weights.unwrap_or(target);
+        require("weights", weights, if weighted { rows } else { 0 });
+        require("coefficients", coefficients, 2 * rows * (d + 1));
+        require("inputs", inputs, (channel + 1) * rows * stride);
+        require("losses", losses, rows);
+        require("constant-rank terms", terms, 4 * rows * d);
+        require("tally", tally, 3);
+        let (kind, loss_scale) = loss.kind_and_scale();
+        let settings = EquationSettings {
+            first_a: (channel * rows * stride) as u32,
+            loss: kind,
+            loss_scale,
+            per_batch: (1.0 / batch as f64) as f32,
+            weighted: u32::from(weighted),
+            per_unit: per_unit(d, units),
+            ..self.settings()
+        };
+        let settings = constants(device, "equation settings", settings)?;
+        let arguments = [
+            (&settings).into(),
+            (&self.features.table).into(),
+            slopes.into(),
+            x_bar.into(),
+            second_derivatives.into(),
+            target.into(),
+            weights.into(),
+            coefficients.into(),
+            inputs.into(),
+            losses.into(),
+            terms.into(),
+            tally.into(),
+        ];
+        Stage::new(device, source, &arguments, rows)
+    }
+}

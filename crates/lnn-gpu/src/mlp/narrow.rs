@@ -1,0 +1,338 @@
+//! Jets of networks up to 64 wide: two launches for a whole step, for any number of models at once.
+
+use bytemuck::{Pod, Zeroable};
+use lnn_autodiff::MlpShape;
+use lnn_autodiff::jet::Purpose;
+
+use super::plan::Dispatch;
+use super::planner::activation;
+use super::{ParameterLayout, hessian_pairs, stride};
+use crate::device::{Argument, BoundKernel, Buffer, Device, DeviceError, Recorder};
+use crate::kernels::{self, KernelFamily, KernelSource};
+
+/// The jets of a fixed number of rows of a network in `t` directions, for `models` networks of one shape side by side.
+///
+/// What [`MlpJet`](super::MlpJet) does product by product, each workgroup does here for a block of samples with a layer's
+/// weight in workgroup memory: from the inputs to second derivatives in one launch, and the functional's gradient in a
+/// second one. Arrays are those of `MlpJet`, one model after the other. For gradients of f alone or of a directional
+/// derivative take `MlpJet`, which has kernels for any width.
+#[derive(Debug)]
+pub struct NarrowJet {
+    jet: BoundKernel,
+    functional: Option<Functional>,
+    blocks: u32,
+    models: u32,
+    rows: usize,
+    tangents: usize,
+    inputs: Buffer<f32>,
+    output_bar: Buffer<f32>,
+    output: Buffer<f32>,
+    input_bar: Buffer<f32>,
+    second_derivatives: Buffer<f32>,
+}
+
+#[derive(Debug)]
+struct Functional {
+    kernel: BoundKernel,
+    splits: u32,
+    sum: Dispatch,
+    coefficients: Buffer<f32>,
+    cotangents: Buffer<f32>,
+    gradient: Buffer<f32>,
+}
+
+/// Which networks, and how many rows of each.
+#[derive(Clone, Copy, Debug)]
+pub struct NarrowPlan<'a> {
+    /// Where one model's parameters are.
+    pub layout: &'a ParameterLayout,
+    /// The parameters of all models, each padded.
+    pub parameters: &'a Buffer<f32>,
+    /// Models, at least 1.
+    pub models: usize,
+    /// Directions t, from 2 to 9.
+    pub tangents: usize,
+    /// Rows of each model, at least 1.
+    pub rows: usize,
+    /// [`Purpose::Hessian`] or [`Purpose::Functional`].
+    pub purpose: Purpose,
+    /// Whether the functional's pass also gives its gradient by the inputs.
+    pub input_cotangents: bool,
+    /// Bytes of workgroup memory to stay within, if less than the adapter has.
+    pub workgroup_memory: Option<u32>,
+}
+
+/// Its twin is `Jet` of `shaders/shared/narrow.wgsl`.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+struct JetConstants {
+    rows: u32,
+    hidden: u32,
+    tangents: u32,
+    value: u32,
+    channels: u32,
+    parameters4: u32,
+    kept4: u32,
+    models: u32,
+    splits: u32,
+}
+
+/// Its twin is `Layer` of `shaders/shared/narrow.wgsl`.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+struct LayerPlace {
+    inputs: u32,
+    outputs: u32,
+    weight4: u32,
+    bias4: u32,
+    kept4: u32,
+}
+
+/// Constants of `split_sum`.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+struct SplitConstants {
+    length4: u32,
+    splits: u32,
+}
+
+/// Workgroups that fill a large device: below, blocks of few samples are taken, so that there are more of them.
+const ENOUGH_WORKGROUPS: usize = 128;
+
+impl NarrowJet {
+    /// Widest layer, inputs and outputs included.
+    pub const WIDEST: usize = 64;
+
+    /// Whether there are kernels for a network of this shape.
+    pub fn supports(shape: &MlpShape) -> bool {
+        shape.widest() <= Self::WIDEST
+    }
+
+    /// Buffers and kernels.
+    ///
+    /// # Errors
+    /// The buffers do not fit, a kernel does not compile, or there are fewer than 2 directions or more than 9.
+    ///
+    /// # Panics
+    /// If the network is [too wide](Self::supports), there are no rows or models, the parameters have another length, or
+    /// the purpose is another than the two that it can have.
+    pub fn new(device: &Device, plan: NarrowPlan<'_>) -> Result<Self, DeviceError> {
+        let NarrowPlan { layout, parameters, models, tangents, rows, purpose, input_cotangents, .. } = plan;
+        let shape = layout.shape();
+        assert!(Self::supports(shape), "{:?}: wider than {}", shape.dimensions(), Self::WIDEST);
+        assert!(rows > 0 && models > 0, "a plan for {rows} rows of {models} models");
+        assert_eq!(parameters.len(), models * layout.padded_len(), "parameters: models × padded length");
+        let functional = match purpose {
+            Purpose::Functional => true,
+            Purpose::Hessian => false,
+            other => panic!("a fused jet is for Hessian or Functional, not {other:?}"),
+        };
+        let channels = tangents + if functional { 4 } else { 1 };
+        let array = |name: &str, channels: usize, width: usize| {
+            device.buffer::<f32>(name, models * channels * rows * stride(width))
+        };
+        let inputs = array("inputs", channels, shape.inputs())?;
+        let output_bar = array("output bar", 1, shape.outputs())?;
+        let (output, input_bar) = (array("output", 1, shape.outputs())?, array("input bar", 1, shape.inputs())?);
+        let pairs = hessian_pairs(tangents).len();
+        let second_derivatives = device.buffer("second derivatives", models * rows * pairs)?;
+
+        // Of each hidden layer [ż…, z, δ, c_z].
+        let (places, kept_of_one) = places(layout, rows, tangents + 3);
+        let layers = device.buffer("layers", places.len())?;
+        device.upload(&layers, 0, &places)?;
+        let kept = device.buffer("kept", models * kept_of_one)?;
+
+        let sources = Sources::choose(device, &plan)?;
+        let blocks = |source: &KernelSource| rows.div_ceil(source.constant("SAMPLES").unwrap_or(1) as usize);
+        let splits = blocks(sources.functional).min((2 * ENOUGH_WORKGROUPS).div_ceil(models));
+        let constants = JetConstants {
+            rows: rows as u32,
+            hidden: shape.hidden_layers() as u32,
+            tangents: tangents as u32,
+            value: 0,
+            channels: channels as u32,
+            parameters4: (layout.padded_len() / 4) as u32,
+            kept4: (kept_of_one / 4) as u32,
+            models: models as u32,
+            splits: splits as u32,
+        };
+        let records = device.uniforms("jet", 2)?;
+        device.upload_uniforms(&records, 0, &[constants, JetConstants { value: 1, ..constants }])?;
+        let start: [Argument<'_>; 3] = [(&records).into(), (&layers).into(), parameters.into()];
+        let bind = |source, arrays: &[Argument<'_>]| {
+            device.kernel(source, &activation(shape))?.bind(device, &[&start, arrays].concat())
+        };
+        let arrays = [&inputs, &output_bar, &kept, &output, &input_bar, &second_derivatives].map(Into::into);
+        let jet = bind(sources.jet, &arrays)?;
+        let functional = if functional {
+            let coefficients = device.buffer("coefficients", models * 2 * rows * tangents)?;
+            let partial = device.buffer("partial gradients", splits * parameters.len())?;
+            let gradient = device.buffer("gradient", parameters.len())?;
+            let cotangents = array("input cotangents", if input_cotangents { 3 } else { 0 }, shape.inputs())?;
+            let mut arrays = vec![&inputs, &output_bar, &coefficients, &kept, &partial];
+            arrays.extend(input_cotangents.then_some(&cotangents));
+            let kernel = bind(sources.functional, &arrays.into_iter().map(Into::into).collect::<Vec<_>>())?;
+            let constants = SplitConstants { length4: (parameters.len() / 4) as u32, splits: splits as u32 };
+            let source = (kernels::SPLIT_SUM.only(), &[][..]);
+            let arguments = [&partial, &gradient].map(Into::into);
+            let groups = constants.length4.div_ceil(16);
+            let sum = Dispatch::plan_linear(device, source, constants, &arguments, groups)?;
+            Some(Functional { kernel, splits: splits as u32, sum, coefficients, cotangents, gradient })
+        } else {
+            None
+        };
+        let blocks = blocks(sources.jet) as u32;
+        let models = models as u32;
+        Ok(Self {
+            jet,
+            functional,
+            blocks,
+            models,
+            rows,
+            tangents,
+            inputs,
+            output_bar,
+            output,
+            input_bar,
+            second_derivatives,
+        })
+    }
+
+    /// From the inputs and ȳ to [`input_bar`](Self::input_bar) and [`second_derivatives`](Self::second_derivatives): the
+    /// forward pass for derivatives, the reverse sweep and the Hessian pass.
+    pub fn record_jet(&self, recorder: &mut Recorder) {
+        recorder.dispatch_models(&self.jet, self.blocks, self.models, 0);
+    }
+
+    /// As [`record_jet`](Self::record_jet), with f itself in [`output`](Self::output).
+    pub fn record_jet_with_value(&self, recorder: &mut Recorder) {
+        recorder.dispatch_models(&self.jet, self.blocks, self.models, 1);
+    }
+
+    /// The parameter gradient of Σ_rows Σ_o ȳ_o (D_a − D_u D_w) f_o, padded as the parameters, in
+    /// [`gradient`](Self::gradient); after the jet. a is the last channel of the inputs, u and w are the
+    /// [`coefficients`](Self::coefficients).
+    ///
+    /// # Panics
+    /// If the plan was made without it.
+    pub fn record_functional_gradient(&self, recorder: &mut Recorder) {
+        let functional = self.functional();
+        recorder.dispatch(&functional.kernel, [functional.splits, 1, self.models]);
+        functional.sum.record(recorder);
+    }
+
+    /// The networks' inputs: `[models][tangents…, value]`, for a functional `[models][tangents…, value, x_u, x_w, a]`, of
+    /// which x_u and x_w are neither read nor written.
+    pub fn inputs(&self) -> &Buffer<f32> {
+        &self.inputs
+    }
+
+    /// ȳ, `[models][rows][stride]`.
+    pub fn output_bar(&self) -> &Buffer<f32> {
+        &self.output_bar
+    }
+
+    /// f, `[models][rows][stride]`.
+    pub fn output(&self) -> &Buffer<f32> {
+        &self.output
+    }
+
+    /// Σ_o ȳ_o ∂f_o/∂x, `[models][rows][stride]`.
+    pub fn input_bar(&self) -> &Buffer<f32> {
+        &self.input_bar
+    }
+
+    /// Along the pairs of [`hessian_pairs`], `[models][rows][pairs]`, without padding.
+    pub fn second_derivatives(&self) -> &Buffer<f32> {
+        &self.second_derivatives
+    }
+
+    /// u and w over the tangents, `[models][2][rows][t]`, without padding.
+    ///
+    /// # Panics
+    /// If the plan was made without a functional.
+    pub fn coefficients(&self) -> &Buffer<f32> {
+        &self.functional().coefficients
+    }
+
+    /// The gradient of all models, padded as the parameters.
+    ///
+    /// # Panics
+    /// If the plan was made without a functional.
+    pub fn gradient(&self) -> &Buffer<f32> {
+        &self.functional().gradient
+    }
+
+    /// The functional's gradient by the inputs x and by their directions x_u and x_w, `[models][x̄, x̄_u, x̄_w]`, each
+    /// `[rows][stride]`; empty if the plan was made without it.
+    ///
+    /// # Panics
+    /// If the plan was made without a functional.
+    pub fn input_cotangents(&self) -> &Buffer<f32> {
+        &self.functional().cotangents
+    }
+
+    /// Rows of each model.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Directions t.
+    pub fn tangents(&self) -> usize {
+        self.tangents
+    }
+
+    fn functional(&self) -> &Functional {
+        self.functional.as_ref().unwrap_or_else(|| panic!("the plan was made without a functional"))
+    }
+}
+
+/// Where each layer's parameters and kept channels are within a model, and the numbers kept of one model.
+fn places(layout: &ParameterLayout, rows: usize, channels: usize) -> (Vec<LayerPlace>, usize) {
+    let mut kept = 0;
+    let place = |(layer, range): (usize, &lnn_autodiff::LayerRange)| {
+        let [weight4, bias4, kept4] = [layout.weight(layer), layout.bias(layer), kept].map(|place| (place / 4) as u32);
+        if layer < layout.shape().hidden_layers() {
+            kept += channels * rows * stride(range.outputs);
+        }
+        LayerPlace { inputs: range.inputs as u32, outputs: range.outputs as u32, weight4, bias4, kept4 }
+    };
+    let places = layout.shape().layers().iter().enumerate().map(place).collect();
+    (places, kept)
+}
+
+/// The variants that suit an adapter and a number of rows.
+struct Sources {
+    jet: &'static KernelSource,
+    functional: &'static KernelSource,
+}
+
+impl Sources {
+    fn choose(device: &Device, plan: &NarrowPlan<'_>) -> Result<Self, DeviceError> {
+        let NarrowPlan { models, tangents, rows, input_cotangents, workgroup_memory, .. } = *plan;
+        let offered = device.adapter().workgroup_memory;
+        let memory = workgroup_memory.map_or(offered, |wanted| wanted.min(offered));
+        // The largest block of which there are enough, or the smallest; of several, the one with most of a weight at once.
+        let best = |sources: &mut dyn Iterator<Item = &'static KernelSource>| {
+            sources.filter(|source| source.workgroup_memory <= memory).max_by_key(|source| {
+                let samples = source.constant("SAMPLES").unwrap_or(1) as usize;
+                let enough = (rows * models).div_ceil(samples) >= ENOUGH_WORKGROUPS;
+                (if enough { samples as isize } else { -(samples as isize) }, source.constant("DEPTH4"))
+            })
+        };
+        let choose = |family: &'static KernelFamily, fits: &dyn Fn(&KernelSource) -> bool, wanted: String| {
+            best(&mut family.variants.iter().filter(|source| fits(source))).ok_or(DeviceError::NoKernel {
+                kernel: family.name,
+                wanted: format!("{wanted} in {memory} bytes of workgroup memory"),
+                offered: "2 to 9 tangents in 16384 bytes",
+            })
+        };
+        let of_tangents = |source: &KernelSource| source.constant("TANGENTS") == Some(tangents as u32);
+        let with_cotangents = |source: &KernelSource| source.flags.contains(&"COTANGENTS") == input_cotangents;
+        Ok(Self {
+            jet: choose(&kernels::NARROW_JET, &of_tangents, format!("{tangents} tangents"))?,
+            functional: choose(&kernels::NARROW_FUNCTIONAL, &with_cotangents, "a functional".into())?,
+        })
+    }
+}
