@@ -48,7 +48,7 @@ pub struct StepState {
 pub struct StepReport {
     /// Loss of the batch, penalty included.
     pub loss: f32,
-    /// Gradient norm before clipping.
+    /// Gradient norm before clipping; of a skipped step whatever it was.
     pub gradient_norm: f32,
     /// Learning rate.
     pub rate: f32,
