@@ -1,14 +1,18 @@
 //! Jets of networks up to 64 wide: two launches for a whole step, for any number of models at once.
 
+mod networks;
+mod sources;
+
 use bytemuck::{Pod, Zeroable};
 use lnn_autodiff::MlpShape;
 use lnn_autodiff::jet::Purpose;
 
+use self::networks::Networks;
+use self::sources::Sources;
 use super::plan::Dispatch;
-use super::planner::activation;
 use super::{ParameterLayout, hessian_pairs, stride};
-use crate::device::{Argument, BoundKernel, Buffer, Device, DeviceError, Recorder};
-use crate::kernels::{self, KernelFamily, KernelSource};
+use crate::device::{BoundKernel, Buffer, Device, DeviceError, Recorder};
+use crate::kernels;
 
 /// The jets of a fixed number of rows of a network in `t` directions, for `models` networks of one shape side by side.
 ///
@@ -62,32 +66,6 @@ pub struct NarrowPlan<'a> {
     pub workgroup_memory: Option<u32>,
 }
 
-/// Its twin is `Jet` of `shaders/shared/narrow.wgsl`.
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
-#[repr(C)]
-struct JetConstants {
-    rows: u32,
-    hidden: u32,
-    tangents: u32,
-    value: u32,
-    channels: u32,
-    parameters4: u32,
-    kept4: u32,
-    models: u32,
-    splits: u32,
-}
-
-/// Its twin is `Layer` of `shaders/shared/narrow.wgsl`.
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
-#[repr(C)]
-struct LayerPlace {
-    inputs: u32,
-    outputs: u32,
-    weight4: u32,
-    bias4: u32,
-    kept4: u32,
-}
-
 /// Constants of `split_sum`.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
@@ -95,9 +73,6 @@ struct SplitConstants {
     length4: u32,
     splits: u32,
 }
-
-/// Workgroups that fill a large device: below, blocks of few samples are taken, so that there are more of them.
-const ENOUGH_WORKGROUPS: usize = 128;
 
 impl NarrowJet {
     /// Widest layer, inputs and outputs included.
@@ -117,7 +92,7 @@ impl NarrowJet {
     /// If the network is [too wide](Self::supports), there are no rows or models, the parameters have another length, or
     /// the purpose is another than the two that it can have.
     pub fn new(device: &Device, plan: NarrowPlan<'_>) -> Result<Self, DeviceError> {
-        let NarrowPlan { layout, parameters, models, tangents, rows, purpose, input_cotangents, .. } = plan;
+        let NarrowPlan { layout, parameters, models, tangents, rows, purpose, .. } = plan;
         let shape = layout.shape();
         assert!(Self::supports(shape), "{:?}: wider than {}", shape.dimensions(), Self::WIDEST);
         assert!(rows > 0 && models > 0, "a plan for {rows} rows of {models} models");
@@ -134,56 +109,20 @@ impl NarrowJet {
         let inputs = array("inputs", channels, shape.inputs())?;
         let output_bar = array("output bar", 1, shape.outputs())?;
         let (output, input_bar) = (array("output", 1, shape.outputs())?, array("input bar", 1, shape.inputs())?);
-        let pairs = hessian_pairs(tangents).len();
-        let second_derivatives = device.buffer("second derivatives", models * rows * pairs)?;
-
-        // Of each hidden layer [ż…, z, δ, c_z].
-        let (places, kept_of_one) = places(layout, rows, tangents + 3);
-        let layers = device.buffer("layers", places.len())?;
-        device.upload(&layers, 0, &places)?;
-        let kept = device.buffer("kept", models * kept_of_one)?;
+        let second_derivatives = device.buffer("second derivatives", models * rows * hessian_pairs(tangents).len())?;
 
         let sources = Sources::choose(device, &plan)?;
-        let blocks = |source: &KernelSource| rows.div_ceil(source.constant("SAMPLES").unwrap_or(1) as usize);
-        let splits = blocks(sources.functional).min((2 * ENOUGH_WORKGROUPS).div_ceil(models));
-        let constants = JetConstants {
-            rows: rows as u32,
-            hidden: shape.hidden_layers() as u32,
-            tangents: tangents as u32,
-            value: 0,
-            channels: channels as u32,
-            parameters4: (layout.padded_len() / 4) as u32,
-            kept4: (kept_of_one / 4) as u32,
-            models: models as u32,
-            splits: splits as u32,
-        };
-        let records = device.uniforms("jet", 2)?;
-        device.upload_uniforms(&records, 0, &[constants, JetConstants { value: 1, ..constants }])?;
-        let start: [Argument<'_>; 3] = [(&records).into(), (&layers).into(), parameters.into()];
-        let bind = |source, arrays: &[Argument<'_>]| {
-            device.kernel(source, &activation(shape))?.bind(device, &[&start, arrays].concat())
-        };
-        let arrays = [&inputs, &output_bar, &kept, &output, &input_bar, &second_derivatives].map(Into::into);
-        let jet = bind(sources.jet, &arrays)?;
+        let networks = Networks::new(device, plan, channels, sources.splits(&plan))?;
+        let kept = device.buffer("kept", models * networks.kept_of_one)?;
+        let arrays = [&inputs, &output_bar, &kept, &output, &input_bar, &second_derivatives];
+        let jet = networks.bind(device, sources.jet, &arrays)?;
         let functional = if functional {
-            let coefficients = device.buffer("coefficients", models * 2 * rows * tangents)?;
-            let partial = device.buffer("partial gradients", splits * parameters.len())?;
-            let gradient = device.buffer("gradient", parameters.len())?;
-            let cotangents = array("input cotangents", if input_cotangents { 3 } else { 0 }, shape.inputs())?;
-            let mut arrays = vec![&inputs, &output_bar, &coefficients, &kept, &partial];
-            arrays.extend(input_cotangents.then_some(&cotangents));
-            let kernel = bind(sources.functional, &arrays.into_iter().map(Into::into).collect::<Vec<_>>())?;
-            let constants = SplitConstants { length4: (parameters.len() / 4) as u32, splits: splits as u32 };
-            let source = (kernels::SPLIT_SUM.only(), &[][..]);
-            let arguments = [&partial, &gradient].map(Into::into);
-            let groups = constants.length4.div_ceil(16);
-            let sum = Dispatch::plan_linear(device, source, constants, &arguments, groups)?;
-            Some(Functional { kernel, splits: splits as u32, sum, coefficients, cotangents, gradient })
+            let arrays = [&inputs, &output_bar, &kept];
+            Some(Functional::new(device, &plan, &networks, &sources, arrays)?)
         } else {
             None
         };
-        let blocks = blocks(sources.jet) as u32;
-        let models = models as u32;
+        let (blocks, models) = (sources::blocks(sources.jet, rows) as u32, models as u32);
         Ok(Self {
             jet,
             functional,
@@ -288,51 +227,29 @@ impl NarrowJet {
     }
 }
 
-/// Where each layer's parameters and kept channels are within a model, and the numbers kept of one model.
-fn places(layout: &ParameterLayout, rows: usize, channels: usize) -> (Vec<LayerPlace>, usize) {
-    let mut kept = 0;
-    let place = |(layer, range): (usize, &lnn_autodiff::LayerRange)| {
-        let [weight4, bias4, kept4] = [layout.weight(layer), layout.bias(layer), kept].map(|place| (place / 4) as u32);
-        if layer < layout.shape().hidden_layers() {
-            kept += channels * rows * stride(range.outputs);
-        }
-        LayerPlace { inputs: range.inputs as u32, outputs: range.outputs as u32, weight4, bias4, kept4 }
-    };
-    let places = layout.shape().layers().iter().enumerate().map(place).collect();
-    (places, kept)
-}
-
-/// The variants that suit an adapter and a number of rows.
-struct Sources {
-    jet: &'static KernelSource,
-    functional: &'static KernelSource,
-}
-
-impl Sources {
-    fn choose(device: &Device, plan: &NarrowPlan<'_>) -> Result<Self, DeviceError> {
-        let NarrowPlan { models, tangents, rows, input_cotangents, workgroup_memory, .. } = *plan;
-        let offered = device.adapter().workgroup_memory;
-        let memory = workgroup_memory.map_or(offered, |wanted| wanted.min(offered));
-        // The largest block of which there are enough, or the smallest; of several, the one with most of a weight at once.
-        let best = |sources: &mut dyn Iterator<Item = &'static KernelSource>| {
-            sources.filter(|source| source.workgroup_memory <= memory).max_by_key(|source| {
-                let samples = source.constant("SAMPLES").unwrap_or(1) as usize;
-                let enough = (rows * models).div_ceil(samples) >= ENOUGH_WORKGROUPS;
-                (if enough { samples as isize } else { -(samples as isize) }, source.constant("DEPTH4"))
-            })
-        };
-        let choose = |family: &'static KernelFamily, fits: &dyn Fn(&KernelSource) -> bool, wanted: String| {
-            best(&mut family.variants.iter().filter(|source| fits(source))).ok_or(DeviceError::NoKernel {
-                kernel: family.name,
-                wanted: format!("{wanted} in {memory} bytes of workgroup memory"),
-                offered: "2 to 9 tangents in 16384 bytes",
-            })
-        };
-        let of_tangents = |source: &KernelSource| source.constant("TANGENTS") == Some(tangents as u32);
-        let with_cotangents = |source: &KernelSource| source.flags.contains(&"COTANGENTS") == input_cotangents;
-        Ok(Self {
-            jet: choose(&kernels::NARROW_JET, &of_tangents, format!("{tangents} tangents"))?,
-            functional: choose(&kernels::NARROW_FUNCTIONAL, &with_cotangents, "a functional".into())?,
-        })
+impl Functional {
+    fn new(
+        device: &Device,
+        plan: &NarrowPlan<'_>,
+        networks: &Networks<'_>,
+        sources: &Sources,
+        [inputs, output_bar, kept]: [&Buffer<f32>; 3],
+    ) -> Result<Self, DeviceError> {
+        let NarrowPlan { layout, parameters, models, tangents, rows, input_cotangents, .. } = *plan;
+        let splits = sources.splits(plan);
+        let coefficients = device.buffer("coefficients", models * 2 * rows * tangents)?;
+        let partial = device.buffer("partial gradients", splits * parameters.len())?;
+        let gradient = device.buffer("gradient", parameters.len())?;
+        let channels = if input_cotangents { 3 } else { 0 };
+        let cotangents =
+            device.buffer("input cotangents", models * channels * rows * stride(layout.shape().inputs()))?;
+        let mut arrays = vec![inputs, output_bar, &coefficients, kept, &partial];
+        arrays.extend(input_cotangents.then_some(&cotangents));
+        let kernel = networks.bind(device, sources.functional, &arrays)?;
+        let constants = SplitConstants { length4: (parameters.len() / 4) as u32, splits: splits as u32 };
+        let source = (kernels::SPLIT_SUM.only(), &[][..]);
+        let arguments = [&partial, &gradient].map(Into::into);
+        let sum = Dispatch::plan_linear(device, source, constants, &arguments, constants.length4.div_ceil(16))?;
+        Ok(Self { kernel, splits: splits as u32, sum, coefficients, cotangents, gradient })
     }
 }
