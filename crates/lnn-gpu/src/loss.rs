@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use crate::device::{Buffer, Device, DeviceError};
-use crate::kernels::RATE_LOSS;
+use crate::kernels::{LORENTZ_WEIGHTS, RATE_LOSS};
 use crate::pseudoinverse::MAX_DIMENSION;
 use crate::stage::{Stage, constants, for_each, require};
 
@@ -133,6 +133,41 @@ pub fn rate_loss(device: &Device, settings: LossSettings<'_>, buffers: LossBuffe
         arguments.push(weights.into());
         flags = &["WEIGHTED"];
     }
-    let source = RATE_LOSS.flagged(flags).expect("the build makes a variant with and without weights");
+    let source = RATE_LOSS.only_flagged(flags).expect("the build makes a variant with and without weights");
     Stage::new(device, source, &arguments, rows)
+}
+
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+struct WeightSettings {
+    rows: u32,
+    degrees_of_freedom: u32,
+    state: u32,
+}
+
+/// Plans the weights `w = 1 + 1/√(1 − |q̇|²)` `[rows]` of `states` `[rows, state]`, each (q, q̇, …) with d coordinates:
+/// more near the speed of light, which is 1. NaN where a velocity is not below it, so that the loss shows it.
+///
+/// A batch's loss and gradient are yet to be divided by its mean weight.
+///
+/// # Errors
+/// The kernel cannot be compiled, or the device is lost.
+///
+/// # Panics
+/// If there is no coordinate, a state is shorter than 2d, or a buffer is too short.
+pub fn lorentz_weights(
+    device: &Device,
+    rows: usize,
+    d: usize,
+    state: usize,
+    states: &Buffer<f32>,
+    weights: &Buffer<f32>,
+) -> Result<Stage, DeviceError> {
+    assert!(d > 0 && state >= 2 * d, "a state of {state} numbers with {d} coordinates");
+    require("states", states, rows * state);
+    require("weights", weights, rows);
+    let settings = WeightSettings { rows: rows as u32, degrees_of_freedom: d as u32, state: state as u32 };
+    let constants = constants(device, "weight settings", settings)?;
+    let arguments = [(&constants).into(), states.into(), weights.into()];
+    Stage::new(device, LORENTZ_WEIGHTS.only(), &arguments, rows)
 }

@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use crate::device::{Buffer, Device, DeviceError};
-use crate::kernels::DOUBLE_PENDULUM;
+use crate::kernels::{DOUBLE_PENDULUM, RELATIVISTIC_PARTICLE};
 use crate::stage::{Stage, constants, require};
 
 /// The planar double pendulum of `lnn_physics::systems::DoublePendulum`: q = (θ₁, θ₂), both from the downward vertical.
@@ -64,5 +64,33 @@ impl DoublePendulum {
         let constants = constants(device, "double pendulum", record)?;
         let arguments = [(&constants).into(), states.into(), acceleration.into()];
         Stage::new(device, DOUBLE_PENDULUM.only(), &arguments, rows)
+    }
+}
+
+/// The relativistic particle in a uniform field of `lnn_physics::systems::RelativisticParticle`: a state is (q, q̇, g), in
+/// units in which the speed of light is 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RelativisticParticle;
+
+impl RelativisticParticle {
+    /// Plans the accelerations `[rows]` of `states` `[rows, 3]`: `q̈ = g (1 − q̇²)^(5/2) / (1 + 2 q̇²)`, NaN unless |q̇| < 1.
+    ///
+    /// # Errors
+    /// The kernel cannot be compiled, or the device is lost.
+    ///
+    /// # Panics
+    /// If a buffer is too short.
+    pub fn acceleration(
+        &self,
+        device: &Device,
+        rows: usize,
+        states: &Buffer<f32>,
+        acceleration: &Buffer<f32>,
+    ) -> Result<Stage, DeviceError> {
+        require("states", states, rows * 3);
+        require("accelerations", acceleration, rows);
+        let constants = constants(device, "relativistic particle", rows as u32)?;
+        let arguments = [(&constants).into(), states.into(), acceleration.into()];
+        Stage::new(device, RELATIVISTIC_PARTICLE.only(), &arguments, rows)
     }
 }

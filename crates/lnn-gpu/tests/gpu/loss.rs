@@ -1,6 +1,6 @@
 //! Losses and their cotangents against the closed forms.
 
-use lnn_gpu::loss::{Loss, LossBuffers, LossSettings, rate_loss};
+use lnn_gpu::loss::{Loss, LossBuffers, LossSettings, lorentz_weights, rate_loss};
 
 use crate::buffers::{buffer, contents, poisoned, run};
 use crate::close::close;
@@ -168,4 +168,26 @@ fn units_divide_the_errors_of_each_component() {
         let want = evaluate(loss, 2, 12, None, [&scaled(&prediction), &scaled(&target)], None);
         assert_eq!((got.losses, got.cotangent), (want.losses, scaled(&want.cotangent)), "{loss:?}");
     }
+}
+
+#[test]
+fn weights_are_one_plus_the_lorentz_factor_below_the_speed_of_light() {
+    let weights_of = |d: usize, states: &[f32]| {
+        let rows = states.len() / (2 * d + 1);
+        let weights = poisoned("weights", rows);
+        let stage = lorentz_weights(device(), rows, d, 2 * d + 1, &buffer("states", states), &weights).unwrap();
+        run(|recorder| stage.record(recorder));
+        contents(&weights)
+    };
+    let velocities = [0.0, -0.6, 0.999_99, 1.0 - f32::EPSILON / 2.0, -1.0, 1.2, f32::NAN];
+    let states: Vec<f32> = velocities.iter().flat_map(|&v| [7.0, v, 8.0]).collect();
+    let want: Vec<f64> = velocities[..4].iter().map(|&v| 1.0 + 1.0 / (1.0 - f64::from(v).powi(2)).sqrt()).collect();
+    let got = weights_of(1, &states);
+    close(&got[..4], &want, &want, 8.0).unwrap();
+    assert!(got[4..].iter().all(|x| x.is_nan()), "{got:?}");
+    assert!(close(&weights_of(1, &[7.0, 0.61, 8.0]), &want[1..2], &want[1..2], 8.0).is_err());
+    // γ = 1/0.6 of two components, and a velocity beyond light in its second.
+    let got = weights_of(2, &[7.0, 7.0, 0.6, 0.28_f32.sqrt(), 8.0, 7.0, 7.0, 0.1, 0.999, 8.0]);
+    close(&got[..1], &[1.0 + 1.0 / 0.6], &[3.0], 8.0).unwrap();
+    assert!(got[1].is_nan());
 }

@@ -1,6 +1,6 @@
 //! True accelerations against those of the processor, at the same states.
 
-use lnn_gpu::target::DoublePendulum;
+use lnn_gpu::target::{DoublePendulum, RelativisticParticle};
 use lnn_physics::System;
 use lnn_physics::systems;
 
@@ -93,4 +93,41 @@ fn a_perturbed_state_is_seen_and_one_that_is_not_finite_is_nan() {
             assert!(accelerations(&PENDULUMS[0], 4, &state).iter().all(|x| !x.is_finite()), "{component}, {bad}");
         }
     }
+}
+
+#[test]
+fn the_relativistic_particle_accelerates_as_on_the_processor() {
+    let rows = 300;
+    let state = |row: usize| {
+        let unit = (0.37 * (row + 1) as f64).sin();
+        // Up to some units of the last place below the speed of light.
+        let velocity =
+            if row.is_multiple_of(3) { 1.0 - 2.0_f32.powi(-((row % 22) as i32)) } else { (2.0 * unit).tanh() as f32 };
+        [unit as f32, velocity, (10.0 * unit) as f32]
+    };
+    let states: Vec<f32> = (0..rows).flat_map(state).collect();
+    let expected: Vec<f64> = states
+        .chunks(3)
+        .map(|state| {
+            let [q, v, g] = [0, 1, 2].map(|i| f64::from(state[i]));
+            let mut q_ddot = [0.0];
+            systems::RelativisticParticle.acceleration_into(&[q], &[v], &[g], &mut q_ddot);
+            q_ddot[0]
+        })
+        .collect();
+    let accelerations = |states: &[f32]| {
+        let (states, acceleration) = (buffer("states", states), poisoned("acceleration", rows));
+        let stage = RelativisticParticle.acceleration(device(), rows, &states, &acceleration).unwrap();
+        run(|recorder| stage.record(recorder));
+        contents(&acceleration)
+    };
+    let scale: Vec<f64> = expected.iter().map(|x| x.abs()).collect();
+    close(&accelerations(&states), &expected, &scale, FACTOR).unwrap_or_else(|far| panic!("{far:?}"));
+    let mut perturbed = states.clone();
+    perturbed[3 * 200 + 1] *= 1.0001;
+    perturbed[3 * 10 + 1] = 1.0;
+    perturbed[3 * 20 + 1] = f32::NAN;
+    let got = accelerations(&perturbed);
+    assert_eq!(close(&got[30..], &expected[30..], &scale[30..], FACTOR).unwrap_err().at, 170);
+    assert!(got[10].is_nan() && got[20].is_nan());
 }
