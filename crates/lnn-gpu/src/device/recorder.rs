@@ -2,6 +2,7 @@
 
 use bytemuck::Pod;
 
+use super::timestamps::EachDispatch;
 use super::{BoundKernel, Buffer, Device, DeviceError};
 
 /// Commands on their way to the device. Nothing runs before [`submit`](Self::submit).
@@ -11,13 +12,15 @@ pub struct Recorder {
     pub(super) encoder: wgpu::CommandEncoder,
     pass: Option<wgpu::ComputePass<'static>>,
     dispatches: usize,
+    /// Where each dispatch is timed.
+    pub(super) each: Option<EachDispatch>,
 }
 
 impl Device {
     /// An empty recording.
     pub fn recorder(&self, name: &str) -> Recorder {
         let encoder = self.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(name) });
-        Recorder { device: self.clone(), encoder, pass: None, dispatches: 0 }
+        Recorder { device: self.clone(), encoder, pass: None, dispatches: 0, each: None }
     }
 }
 
@@ -47,6 +50,7 @@ impl Recorder {
         if workgroups.contains(&0) {
             return;
         }
+        self.begin_own_section(kernel.source);
         let encoder = &mut self.encoder;
         let pass = self.pass.get_or_insert_with(|| pass(encoder, None));
         pass.set_pipeline(&kernel.pipeline);

@@ -214,6 +214,11 @@ impl MlpJet {
         &self.buffers.gradient
     }
 
+    /// Partial gradients that are summed to the [`gradient`](Self::gradient).
+    pub fn gradient_parts(&self) -> usize {
+        self.buffers.partial_gradients.len() / self.buffers.gradient.len().max(1)
+    }
+
     /// Rows of the plan.
     pub fn rows(&self) -> usize {
         self.buffers.rows

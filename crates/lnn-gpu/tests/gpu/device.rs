@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lnn_gpu::device::{AdapterChoice, Device, DeviceError, DeviceOptions, PipelineCacheData};
+use lnn_gpu::device::{AdapterChoice, BoundKernel, Device, DeviceError, DeviceOptions, PipelineCacheData};
 use lnn_gpu::kernels;
 
 use crate::ground::device;
@@ -165,13 +165,8 @@ fn sections_are_timed_apart() {
         assert!(matches!(error, DeviceError::Feature { .. }), "{error}");
         return;
     }
-    let kernel = device.kernel(kernels::SUM_BLOCKS.only(), &[]).unwrap();
     let count = 1 << 22;
-    let lengths = device.uniforms::<u32>("lengths", 1).unwrap();
-    device.upload_uniforms(&lengths, 0, &[count]).unwrap();
-    let values = device.buffer::<f32>("values", count as usize).unwrap();
-    let sums = device.buffer::<f32>("sums", count as usize / 4096).unwrap();
-    let bound = kernel.bind(device, &[(&lengths).into(), (&values).into(), (&sums).into()]).unwrap();
+    let bound = sum_of(count);
     let times = device.timestamps(2).unwrap();
     let start = Instant::now();
     let mut recorder = device.recorder("timed");
@@ -187,4 +182,49 @@ fn sections_are_timed_apart() {
     let wall = start.elapsed().as_secs_f64();
     assert!(seconds[0] < seconds[1], "one workgroup against 8192: {seconds:?}");
     assert!(seconds[1] > 0.0 && seconds.iter().sum::<f64>() <= wall, "{seconds:?} of {wall}");
+}
+
+#[test]
+fn each_dispatch_can_be_timed_by_itself() {
+    let device = device();
+    if !device.adapter().timestamps {
+        return; // `sections_are_timed_apart` looks at the error.
+    }
+    let count = 1 << 22;
+    let bound = sum_of(count);
+    let times = device.timestamps(3).unwrap();
+    let mut recorder = device.recorder("timed");
+    recorder.time_each_dispatch(&times);
+    for workgroups in [1, count / 4096, 1] {
+        recorder.dispatch_linear(&bound, workgroups, 0);
+    }
+    let names: Vec<_> = recorder.timed_kernels().iter().map(|kernel| kernel.entry).collect();
+    assert_eq!(names, ["sum_blocks"; 3]);
+    recorder.keep_times(&times);
+    recorder.submit().unwrap();
+    let seconds = times.seconds(device).unwrap();
+    assert!(seconds[1] > seconds[0] && seconds[1] > seconds[2], "1024 workgroups between one and one: {seconds:?}");
+}
+
+#[test]
+#[should_panic(expected = "2 dispatches in 3 sections")]
+fn a_section_without_its_dispatch_would_be_waited_for() {
+    let device = device();
+    let bound = sum_of(4096);
+    let times = device.timestamps(3).unwrap();
+    let mut recorder = device.recorder("timed");
+    recorder.time_each_dispatch(&times);
+    recorder.dispatch_linear(&bound, 1, 0);
+    recorder.dispatch_linear(&bound, 1, 0);
+    recorder.keep_times(&times);
+}
+
+/// The kernel `sum_blocks` on `count` numbers, 4096 a workgroup.
+fn sum_of(count: u32) -> BoundKernel {
+    let device = device();
+    let kernel = device.kernel(kernels::SUM_BLOCKS.only(), &[]).unwrap();
+    let lengths = device.constants("lengths", count).unwrap();
+    let values = device.buffer::<f32>("values", count as usize).unwrap();
+    let sums = device.buffer::<f32>("sums", (count as usize / 4096).max(4)).unwrap();
+    kernel.bind(device, &[(&lengths).into(), (&values).into(), (&sums).into()]).unwrap()
 }

@@ -18,6 +18,7 @@ mod mlp_example;
 mod narrow;
 mod pseudoinverse;
 mod rollout;
+mod roofline;
 mod sampling;
 mod soap;
 mod step;

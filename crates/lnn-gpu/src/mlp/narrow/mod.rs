@@ -212,6 +212,14 @@ impl NarrowJet {
         &self.functional().cotangents
     }
 
+    /// Partial gradients that are summed to the [`gradient`](Self::gradient) of each model.
+    ///
+    /// # Panics
+    /// If the plan was made without a functional.
+    pub fn gradient_parts(&self) -> usize {
+        self.functional().splits as usize
+    }
+
     /// Rows of each model.
     pub fn rows(&self) -> usize {
         self.rows

@@ -1,0 +1,204 @@
+//! What each dispatch of a step has to do: operations of its products and bytes that it must move, without padding.
+
+use lnn_autodiff::MlpShape;
+use lnn_gpu::mlp::hessian_pairs;
+use lnn_gpu::optimiser::ParameterBlock;
+
+/// The work of one dispatch.
+#[derive(Clone, Debug)]
+pub(crate) struct Work {
+    /// The kernel that does it.
+    pub(crate) kernel: &'static str,
+    /// What tells it from the kernel's other dispatches; those with the same are counted together.
+    pub(crate) what: String,
+    /// A multiplication and an addition are two.
+    pub(crate) operations: Option<f64>,
+    /// Numbers read and written once, of four bytes each.
+    pub(crate) bytes: Option<f64>,
+}
+
+impl Work {
+    fn product(kernel: &'static str, what: String, operations: f64) -> Self {
+        Self { kernel, what, operations: Some(operations), bytes: None }
+    }
+
+    fn memory(kernel: &'static str, what: impl Into<String>, numbers: usize) -> Self {
+        Self { kernel, what: what.into(), operations: None, bytes: Some(4.0 * numbers as f64) }
+    }
+
+    fn small(kernel: &'static str) -> Self {
+        Self { kernel, what: String::new(), operations: None, bytes: None }
+    }
+}
+
+/// A network's sizes, and those of its batch.
+#[derive(Debug)]
+pub(crate) struct Sizes<'a> {
+    pub(crate) shape: &'a MlpShape,
+    pub(crate) rows: usize,
+    /// d.
+    pub(crate) coordinates: usize,
+    /// Partial gradients that are summed.
+    pub(crate) parts: usize,
+}
+
+impl Sizes<'_> {
+    fn tangents(&self) -> usize {
+        self.coordinates + 1
+    }
+
+    fn layers(&self) -> usize {
+        self.shape.hidden_layers()
+    }
+
+    /// Operations of the product with the weight of `layer` for `channels` of the batch.
+    fn product(&self, layer: usize, channels: usize) -> f64 {
+        let range = self.shape.layer(layer);
+        2.0 * (self.rows * channels) as f64 * (range.inputs * range.outputs) as f64
+    }
+
+    fn name(&self, layer: usize) -> String {
+        let range = self.shape.layer(layer);
+        format!("{}→{}", range.inputs, range.outputs)
+    }
+
+    fn parameters(&self) -> usize {
+        self.shape.parameter_count()
+    }
+
+    /// States, targets, network inputs.
+    pub(crate) fn batch(&self) -> Vec<Work> {
+        let (rows, d, features) = (self.rows, self.coordinates, self.shape.inputs());
+        vec![
+            Work::memory("sample_states", "", rows * 2 * d),
+            Work::memory("double_pendulum", "", rows * 3 * d),
+            Work::memory("seed_features", "", rows * (2 * d + (self.tangents() + 2) * features)),
+        ]
+    }
+
+    /// The equation of motion, the loss, and the directions of the way back.
+    pub(crate) fn equation(&self) -> Work {
+        let (rows, d, features) = (self.rows, self.coordinates, self.shape.inputs());
+        let (read, written) = (2 * features + hessian_pairs(self.tangents()).len() + d, 2 * (d + 1) + features + 1);
+        Work::memory("differentiate_loss", "", rows * (read + written))
+    }
+
+    /// The jets of a network in tiles, before the equation.
+    pub(crate) fn tiled_derivatives(&self) -> Vec<Work> {
+        let (layers, tangents) = (self.layers(), self.tangents());
+        let pairs = hessian_pairs(tangents).len();
+        let forward = (0..layers).map(|l| Work::product("layer_forward", self.name(l), self.product(l, tangents + 1)));
+        let reverse = (0..=layers).rev().map(|l| Work::product("layer_reverse", self.name(l), self.product(l, 1)));
+        let hessian = (0..layers).map(|l| {
+            let width = self.shape.layer(l).outputs;
+            // The first layer's are written, the others' added.
+            let sums = if l == 0 { pairs } else { 2 * pairs };
+            Work::memory("hessian_contract", format!("{width} wide"), self.rows * (width * (tangents + 2) + sums))
+        });
+        forward.chain(reverse).chain(hessian).collect()
+    }
+
+    /// The way back of a network in tiles.
+    pub(crate) fn tiled_gradient(&self) -> Vec<Work> {
+        let (rows, layers, tangents, features) = (self.rows, self.layers(), self.tangents(), self.shape.inputs());
+        let mut all = vec![Work::memory("input_directions", "", rows * (2 * tangents + (tangents + 2) * features))];
+        all.extend((0..layers).map(|l| Work::product("functional_forward", self.name(l), self.product(l, 1))));
+        all.extend((0..layers).rev().map(|l| match l + 1 {
+            // Without a product: z, δ and three directional channels to three adjoints.
+            last if last == layers => {
+                let width = self.shape.layer(l).outputs;
+                Work::memory("functional_reverse", format!("{width} wide, elementwise"), rows * width * 8)
+            }
+            above => Work::product("functional_reverse", self.name(above), self.product(above, 3)),
+        }));
+        for l in 0..=layers {
+            let outputs = self.shape.layer(l).outputs;
+            // Of the derivatives the output layer has but one factor, and no bias.
+            let (channels, rows) = if l == layers { (1, 0) } else { (4, rows) };
+            all.push(Work::product("weight_gradient", self.name(l), self.product(l, channels)));
+            let what = if l == layers { "none".to_owned() } else { format!("{outputs} wide") };
+            all.push(Work::memory("bias_gradient", what, (rows + self.parts) * outputs));
+        }
+        all.push(Work::memory("gradient_sum", "", (self.parts + 1) * self.parameters()));
+        all
+    }
+
+    /// The jets of a narrow network, before the equation.
+    pub(crate) fn narrow_derivatives(&self) -> Vec<Work> {
+        let forward = (0..self.layers()).map(|l| self.product(l, self.tangents() + 1));
+        let reverse = (0..=self.layers()).map(|l| self.product(l, 1));
+        vec![Work::product("narrow_jet", String::new(), forward.chain(reverse).sum())]
+    }
+
+    /// The way back of a narrow network.
+    pub(crate) fn narrow_gradient(&self) -> Vec<Work> {
+        let layers = self.layers();
+        let forward = (0..layers).map(|l| self.product(l, 1));
+        let reverse = (1..layers).map(|l| self.product(l, 3));
+        let gradient = (0..=layers).map(|l| self.product(l, if l == layers { 1 } else { 4 }));
+        let operations = forward.chain(reverse).chain(gradient).sum();
+        vec![
+            Work::product("narrow_functional", String::new(), operations),
+            Work::memory("split_sum", "", (self.parts + 1) * self.parameters()),
+        ]
+    }
+
+    /// From losses and gradient to what becomes of the step.
+    pub(crate) fn decision(&self) -> Vec<Work> {
+        vec![
+            Work::memory("loss_total", "", self.rows),
+            // θ and g are read; g and the copy of θ written.
+            Work::memory("gradient_norms", "", 4 * self.parameters()),
+            Work::small("clip_decide"),
+        ]
+    }
+
+    /// Adam: θ, g and both averages are read; θ and both averages written.
+    pub(crate) fn adam(&self) -> Vec<Work> {
+        vec![Work::memory("adam", "", 7 * self.parameters())]
+    }
+
+    /// What takes back an update that overflowed, and does nothing else.
+    pub(crate) fn restoration(&self) -> Work {
+        Work::small("restore")
+    }
+}
+
+/// SOAP's update, averages, and if asked for the refresh of its bases.
+pub(crate) fn soap(blocks: &[ParameterBlock], refresh: bool) -> Vec<Work> {
+    let sizes: Vec<[f64; 2]> = blocks
+        .iter()
+        .filter(|block| block.columns > 1)
+        .map(|block| [block.rows as f64, block.columns as f64])
+        .collect();
+    let left = |[m, n]: [f64; 2]| if m > 1.0 { 2.0 * m * m * n } else { 0.0 };
+    let right = |[m, n]: [f64; 2]| 2.0 * m * n * n;
+    let cubes = |[m, n]: [f64; 2]| n.powi(3) + if m > 1.0 { m.powi(3) } else { 0.0 };
+    let sum = |of: &dyn Fn([f64; 2]) -> f64| sizes.iter().map(|&size| of(size)).sum::<f64>();
+    let product = |what: &str, operations| Work::product("soap_product", what.to_owned(), operations);
+    let mut all: Vec<_> = blocks
+        .iter()
+        .filter(|block| block.columns == 1)
+        .map(|block| Work::memory("adam", "", 7 * block.rows))
+        .collect();
+    all.extend([
+        product("to basis, left", sum(&left)),
+        product("to basis, right, moments", sum(&right)),
+        product("from basis, left", sum(&left)),
+        product("from basis, right, update", sum(&right)),
+        product("factor averages", sum(&|size| left(size) + right(size))),
+    ]);
+    if refresh {
+        all.extend([
+            product("refresh: from old basis, left", sum(&left)),
+            product("refresh: from old basis, right", sum(&right)),
+            product("refresh: power step", sum(&|size| 2.0 * cubes(size))),
+            Work::small("soap_order"),
+            // Nominal: a factorisation by reflections, and the forming of Q.
+            Work::product("soap_orthonormalise", String::new(), sum(&|size| 8.0 / 3.0 * cubes(size))),
+            product("refresh: to new basis, left", sum(&left)),
+            product("refresh: to new basis, right", sum(&right)),
+        ]);
+    }
+    all
+}
