@@ -34,6 +34,7 @@ Verbs:
   documents                   the commands and code of README and docs, as a reader would run them
   semver [REVISION]           what a release would break for those who link against the crates
   bench [cpu [FILTER…]]       the engine's benchmarks, their rates beside the matrix product's
+  bench gpu [FILTER…]         kernels and steps on a graphics card, beside what it can do at best
   bench peers                 the same work by another program, in turn with ours
   help                        this text
 

@@ -12,12 +12,13 @@ use super::number;
 use crate::error::TaskError;
 
 /// The templates by name: the page, then a part for each data file.
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 6] = [
     ("benchmarks.md", include_str!("../../templates/benchmarks.md")),
     ("cpu.md", include_str!("../../templates/cpu.md")),
     ("roofline.md", include_str!("../../templates/roofline.md")),
     ("lattice.md", include_str!("../../templates/lattice.md")),
     ("peers.md", include_str!("../../templates/peers.md")),
+    ("gpu.md", include_str!("../../templates/gpu.md")),
 ];
 
 /// Writes `docs/benchmarks/<name>.json` under `root`, then `docs/benchmarks.md` anew from all data files
@@ -110,6 +111,7 @@ mod tests {
 
     use super::super::criterion::Unit;
     use super::super::criterion::tests::Folder;
+    use super::super::gpu::tests::{report as gpu_report, targets as gpu_targets};
     use super::super::rates::tests::measurement;
     use super::super::{lattice, rates, roofline};
     use super::*;
@@ -161,7 +163,31 @@ mod tests {
         assert!(page.contains("## Parts of the engine") && !page.contains("## Where the time"), "{page}");
         assert!(!page.contains("## Fields"), "{page}");
         let page = render(&Map::new()).expect("no part is enough");
-        assert!(page.contains("# Benchmarks") && !page.contains("## "), "{page}");
+        assert!(page.contains("# Benchmarks") && page.matches("\n## ").count() == 1, "{page}");
+        assert!(page.contains("## Graphics cards\n\nStill to be measured"), "{page}");
+    }
+
+    #[test]
+    fn a_card_s_figures_stand_in_the_place_of_what_is_to_be_measured() {
+        let mut report = gpu_report();
+        report["targets"] = gpu_targets(&report);
+        report["machine"] = json!({ "system": "linux x86_64", "rustc": null, "revision": null, "date": "2025-01-31" });
+        report["command"] = json!("cargo xtask bench gpu --save");
+        let page = render(&Map::from_iter([("gpu".to_owned(), report)])).expect("the template fits the data");
+        for told in [
+            "Some Card (discrete, vulkan, driver 1.0); linux x86_64; an unknown compiler; 2025-01-31; no revision;",
+            "| multiplications and additions in registers | 60.0 TFLOP/s |",
+            "| 4×500, batch 4096 | Adam | 4.00 ms | 1.02 M/s | 20.0 TFLOP/s | 33.3 % |",
+            "| `layer_forward` | 500→500 | 3 | 600 µs | 40.0 TFLOP/s | 66.7 % |",
+            "| `adam` |  | 1 | 15.0 µs | 1.40 TB/s | 70.0 % |",
+            "| `clip_decide` |  | 1 | 3.00 µs | – | – |",
+            "- whole step, Adam, 4×500, batch 4096: 20.0 TFLOP/s; must 18.0 TFLOP/s, goal 28.0 TFLOP/s; reached: must.",
+            "goal 5 min; `cargo xtask experiment dblpend --preset paper --backend gpu` measures it.",
+        ] {
+            assert!(page.contains(told), "{told}\nis not in\n{page}");
+        }
+        assert!(!page.contains("Still to be measured"), "{page}");
+        assert!(!page.contains("\n\n\n"), "{page}");
     }
 
     #[test]

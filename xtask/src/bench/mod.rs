@@ -3,12 +3,14 @@
 mod cpu;
 mod criterion;
 mod document;
+mod gpu;
 mod lattice;
 mod machine;
 mod number;
 mod peers;
 mod rates;
 mod roofline;
+mod verdict;
 
 #[cfg(test)]
 pub(crate) use criterion::tests::Folder;
@@ -26,6 +28,7 @@ Usage: cargo xtask bench [GROUP] [ARGUMENTS]
 
 Groups:
   cpu      the engine's parts and whole steps, with their rates beside that of the matrix product (default)
+  gpu      kernels and whole steps on a graphics card, beside what it can do at best
   peers    the same work by another program, in turn with ours
 
 Each group has its own help: `cargo xtask bench cpu --help`.
@@ -34,16 +37,18 @@ Examples:
   cargo xtask bench                                   all of `cpu`
   cargo xtask bench cpu training_step product         those with one of these words in their name
   cargo xtask bench cpu --save                        all, and write docs/benchmarks.md
+  cargo xtask bench gpu
   cargo xtask bench peers
 ";
 
 /// The groups of benchmarks that exist.
-const GROUPS: [&str; 2] = ["cpu", "peers"];
+const GROUPS: [&str; 3] = ["cpu", "gpu", "peers"];
 
 /// Runs the group that the first argument names, `cpu` if there is none.
 pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
     let (group, rest) = group(arguments)?;
     match group {
+        Some("gpu") => gpu::run(rest),
         Some("peers") => peers::run(rest),
         None if asks_for_help(rest) => print_help(HELP),
         _ => cpu::run(rest),
@@ -80,6 +85,7 @@ mod tests {
             ("", None, ""),
             ("cpu", Some("cpu"), ""),
             ("cpu step --quick", Some("cpu"), "step --quick"),
+            ("gpu --quick", Some("gpu"), "--quick"),
             ("peers --rounds 3", Some("peers"), "--rounds 3"),
             ("--quick", None, "--quick"),
         ] {
@@ -92,6 +98,6 @@ mod tests {
     #[test]
     fn an_unknown_group_is_refused_with_the_known_ones() {
         let message = group(&words("gpus")).expect_err("no such group").to_string();
-        assert!(message.contains("`gpus`") && message.contains("`cpu`") && message.contains("`peers`"), "{message}");
+        assert!(["`gpus`", "`cpu`", "`gpu`", "`peers`"].iter().all(|name| message.contains(name)), "{message}");
     }
 }

@@ -181,6 +181,7 @@ fn run_benches() -> Result<Vec<Part>, TaskError> {
                 [&["lattice", "--points", "40"], &NETWORK[..]].concat(),
                 vec!["product", "--repeat", "1", "--threads", "2"],
             ],
+            "gpu" => vec![vec!["--quick"]],
             // Criterion's own way to run everything once.
             _ => vec![vec!["--test"]],
         };

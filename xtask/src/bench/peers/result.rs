@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::cases::{Case, LARGE_STEP, LARGE_STEP_MEMORY, PRODUCT_FRACTION};
 use super::sample::{Sample, median};
+use crate::bench::verdict::Verdict;
 
 /// The two samples of one case in one round.
 #[derive(Clone, Debug)]
@@ -44,36 +45,6 @@ pub(crate) struct StepRate {
     pub(crate) step: f64,
     /// Median over the rounds of faer's best rate.
     pub(crate) product: f64,
-}
-
-/// Whether a ratio is enough.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Less than what must be.
-    Missed,
-    /// What must be, less than the goal.
-    Must,
-    /// The goal.
-    Goal,
-}
-
-impl Verdict {
-    pub(crate) fn of(ratio: f64, must: f64, goal: f64) -> Self {
-        match ratio {
-            ratio if ratio >= goal => Self::Goal,
-            ratio if ratio >= must => Self::Must,
-            _ => Self::Missed,
-        }
-    }
-
-    /// As the table says it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Missed => "no",
-            Self::Must => "must",
-            Self::Goal => "goal",
-        }
-    }
 }
 
 impl Round {

@@ -1,0 +1,214 @@
+//! What the bench prints, as the tables take it.
+
+use serde_json::Value;
+
+use crate::error::TaskError;
+
+/// A run of `crates/lnn-gpu/benches/gpu`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Results {
+    /// Name, kind, interface and driver.
+    pub(crate) adapter: String,
+    /// Whether it computes on the processor.
+    pub(crate) software: bool,
+    /// Whether the sizes are those that show no speed.
+    pub(crate) quick: bool,
+    pub(crate) ceilings: Ceilings,
+    pub(crate) cases: Vec<Case>,
+}
+
+/// What the adapter does at best.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Ceilings {
+    /// Operations a second of multiplications and additions in registers.
+    pub(crate) multiply_add: f64,
+    /// Bytes a second of a copy, read and written ones.
+    pub(crate) copy: f64,
+    /// Seconds of a dispatch that does nothing.
+    pub(crate) empty_dispatch: f64,
+}
+
+/// A network and a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) batch: f64,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) kernels: Vec<Kernel>,
+}
+
+/// A whole step with one optimiser.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Step {
+    pub(crate) optimiser: String,
+    pub(crate) seconds: f64,
+    /// Operations of the layer products a second.
+    pub(crate) rate: f64,
+}
+
+/// The dispatches of one kernel in a step that do the same.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Kernel {
+    pub(crate) name: String,
+    pub(crate) what: String,
+    pub(crate) dispatches: u64,
+    pub(crate) seconds: f64,
+    pub(crate) operations: Option<f64>,
+    pub(crate) bytes: Option<f64>,
+}
+
+impl Results {
+    /// Of the bench's document.
+    ///
+    /// # Errors
+    /// An entry is missing.
+    pub(crate) fn new(report: &Value) -> Result<Self, TaskError> {
+        let adapter = &report["adapter"];
+        let [name, kind, backend, driver] = ["name", "kind", "backend", "driver"].map(|entry| text(adapter, entry));
+        let ceilings = &report["ceilings"];
+        Ok(Self {
+            adapter: format!("{} ({}, {}, {})", name?, kind?, backend?, driver?),
+            software: flag(report, "software")?,
+            quick: flag(report, "quick")?,
+            ceilings: Ceilings {
+                multiply_add: number(ceilings, "multiply_add")?,
+                copy: number(ceilings, "copy")?,
+                empty_dispatch: number(ceilings, "empty_dispatch")?,
+            },
+            cases: list(report, "cases", case)?,
+        })
+    }
+
+    /// The case of this name, if it was measured.
+    pub(crate) fn case(&self, name: &str) -> Option<&Case> {
+        self.cases.iter().find(|case| case.name == name)
+    }
+}
+
+impl Kernel {
+    /// Operations or bytes a second as a fraction of what the adapter does at best; nothing for a kernel without either.
+    pub(crate) fn fraction(&self, ceilings: &Ceilings) -> Option<f64> {
+        let of_operations = self.operations.map(|operations| operations / self.seconds / ceilings.multiply_add);
+        of_operations.or_else(|| self.bytes.map(|bytes| bytes / self.seconds / ceilings.copy))
+    }
+}
+
+fn case(value: &Value) -> Result<Case, TaskError> {
+    let step = |step: &Value| {
+        let (optimiser, seconds) = (text(step, "optimiser")?, number(step, "seconds")?);
+        Ok(Step { optimiser, seconds, rate: number(step, "rate")? })
+    };
+    let kernel = |kernel: &Value| {
+        Ok(Kernel {
+            name: text(kernel, "kernel")?,
+            what: text(kernel, "what")?,
+            dispatches: number(kernel, "dispatches")? as u64,
+            seconds: number(kernel, "seconds")?,
+            operations: kernel["operations"].as_f64(),
+            bytes: kernel["bytes"].as_f64(),
+        })
+    };
+    Ok(Case {
+        name: text(value, "name")?,
+        batch: number(value, "batch")?,
+        steps: list(value, "steps", step)?,
+        kernels: list(value, "kernels", kernel)?,
+    })
+}
+
+fn missing(entry: &str, what: &str) -> TaskError {
+    TaskError::Format { origin: "the bench `gpu`".into(), expected: format!("{what} in the entry `{entry}`") }
+}
+
+fn number(value: &Value, entry: &str) -> Result<f64, TaskError> {
+    value[entry].as_f64().ok_or_else(|| missing(entry, "a number"))
+}
+
+fn text(value: &Value, entry: &str) -> Result<String, TaskError> {
+    value[entry].as_str().map(str::to_owned).ok_or_else(|| missing(entry, "a text"))
+}
+
+fn flag(value: &Value, entry: &str) -> Result<bool, TaskError> {
+    value[entry].as_bool().ok_or_else(|| missing(entry, "yes or no"))
+}
+
+fn list<T>(value: &Value, entry: &str, read: impl Fn(&Value) -> Result<T, TaskError>) -> Result<Vec<T>, TaskError> {
+    value[entry].as_array().ok_or_else(|| missing(entry, "a list"))?.iter().map(read).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A card of 60 TFLOP/s and 2 TB/s, on which a step takes 4 ms.
+    pub(crate) fn report() -> Value {
+        let product = |kernel: &str, what: &str, dispatches: u64, seconds: f64, operations: f64| {
+            json!({ "kernel": kernel, "what": what, "dispatches": dispatches, "seconds": seconds,
+                "operations": operations, "operations_a_second": operations / seconds,
+                "bytes": null, "bytes_a_second": null })
+        };
+        let memory = |kernel: &str, what: &str, seconds: f64, bytes: Option<f64>| {
+            json!({ "kernel": kernel, "what": what, "dispatches": 1, "seconds": seconds, "operations": null,
+                "operations_a_second": null, "bytes": bytes, "bytes_a_second": bytes.map(|bytes| bytes / seconds) })
+        };
+        json!({
+            "adapter": { "name": "Some Card", "kind": "discrete", "backend": "vulkan", "driver": "driver 1.0" },
+            "software": false,
+            "quick": false,
+            "rounds": 15,
+            "ceilings": { "multiply_add": 60e12, "copy": 2e12, "empty_dispatch": 2e-6 },
+            "cases": [{
+                "name": "4×500, batch 4096",
+                "width": 500, "layers": 4, "batch": 4096, "coordinates": 2, "engine": "tiled",
+                "parameters": 755_501, "operations": 80e9, "kernel_seconds": 4.2e-3, "refresh_every": 10,
+                "steps": [
+                    { "optimiser": "Adam", "seconds": 4e-3, "rate": 20e12 },
+                    { "optimiser": "SOAP", "seconds": 5e-3, "rate": 16e12 },
+                ],
+                "kernels": [
+                    product("layer_forward", "6→500", 1, 2e-5, 1e8),
+                    product("layer_forward", "500→500", 3, 6e-4, 24e9),
+                    product("functional_reverse", "500→500", 3, 7e-4, 15e9),
+                    product("weight_gradient", "500→500", 3, 1e-3, 25e9),
+                    memory("hessian_contract", "500 wide", 25e-6, Some(45e6)),
+                    memory("loss_total", "", 5e-6, Some(16_384.0)),
+                    memory("clip_decide", "", 3e-6, None),
+                    memory("adam", "", 15e-6, Some(21e6)),
+                ],
+            }],
+        })
+    }
+
+    pub(crate) fn results() -> Results {
+        Results::new(&report()).expect("all entries are there")
+    }
+
+    #[test]
+    fn fractions_are_those_of_the_ceiling_for_the_kind_of_work() {
+        let results = results();
+        let fraction = |place: usize| results.cases[0].kernels[place].fraction(&results.ceilings);
+        let close = |left: Option<f64>, right: f64| left.is_some_and(|left| (left - right).abs() < 4.0 * f64::EPSILON);
+        // 24e9 operations in 0.6 ms are 40 TFLOP/s; 45 MB in 25 µs are 1.8 TB/s.
+        assert!(close(fraction(1), 40.0 / 60.0) && close(fraction(4), 0.9));
+        assert_eq!(fraction(6), None);
+    }
+
+    #[test]
+    fn a_missing_entry_is_named() {
+        for (pointer, entry) in [
+            ("/ceilings", "copy"),
+            ("", "software"),
+            ("/cases/0", "kernels"),
+            ("/cases/0/steps/1", "rate"),
+            ("/adapter", "driver"),
+        ] {
+            let mut damaged = report();
+            let parent = damaged.pointer_mut(pointer).and_then(Value::as_object_mut).expect("an object");
+            assert!(parent.remove(entry).is_some(), "{pointer}");
+            let message = Results::new(&damaged).expect_err(entry).to_string();
+            assert!(message.contains(&format!("`{entry}`")), "{message}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What the terminal shows.
+
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use comfy_table::{CellAlignment, Table};
+
+use super::result::{Case, Ceilings, Results};
+use super::targets::{self, CARD, ELSEWHERE};
+use crate::bench::number;
+
+/// Everything that is told of a run.
+pub(crate) fn tables(results: &Results) -> String {
+    let Ceilings { multiply_add, copy, empty_dispatch } = results.ceilings;
+    let mut text = format!(
+        "multiplications and additions in registers {}, copies {}, an empty dispatch {}\n",
+        number::rate(multiply_add, "FLOP/s"),
+        number::rate(copy, "B/s"),
+        number::duration(empty_dispatch)
+    );
+    if results.software {
+        text += "Software on the processor: these times are no speeds of a graphics card.\n";
+    } else if results.quick {
+        text += "Tiny sizes: these times are no speeds.\n";
+    }
+    for case in &results.cases {
+        text += &format!("\n{}\n{}\n", case.name, kernels(case, &results.ceilings));
+    }
+    text += &format!("\nWhole steps, with all that they do\n{}\n", steps(results));
+    text += &reached(results);
+    text
+}
+
+fn kernels(case: &Case, ceilings: &Ceilings) -> Table {
+    let mut table = started(&["kernel", "of", "times", "time", "rate", "of ceiling"]);
+    for kernel in &case.kernels {
+        let rate = |work: Option<f64>, unit| work.map(|work| number::rate(work / kernel.seconds, unit));
+        table.add_row([
+            kernel.name.clone(),
+            kernel.what.clone(),
+            kernel.dispatches.to_string(),
+            number::duration(kernel.seconds),
+            rate(kernel.operations, "FLOP/s").or_else(|| rate(kernel.bytes, "B/s")).unwrap_or_else(|| "–".into()),
+            kernel.fraction(ceilings).map_or_else(|| "–".into(), number::percent),
+        ]);
+    }
+    right(table, 2)
+}
+
+fn steps(results: &Results) -> Table {
+    let mut table = started(&["case", "optimiser", "a step", "samples", "rate", "of ceiling"]);
+    for (case, step) in results.cases.iter().flat_map(|case| case.steps.iter().map(move |step| (case, step))) {
+        table.add_row([
+            case.name.clone(),
+            step.optimiser.clone(),
+            number::duration(step.seconds),
+            number::rate(case.batch / step.seconds, "/s"),
+            number::rate(step.rate, "FLOP/s"),
+            number::percent(step.rate / results.ceilings.multiply_add),
+        ]);
+    }
+    right(table, 2)
+}
+
+/// What was asked for, where the run has a figure for it, and which commands measure the rest.
+fn reached(results: &Results) -> String {
+    let found = targets::reached(results);
+    if found.is_empty() {
+        return String::new();
+    }
+    let mut here = started(&["asked for", "measured", "must", "goal", "reached"]);
+    for target in &found {
+        here.add_row([
+            target.name.clone(),
+            target.show(target.value),
+            target.show(target.must),
+            target.show(target.goal),
+            target.verdict().name().to_owned(),
+        ]);
+    }
+    let mut text = format!("\nTargets, set for an {CARD}\n{}\n", right(here, 1));
+    text += "\nMeasured by other commands:\n";
+    for target in &ELSEWHERE {
+        text += &format!("  {}: must {}, goal {}\n    {}\n", target.name, target.must, target.goal, target.command);
+    }
+    text
+}
+
+fn started(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED);
+    table.set_header(header);
+    table
+}
+
+/// With the numbers, from column `first` on, at the right.
+fn right(mut table: Table, first: usize) -> Table {
+    for column in table.column_iter_mut().skip(first) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::result::tests::results;
+    use super::*;
+
+    fn cells(text: &str, first: &str, second: &str) -> Vec<String> {
+        let row = text.lines().find(|line| line.contains(first) && line.contains(second)).expect("in a table");
+        row.trim_matches('│').split('┆').map(|cell| cell.trim().to_owned()).collect()
+    }
+
+    #[test]
+    fn times_rates_and_targets_stand_in_their_rows() {
+        let text = tables(&results());
+        let wanted = ["layer_forward", "500→500", "3", "600 µs", "40.0 TFLOP/s", "66.7 %"];
+        assert_eq!(cells(&text, "layer_forward", "500→500"), wanted);
+        assert_eq!(cells(&text, "clip_decide", "")[4..], ["–", "–"]);
+        let wanted = ["4×500, batch 4096", "SOAP", "5.00 ms", "819 k/s", "16.0 TFLOP/s", "26.7 %"];
+        assert_eq!(cells(&text, "SOAP", ""), wanted);
+        let wanted = ["whole step, Adam", "20.0 TFLOP/s", "18.0 TFLOP/s", "28.0 TFLOP/s", "must"];
+        assert_eq!(cells(&text, "whole step", ""), wanted);
+        assert!(text.contains("--preset paper --backend gpu"), "{text}");
+        assert!(!text.contains("no speeds"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    }
+
+    #[test]
+    fn software_and_tiny_sizes_are_told_and_not_judged() {
+        let quick = tables(&Results { quick: true, ..results() });
+        assert!(quick.contains("Tiny sizes: these times are no speeds.") && !quick.contains("Targets"), "{quick}");
+        let software = tables(&Results { quick: true, software: true, ..results() });
+        assert!(software.contains("no speeds of a graphics card"), "{software}");
+    }
+}
