@@ -83,8 +83,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let software = adapter.kind == AdapterKind::Cpu;
     if software && !options.quick {
         let message = format!(
-            "{adapter} computes in software on the processor, where these sizes take hours and the times say nothing of a \
-             graphics card: add `--quick`, or choose another adapter with `--adapter`"
+            "{adapter} computes in software on the processor, where these sizes take far too long and the times say \
+             nothing of a graphics card: add `--quick`, or choose another adapter with `--adapter`"
         );
         return Err(message.into());
     }

@@ -1,7 +1,12 @@
 //! Times by the device's clock: the median of several rounds.
 
+use std::time::{Duration, Instant};
+
 use lnn_gpu::device::{Device, DeviceError, Recorder};
 use lnn_gpu::kernels::KernelSource;
+
+/// For so long a device works untimed first: at rest its clock is slower, and its caches are empty.
+const WARM_UP: Duration = Duration::from_millis(200);
 
 /// The middle one; of an even number the upper of the two.
 pub(crate) fn median(mut seconds: Vec<f64>) -> f64 {
@@ -20,8 +25,10 @@ pub(crate) fn whole(device: &Device, rounds: usize, mut record: impl FnMut(&mut 
         recorder.submit()?;
         Ok(times.seconds(device)?[0])
     };
-    // The first wakes the device up and fills its caches.
-    round()?;
+    let start = Instant::now();
+    while start.elapsed() < WARM_UP {
+        round()?;
+    }
     (0..rounds).map(|_| round()).collect::<Result<_, _>>().map(median)
 }
 

@@ -190,14 +190,14 @@ pub(crate) fn soap(blocks: &[ParameterBlock], refresh: bool) -> Vec<Work> {
     ]);
     if refresh {
         all.extend([
-            product("refresh: from old basis, left", sum(&left)),
-            product("refresh: from old basis, right", sum(&right)),
+            product("refresh: from old, left", sum(&left)),
+            product("refresh: from old, right", sum(&right)),
             product("refresh: power step", sum(&|size| 2.0 * cubes(size))),
             Work::small("soap_order"),
             // Nominal: a factorisation by reflections, and the forming of Q.
             Work::product("soap_orthonormalise", String::new(), sum(&|size| 8.0 / 3.0 * cubes(size))),
-            product("refresh: to new basis, left", sum(&left)),
-            product("refresh: to new basis, right", sum(&right)),
+            product("refresh: to new, left", sum(&left)),
+            product("refresh: to new, right", sum(&right)),
         ]);
     }
     all
