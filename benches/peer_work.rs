@@ -284,7 +284,7 @@ fn time_step(size: &Size) -> Result<Value, Box<dyn Error>> {
     let first = Start::new(size)?;
     let check = first.loss_and_gradient_norm();
     let mut training = build_training::<f32>(&first.config, MODEL, first.system.clone())?;
-    training.restore(0, &first.parameters);
+    training.set_parameters(&first.parameters);
     let seconds = first.timed(|| {
         let start = Instant::now();
         let report = training.step()?;

@@ -48,9 +48,11 @@ pub(crate) fn all(files: &[String]) -> Result<Vec<Variant>, String> {
 fn table() -> Vec<Variant> {
     let mut table = Vec::new();
     table.extend(by_dimension());
-    for (suffix, flags) in [("", vec![]), ("weighted", vec!["WEIGHTED"])] {
-        let kernel = "loss/rate_loss".to_owned();
-        table.push(Variant { kernel, suffix: suffix.to_owned(), constants: Vec::new(), flags });
+    for kernel in ["loss/rate_loss", "loss/plain_loss"] {
+        for (suffix, flags) in [("", vec![]), ("weighted", vec!["WEIGHTED"])] {
+            let (kernel, suffix) = (kernel.to_owned(), suffix.to_owned());
+            table.push(Variant { kernel, suffix, constants: Vec::new(), flags });
+        }
     }
     // A Lagrangian of d coordinates has d + 2 channels; rollouts and plain networks have fewer.
     for channels in 1..=10 {

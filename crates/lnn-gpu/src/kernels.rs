@@ -85,7 +85,7 @@ impl KernelFamily {
     }
 
     /// The variant with these flags and no other.
-    pub fn only_flagged(&self, flags: &[&str]) -> Option<&'static KernelSource> {
+    pub fn with_flags(&self, flags: &[&str]) -> Option<&'static KernelSource> {
         self.variants.iter().find(|variant| variant.flags == flags)
     }
 }

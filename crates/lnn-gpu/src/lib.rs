@@ -12,6 +12,7 @@
 //! * [`rollout`] moves many states forward in time.
 //! * [`sampling`] draws states, the same as on the processor.
 //! * [`target`] has the true accelerations of systems.
+//! * [`training`] is the whole step, many steps in one submission.
 //!
 //! A module is a stage of the data flow; what it plans on given buffers is recorded any number of times.
 //!
@@ -39,6 +40,7 @@ pub mod sampling;
 mod stage;
 pub mod step;
 pub mod target;
+pub mod training;
 
 pub use stage::Stage;
 

@@ -1,5 +1,9 @@
 //! Losses on accelerations, or on any rates of change: a value a sample, and the cotangent λ.
 
+mod plain;
+
+pub use plain::{PlainLossBuffers, PlainLossSettings, plain_loss};
+
 use bytemuck::{Pod, Zeroable};
 
 use crate::device::{Buffer, Device, DeviceError};
@@ -133,7 +137,7 @@ pub fn rate_loss(device: &Device, settings: LossSettings<'_>, buffers: LossBuffe
         arguments.push(weights.into());
         flags = &["WEIGHTED"];
     }
-    let source = RATE_LOSS.only_flagged(flags).expect("the build makes a variant with and without weights");
+    let source = RATE_LOSS.with_flags(flags).expect("the build makes a variant with and without weights");
     Stage::new(device, source, &arguments, rows)
 }
 

@@ -8,6 +8,7 @@
 //! what a model gives for a state, [`table`] reads numbers from a person's files, [`trajectory`] holds observed motions,
 //! [`report`] shows a run, [`plot`] motions and models on request, [`store`] keeps all, and [`experiment`] runs it.
 
+pub mod backend;
 pub mod config;
 pub mod evaluate;
 pub mod experiment;

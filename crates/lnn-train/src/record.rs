@@ -14,9 +14,9 @@ pub struct Summary {
     pub preset: String,
     /// Seed of weights, training states, held-out states and the rollouts' initial states.
     pub seed: u64,
-    /// Backend that computed: `cpu`.
+    /// What computed the trainings: `cpu` or `gpu`; of the last session that trained, as `device` and `threads`.
     pub backend: String,
-    /// Processor or adapter, in words; of the last session that trained, as `threads`.
+    /// Processor or adapter, in words.
     pub device: String,
     /// Threads used.
     pub threads: usize,

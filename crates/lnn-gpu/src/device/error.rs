@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::adapter::AdapterSummary;
 
 /// Why a device could not be opened, or could not do what it was asked for.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceError {
     /// No adapter at all.

@@ -1,6 +1,8 @@
 //! Losses and their cotangents against the closed forms.
 
-use lnn_gpu::loss::{Loss, LossBuffers, LossSettings, lorentz_weights, rate_loss};
+use lnn_gpu::loss::{
+    Loss, LossBuffers, LossSettings, PlainLossBuffers, PlainLossSettings, lorentz_weights, plain_loss, rate_loss,
+};
 
 use crate::buffers::{buffer, contents, poisoned, run};
 use crate::close::close;
@@ -190,4 +192,66 @@ fn weights_are_one_plus_the_lorentz_factor_below_the_speed_of_light() {
     let got = weights_of(2, &[7.0, 7.0, 0.6, 0.28_f32.sqrt(), 8.0, 7.0, 7.0, 0.1, 0.999, 8.0]);
     close(&got[..1], &[1.0 + 1.0 / 0.6], &[3.0], 8.0).unwrap();
     assert!(got[1].is_nan());
+}
+
+/// The outputs' cotangent and losses of a plain network with outputs `prediction` / 10.
+fn of_plain_network(
+    loss: Loss,
+    components: usize,
+    [prediction, target]: [&[f32]; 2],
+    weights: Option<&[f32]>,
+) -> (Vec<Vec<f32>>, Vec<f32>) {
+    let (rows, stride) = (prediction.len() / components, components.next_multiple_of(4));
+    let mut output = vec![f32::NAN; rows * stride];
+    for (padded, row) in output.chunks_mut(stride).zip(prediction.chunks(components)) {
+        padded[..components].copy_from_slice(row);
+    }
+    let (output_bar, losses) = (poisoned("output bar", rows * stride), poisoned("losses", rows));
+    let weights = weights.map(|weights| buffer("weights", weights));
+    let settings = PlainLossSettings { loss, rows, components, output_scale: 8.0, batch: 3 * rows, units: None };
+    let buffers = PlainLossBuffers {
+        output: &buffer("output", &output),
+        target: &buffer("target", target),
+        weights: weights.as_ref(),
+        output_bar: &output_bar,
+        losses: &losses,
+    };
+    let stage = plain_loss(device(), settings, buffers).unwrap();
+    run(|recorder| stage.record(recorder));
+    (contents(&output_bar).chunks(stride).map(<[f32]>::to_vec).collect(), contents(&losses))
+}
+
+/// A power of two as the scale, so that the errors are the same bits.
+#[test]
+fn a_plain_network_has_the_loss_of_its_scaled_outputs() {
+    for loss in ALL {
+        for (rows, components) in [(1, 1), (65, 2), (66, 4), (3, 5), (130, 8)] {
+            let [prediction, target] = pairs(rows * components);
+            let outputs: Vec<f32> = prediction.iter().map(|x| x / 8.0).collect();
+            let weights: Vec<f32> = (0..rows).map(|row| 1.0 + 0.3 * row as f32).collect();
+            for weights in [None, Some(&weights[..])] {
+                let pair = [&prediction[..], &target];
+                let want = evaluate(loss, components, 3 * rows, None, pair, weights);
+                let (output_bar, losses) = of_plain_network(loss, components, [&outputs, &target], weights);
+                assert_eq!(losses, want.losses);
+                for (bar, cotangent) in output_bar.iter().zip(want.cotangent.chunks(components)) {
+                    let (own, padding) = bar.split_at(components);
+                    assert!(
+                        own.iter().zip(cotangent).all(|(bar, lambda)| *bar == 8.0 * lambda),
+                        "{own:?} {cotangent:?}"
+                    );
+                    assert!(padding.iter().all(|&x| x == 0.0), "{padding:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_output_that_is_not_finite_spoils_the_loss_of_its_sample() {
+    let [mut outputs, target] = pairs(12);
+    outputs[5] = f32::INFINITY;
+    let (output_bar, losses) = of_plain_network(Loss::L1, 2, [&outputs, &target], None);
+    assert!(output_bar[2][1].is_nan() && losses[2].is_nan());
+    assert!(losses.iter().enumerate().all(|(row, loss)| row == 2 || loss.is_finite()));
 }

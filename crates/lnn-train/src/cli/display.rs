@@ -72,8 +72,14 @@ impl Display {
             return;
         }
         match event {
-            Event::Started { folder, device, threads, state } => {
-                self.line(&format!("Backend cpu: {device}, {threads} thread(s). Run folder: {}", folder.display()));
+            Event::Started { folder, backend, device, reason, threads, state } => {
+                self.line(&format!(
+                    "Backend {backend}: {device}, {threads} thread(s). Run folder: {}",
+                    folder.display()
+                ));
+                if let Some(reason) = reason {
+                    self.line(&format!("--backend auto chose {backend}: {reason}."));
+                }
                 match state {
                     RunState::New => {}
                     RunState::Unfinished => self.line("Going on with the unfinished run."),

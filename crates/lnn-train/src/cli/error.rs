@@ -84,6 +84,17 @@ pub(super) enum CommandError {
     /// `--write-docs` for an experiment that writes no document.
     #[error("--write-docs is for the experiment `properties`; leave it out")]
     NoDocument,
+    /// A graphics card for an experiment that it has no kernels for.
+    #[error(
+        "{option} is for experiments with one system; graphics cards have no kernels for `{experiment}`: leave the option \
+         out, so that the processor computes"
+    )]
+    NoKernels {
+        /// The option.
+        option: &'static str,
+        /// The experiment on the command line.
+        experiment: String,
+    },
     /// A file that the command names cannot be read.
     #[error("cannot read {}: {source}; check the path and its permissions", path.display())]
     FileRead {

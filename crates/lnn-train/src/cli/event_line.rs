@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 /// lines of `metrics.jsonl` and not between them, so that the lines do not depend on the machine's speed.
 pub(super) fn event_line(event: &Event<'_>, model: &str) -> Option<Value> {
     Some(match event {
-        Event::Started { folder, device, threads, state } => json!({
-            "event": "started", "folder": folder, "backend": "cpu", "device": device, "threads": threads,
-            "state": state_name(*state),
+        Event::Started { folder, backend, device, reason, threads, state } => json!({
+            "event": "started", "folder": folder, "backend": backend, "device": device, "reason": reason,
+            "threads": threads, "state": state_name(*state),
         }),
         Event::Notice(text) => json!({ "event": "notice", "text": text }),
         Event::Training { model, parameters, from_step, steps } => json!({

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use lnn_autodiff::{Activation, MlpShape, instruction_set};
+use lnn_gpu::device::{AdapterKind, AdapterSummary, adapters};
+use lnn_train::backend::KERNELS;
 use lnn_train::config::{FeaturesConfig, ModelKind};
 use lnn_train::experiment::device;
 use lnn_train::field::config::FieldModelKind;
@@ -23,13 +25,16 @@ use super::output::print_json;
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct InfoArguments {
-    /// A model's file; without one, processor, threads and backends of this build.
+    /// A model's file; without one, what this machine has: processor, threads, graphics cards with their limits.
     model: Option<PathBuf>,
 
     /// For programs: print one JSON object instead.
     #[arg(long)]
     json: bool,
 }
+
+/// Columns of a value that is a sentence.
+const WIDTH: usize = 76;
 
 pub(super) fn run(arguments: &InfoArguments) -> Result<ExitCode, Box<dyn Error>> {
     let (title, rows, object) = match &arguments.model {
@@ -64,18 +69,60 @@ fn machine() -> Description {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let (device, set) = (device(), instruction_set());
     let version = env!("CARGO_PKG_VERSION");
-    let rows = vec![
+    let mut rows = vec![
         ("processor", device.clone()),
         ("threads", threads.to_string()),
         ("instruction set", set.to_owned()),
-        ("backends", "cpu; this build has no other".to_owned()),
         ("model files", format!("format {MODEL_FORMAT}")),
     ];
+    let cards = adapters();
+    if cards.is_empty() {
+        rows.push(("graphics card", "none, or none with a driver for Vulkan, Metal or Direct3D 12".to_owned()));
+    }
+    rows.extend(cards.iter().map(|card| ("graphics card", card_in_words(card))));
+    rows.push(("--backend cpu", "every experiment and model".to_owned()));
+    if !cards.is_empty() {
+        let text = format!("trainings of experiments: {KERNELS}");
+        rows.push(("--backend gpu", textwrap::wrap(&text, WIDTH).join("\n")));
+    }
+    let backends: &[&str] = if cards.is_empty() { &["cpu"] } else { &["cpu", "gpu"] };
+    let cards: Vec<Value> = cards.iter().map(card_for_programs).collect();
     let object = json!({
-        "version": version, "processor": device, "threads": threads, "instruction_set": set, "backends": ["cpu"],
-        "model_format": MODEL_FORMAT,
+        "version": version, "processor": device, "threads": threads, "instruction_set": set, "backends": backends,
+        "graphics_cards": cards, "model_format": MODEL_FORMAT,
     });
     (format!("lnn {version}"), rows, object)
+}
+
+fn card_in_words(card: &AdapterSummary) -> String {
+    let mebibytes = |bytes: u64| format!("{} MiB", bytes >> 20);
+    let kind = match card.kind {
+        AdapterKind::Cpu => "software, which --backend auto passes over",
+        other => other.name(),
+    };
+    let driver = if card.driver.is_empty() { "unnamed" } else { &card.driver };
+    let times = if card.timestamps { "kernels can be timed" } else { "kernels cannot be timed" };
+    format!(
+        "{}\n{kind}; {}, driver {driver}\nbuffers up to {}, {} in one binding, {} a kernel\nworkgroups of {} with {} KiB of \
+         memory; {times}",
+        card.name,
+        card.backend,
+        mebibytes(card.largest_buffer),
+        mebibytes(card.largest_binding),
+        card.storage_buffers,
+        card.workgroup_invocations,
+        card.workgroup_memory >> 10,
+    )
+}
+
+fn card_for_programs(card: &AdapterSummary) -> Value {
+    json!({
+        "name": card.name, "kind": card.kind.name(), "interface": card.backend, "driver": card.driver,
+        "largest_buffer_bytes": card.largest_buffer, "largest_binding_bytes": card.largest_binding,
+        "storage_buffers": card.storage_buffers, "workgroup_invocations": card.workgroup_invocations,
+        "workgroup_memory_bytes": card.workgroup_memory, "subgroup_sizes": card.subgroup_sizes,
+        "timestamps": card.timestamps, "float64": card.float64, "subgroup": card.subgroup,
+    })
 }
 
 fn of_model(path: &Path, loaded: &LoadedModel) -> Result<Description, Box<dyn Error>> {

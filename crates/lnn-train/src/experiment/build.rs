@@ -196,6 +196,15 @@ pub fn build_training<T: Real>(
     name: &str,
     system: Arc<dyn System>,
 ) -> Result<Training<T>, ExperimentError> {
+    Ok(Training::new(build_plan(config, name, system)?))
+}
+
+/// What [`build_training`] trains, before it has threads and buffers.
+pub(crate) fn build_plan<T: Real>(
+    config: &ExperimentConfig,
+    name: &str,
+    system: Arc<dyn System>,
+) -> Result<TrainingPlan<T>, ExperimentError> {
     let model_config = &config.models[name];
     let recipe = &model_config.training;
     let model = build_model_for(model_config, &*system)
@@ -208,7 +217,7 @@ pub fn build_training<T: Real>(
     let optimiser = recipe.optimiser.build(&parameter_blocks(&model)).map_err(refused)?;
     let clip = RunningNormClip::new(recipe.clipping).map_err(refused)?;
     let data = data::<T>(config, name, &model, system)?;
-    Ok(Training::new(TrainingPlan {
+    Ok(TrainingPlan {
         parameters: model_config.initialisation.draw(&model, config.seed),
         optimiser,
         clip,
@@ -217,5 +226,5 @@ pub fn build_training<T: Real>(
         gradient_parts: recipe.gradient_parts,
         schedule: recipe.schedule,
         objective: DynamicsObjective::new(model, data, sampler(config.seed, Purpose::Training), recipe.loss),
-    }))
+    })
 }

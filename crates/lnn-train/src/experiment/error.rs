@@ -1,5 +1,6 @@
 //! What can end an experiment.
 
+use crate::backend::BackendError;
 use crate::config::ConfigError;
 use crate::evaluate::RolloutError;
 use crate::fit::FitError;
@@ -83,6 +84,9 @@ pub enum ExperimentError {
     /// The report.
     #[error(transparent)]
     Report(#[from] ReportError),
+    /// What is to compute.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
     /// The thread pool.
     #[error(transparent)]
     Threads(#[from] ThreadPoolError),

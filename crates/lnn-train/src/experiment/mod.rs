@@ -8,7 +8,7 @@ mod run;
 mod starts;
 mod train;
 
-pub(crate) use build::{Purpose, blocks_of, sampler};
+pub(crate) use build::{Purpose, blocks_of, build_plan, sampler};
 pub use build::{
     build_model, build_model_for, build_system, build_training, parameter_blocks, rollout_distribution,
     training_distribution,

@@ -10,15 +10,16 @@ use lnn_autodiff::Real;
 use lnn_physics::System;
 
 use super::ExperimentError;
-use super::build::{Purpose, build_system, build_training};
-use super::description::{describe, device, energy_reference, published};
+use super::build::{Purpose, build_model_for, build_system, build_training};
+use super::description::{describe, energy_reference, published};
 use super::starts::{rod_lengths, rollout_starts, training_starts};
 use super::train::{ModelFile, TrainedParameters, TrainingSession, earlier_summary};
+use crate::backend::{Backend, Choice, DeviceTraining};
 use crate::config::{ExperimentConfig, ModelKind, Precision, Protocol, Validated};
 use crate::evaluate::{
     HeldOut, LOGGED_STATES, RolloutError, RolloutPlan, energy_errors, relative_errors, velocity_errors,
 };
-use crate::fit::{FitResult, Progress};
+use crate::fit::{FitError, FitResult, Progress, StepError, Trainer};
 use crate::loss::LossWeight;
 use crate::model::Model;
 use crate::record::{EnergyReference, ModelSummary, Rollouts, Summary};
@@ -41,6 +42,8 @@ pub struct RunOptions {
     pub resume: bool,
     /// Threads; 0 takes one a core.
     pub threads: usize,
+    /// What computes the trainings; all else is computed on the processor.
+    pub computes: Choice,
     /// Command line that repeats the run, for the report.
     pub command: String,
 }
@@ -52,8 +55,12 @@ pub enum Event<'a> {
     Started {
         /// The run's folder.
         folder: PathBuf,
-        /// What computes, in words.
+        /// What computes the trainings: `cpu` or `gpu`.
+        backend: &'static str,
+        /// Processor or adapter, in words.
         device: &'a str,
+        /// Why it was chosen, where that was left to the program.
+        reason: Option<&'a str>,
         /// Number of threads.
         threads: usize,
         /// How far the folder's run had come.
@@ -121,6 +128,7 @@ struct Context<'a> {
     folder: &'a RunFolder,
     system: Arc<dyn System>,
     held_out: HeldOut,
+    backend: &'a Backend,
     stop: &'a AtomicBool,
 }
 
@@ -168,9 +176,11 @@ fn run_in_pool(
         held_out = held_out.with_momenta(canonical).map_err(DataError::from)?;
     }
     let (folder, state) = RunFolder::open(&options.folder, config, options.resume)?;
-    let device = device();
+    let Choice { backend: chosen, reason } = &options.computes;
+    let (backend, device) = (chosen.name(), chosen.device());
     let threads = rayon::current_num_threads();
-    observe(Event::Started { folder: folder.path().to_owned(), device: &device, threads, state });
+    let reason = reason.as_deref();
+    observe(Event::Started { folder: folder.path().to_owned(), backend, device: &device, reason, threads, state });
 
     let context = Context {
         config,
@@ -178,6 +188,7 @@ fn run_in_pool(
         folder: &folder,
         held_out,
         system: Arc::clone(&system),
+        backend: chosen,
         stop,
     };
     let Some((trained, earlier_seconds)) = train_all(&context, state, observe)? else {
@@ -223,7 +234,7 @@ fn run_in_pool(
         experiment: config.experiment.clone(),
         preset: config.preset.clone(),
         seed: config.seed,
-        backend: "cpu".to_owned(),
+        backend: backend.to_owned(),
         device,
         threads,
         energy_reference: reference,
@@ -238,8 +249,8 @@ fn run_in_pool(
                     // The checkpoint does not know the time that writing it took.
                     model.train_seconds = earlier.models.get(name).map_or(model.train_seconds, |m| m.train_seconds);
                 }
-                let Summary { device, threads, wall_seconds, .. } = earlier;
-                summary = Summary { device, threads, wall_seconds, ..summary };
+                let Summary { backend, device, threads, wall_seconds, .. } = earlier;
+                summary = Summary { backend, device, threads, wall_seconds, ..summary };
             }
             Err(problem) => observe(Event::Notice(format!(
                 "{problem}; it is written again, with the machine and the time of this session"
@@ -275,9 +286,24 @@ fn train_all(
     let mut trained = Vec::new();
     let mut earlier_seconds = 0.0;
     for name in names {
-        let next = match context.config.models[name].precision {
-            Precision::F32 => train::<f32>(context, name, &mut log, observe)?,
-            Precision::F64 => train::<f64>(context, name, &mut log, observe)?,
+        let next = match (context.config.models[name].precision, context.backend) {
+            (Precision::F32, Backend::Gpu { device, falls_back }) => {
+                let mut training = DeviceTraining::new(device, context.config, name, Arc::clone(&context.system))?;
+                match train::<f32>(context, name, &mut training, &mut log, observe) {
+                    Err(ExperimentError::Fit(FitError::Step { source: StepError::Device(fault), .. }))
+                        if *falls_back =>
+                    {
+                        observe(Event::Notice(format!("{fault}; the processor goes on from the last checkpoint")));
+                        // Steps after that checkpoint are made again.
+                        let names = context.config.models.keys().map(String::as_str);
+                        log = context.session().open_log(RunState::Unfinished, names)?;
+                        train_on_processor::<f32>(context, name, &mut log, observe)?
+                    }
+                    trained => trained?,
+                }
+            }
+            (Precision::F32, Backend::Cpu) => train_on_processor::<f32>(context, name, &mut log, observe)?,
+            (Precision::F64, _) => train_on_processor::<f64>(context, name, &mut log, observe)?,
         };
         earlier_seconds += next.networks.earlier_seconds;
         if next.networks.result.interrupted {
@@ -289,16 +315,27 @@ fn train_all(
     Ok(Some((trained, earlier_seconds)))
 }
 
-/// Trains one model to its end and writes its file.
-fn train<T: Real + Element>(
+fn train_on_processor<T: Real + Element>(
     context: &Context<'_>,
     name: &str,
     log: &mut MetricsLog,
     observe: &mut dyn FnMut(Event<'_>),
 ) -> Result<Trained, ExperimentError> {
+    let mut training = build_training::<T>(context.config, name, Arc::clone(&context.system))?;
+    train(context, name, &mut training, log, observe)
+}
+
+/// Trains one model to its end and writes its file.
+fn train<T: Real + Element>(
+    context: &Context<'_>,
+    name: &str,
+    training: &mut dyn Trainer<T>,
+    log: &mut MetricsLog,
+    observe: &mut dyn FnMut(Event<'_>),
+) -> Result<Trained, ExperimentError> {
     let config = context.config;
-    let training = build_training::<T>(config, name, Arc::clone(&context.system))?;
-    let model = training.plan().objective.model().clone();
+    let model = build_model_for(&config.models[name], &*context.system)
+        .map_err(|source| ExperimentError::Model { name: name.to_owned(), source })?;
     let header = header(config, name, &model, context);
     let file = ModelFile {
         damage: &|path| load_model(path).err(),

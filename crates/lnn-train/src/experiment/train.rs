@@ -9,7 +9,7 @@ use lnn_autodiff::Real;
 use serde::de::DeserializeOwned;
 
 use super::run::Event;
-use crate::fit::{FitError, FitPlan, FitResult, Objective, Training, fit, restore};
+use crate::fit::{FitError, FitPlan, FitResult, StepError, Trainer, fit, restore};
 use crate::record::Judged;
 use crate::store::{Element, MetricsLog, RunFolder, RunState, StoreError, load_checkpoint};
 
@@ -75,10 +75,10 @@ impl TrainingSession<'_> {
 
     /// Trains the model `name` from its last checkpoint, if there is one, to `steps` steps, and writes its file at the
     /// end; `judge` gives what log lines say of parameters in double precision.
-    pub(crate) fn train<T: Real + Element, O: Objective<T>>(
+    pub(crate) fn train<T: Real + Element>(
         &self,
         (name, steps): (&str, u64),
-        mut training: Training<T, O>,
+        training: &mut dyn Trainer<T>,
         judge: &mut dyn FnMut(&[f64]) -> Judged,
         file: &ModelFile<'_, T>,
         log: &mut MetricsLog,
@@ -95,11 +95,11 @@ impl TrainingSession<'_> {
             seed: self.seed,
             keep_best: self.keep_best,
         };
-        let (mut state, notice) = restore(&mut training, &plan)?;
+        let (mut state, notice) = restore(training, &plan)?;
         if let Some(notice) = notice {
             observe(Event::Notice(notice.to_string()));
         }
-        let parameters = training.parameters().len();
+        let parameters = training.parameter_count();
         observe(Event::Training { model: name, parameters, from_step: training.step_count(), steps });
         let threads = rayon::current_num_threads();
         if let Some(used) = training.threads_left_idle(threads) {
@@ -107,11 +107,15 @@ impl TrainingSession<'_> {
         }
         let (earlier_seconds, first_step) = (state.earlier_seconds(), training.step_count());
         let mut progress = |progress| observe(Event::Progress(progress));
-        let result = fit(&mut training, &plan, &mut state, judge, log, self.stop, &mut progress)?;
+        let result = fit(training, &plan, &mut state, judge, log, self.stop, &mut progress)?;
         observe(Event::Trained(result));
+        if let Some(remark) = training.remark() {
+            observe(Event::Notice(format!("{name}: {remark}")));
+        }
+        let unread = |source: StepError| FitError::Step { model: name.to_owned(), step: result.steps, source };
         let kept: Vec<f64> = match state.best() {
             Some(best) => best.parameters.clone(),
-            None => training.parameters().iter().map(|p| p.to_f64()).collect(),
+            None => training.parameters().map_err(unread)?.iter().map(|p| p.to_f64()).collect(),
         };
         let kept_step = state.best().map_or(result.steps, |best| best.step);
         if !result.interrupted {
@@ -136,7 +140,7 @@ impl TrainingSession<'_> {
             kept_error: state.best().map(|best| best.error),
             parameters: kept,
             result,
-            batch: training.plan().batch,
+            batch: training.batch(),
             stepped: training.step_count() > first_step,
             earlier_seconds,
         })
@@ -159,7 +163,7 @@ mod tests {
     use lnn_autodiff::jet::Accumulate;
 
     use super::*;
-    use crate::fit::{NetworkSize, StepInput, TrainingPlan};
+    use crate::fit::{NetworkSize, Objective, StepInput, Training, TrainingPlan};
     use crate::loss::BatchLoss;
     use crate::measured::MeasuredConfig;
     use crate::optimiser::{AdamSettings, ClippingConfig, OptimiserConfig, ParameterBlock, RunningNormClip, Schedule};
@@ -201,7 +205,7 @@ mod tests {
         let (folder, state) =
             RunFolder::open_for(&place.path().join("run"), &MeasuredConfig::default(), false).expect("a new folder");
         let block = ParameterBlock { offset: 0, rows: 1, columns: 1 };
-        let training = Training::new(TrainingPlan {
+        let mut training = Training::new(TrainingPlan {
             objective: Slope,
             l2_penalty: 0.0,
             batch: 1,
@@ -243,7 +247,7 @@ mod tests {
         };
         let file = ModelFile { damage: &|_| None, save: &save };
         let mut log = session.open_log(state, std::iter::once("m")).expect("a log");
-        let trained = session.train(("m", 6), training, &mut judge, &file, &mut log, &mut |_| {})?;
+        let trained = session.train(("m", 6), &mut training, &mut judge, &file, &mut log, &mut |_| {})?;
         let saved = saved.into_inner().expect("one thread").expect("a file");
         Ok((trained.kept_step, trained.kept_error, saved))
     }

@@ -96,7 +96,8 @@ fn run_in_pool(
     let (folder, state) = RunFolder::open_for(&options.folder, config, options.resume)?;
     let device = device();
     let threads = rayon::current_num_threads();
-    observe(Event::Started { folder: folder.path().to_owned(), device: &device, threads, state });
+    let (backend, reason) = ("cpu", None);
+    observe(Event::Started { folder: folder.path().to_owned(), backend, device: &device, reason, threads, state });
     let context =
         TrainingContext { config, fingerprint: config.fingerprint()?, folder: &folder, known: &known, held_out, stop };
     let Some((trained, earlier_seconds)) = train_all(&context, state, observe)? else {
@@ -115,7 +116,7 @@ fn run_in_pool(
         experiment: config.experiment.clone(),
         preset: config.preset.clone(),
         seed: config.seed,
-        backend: "cpu".to_owned(),
+        backend: backend.to_owned(),
         device,
         threads,
         field: config.field.describe(),

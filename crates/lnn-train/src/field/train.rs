@@ -77,7 +77,7 @@ fn train<T: Real + Element>(
     observe: &mut dyn FnMut(Event<'_>),
 ) -> Result<TrainedField, FieldRunError> {
     let config = context.config;
-    let training = build_field_training::<T>(config, name)?;
+    let mut training = build_field_training::<T>(config, name)?;
     let model = training.plan().objective.model().clone();
     let header = header(config, name, &model, &context.fingerprint);
     let file = ModelFile {
@@ -93,7 +93,7 @@ fn train<T: Real + Element>(
         judged.ok().flatten().map_or(NOTHING_JUDGED, Judged::from)
     };
     let steps = config.models[name].training.steps;
-    let networks = context.session().train((name, steps), training, &mut judge, &file, log, observe)?;
+    let networks = context.session().train((name, steps), &mut training, &mut judge, &file, log, observe)?;
     Ok(TrainedField { model, networks })
 }
 

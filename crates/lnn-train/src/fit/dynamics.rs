@@ -162,6 +162,11 @@ impl DynamicsObjective {
     pub fn model(&self) -> &Model {
         &self.model
     }
+
+    /// What it learns from.
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
 }
 
 impl<T: Real> Objective<T> for DynamicsObjective {

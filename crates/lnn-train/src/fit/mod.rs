@@ -1,17 +1,19 @@
 //! Fitting parameters to an objective: a model to a system's accelerations, or to observed motions, or whatever else
 //! implements [`Objective`].
 //!
-//! [`Training`] is the state and one step of it, free of allocation and of files; [`fit`] drives it with
-//! log lines and checkpoints.
+//! [`Training`] is the state and one step of it, free of allocation and of files. [`fit`] drives it, or whatever else is a
+//! [`Trainer`], with log lines and checkpoints.
 
 mod curriculum;
 mod dynamics;
+mod fresh_rows;
 mod objective;
 mod partition;
 mod plan;
 mod reduce;
 mod segment_worker;
 mod session;
+mod trainer;
 mod training;
 mod trapezium;
 mod turns;
@@ -25,5 +27,6 @@ pub use objective::{Objective, StepInput};
 pub use partition::{NetworkSize, Partition};
 pub use plan::TrainingPlan;
 pub use session::{Best, FitError, FitPlan, FitResult, FitState, Progress, fit, restore};
+pub use trainer::{Advanced, Trainer, TrainingState};
 pub use training::{StepError, StepReport, Training};
 pub use trapezium::Rule;

@@ -1,5 +1,6 @@
 //! A whole training: steps, log lines, checkpoints, resumption and interruption.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use lnn_autodiff::Real;
 
-use super::objective::Objective;
-use super::training::{StepError, Training};
+use super::trainer::{Advanced, Trainer, TrainingState};
+use super::training::StepError;
 use crate::optimiser::check_finite;
 use crate::record::{Judged, MetricsLine};
 use crate::store::{
@@ -168,6 +169,13 @@ impl FitState {
     pub fn earlier_seconds(&self) -> f64 {
         self.earlier_seconds
     }
+
+    fn count(&mut self, advanced: &Advanced) {
+        self.loss_sum += advanced.loss_sum;
+        self.loss_count += advanced.loss_count;
+        let before = if advanced.loss_count == 0 { self.skipped_in_a_row } else { 0 };
+        self.skipped_in_a_row = before + advanced.skipped_at_end;
+    }
 }
 
 /// Brings `training` to the last usable checkpoint of its model in the plan's folder, if there is one.
@@ -176,8 +184,8 @@ impl FitState {
 ///
 /// # Errors
 /// Checkpoints that are all damaged, or that belong to another training.
-pub fn restore<T: Real + Element, O: Objective<T>>(
-    training: &mut Training<T, O>,
+pub fn restore<T: Real + Element>(
+    training: &mut dyn Trainer<T>,
     plan: &FitPlan<'_>,
 ) -> Result<(FitState, Option<FallbackNotice>), FitError> {
     let Some(found) = load_checkpoint(plan.folder, plan.model)? else {
@@ -191,7 +199,11 @@ pub fn restore<T: Real + Element, O: Objective<T>>(
     if record.configuration != plan.configuration {
         return Err(foreign("it was written under another configuration".to_owned()));
     }
-    load_tensors(training, &found.checkpoint).map_err(foreign)?;
+    match load_tensors(training, &found.checkpoint) {
+        Ok(()) => {}
+        Err(NotLoaded::Foreign(reason)) => return Err(foreign(reason)),
+        Err(NotLoaded::Step(source)) => return Err(step_error(plan, record.step, source)),
+    }
     let sum = |name: &str| record.sums.get(name).copied().unwrap_or(0.0);
     let counter = |name: &str| record.counters.get(name).copied().unwrap_or(0);
     let state = FitState {
@@ -202,7 +214,7 @@ pub fn restore<T: Real + Element, O: Objective<T>>(
         best: match record.counters.get("best_step") {
             None => None,
             Some(&step) => {
-                let parameters = found.checkpoint.vector::<T>(BEST, training.parameters().len());
+                let parameters = found.checkpoint.vector::<T>(BEST, training.parameter_count());
                 let parameters = parameters.map_err(|problem| foreign(problem.to_string()))?;
                 let parameters = parameters.iter().map(|p| p.to_f64()).collect();
                 let sign_lost = counter("best_sign_lost") == 1;
@@ -213,19 +225,26 @@ pub fn restore<T: Real + Element, O: Objective<T>>(
     Ok((state, found.notice))
 }
 
-fn load_tensors<T: Real + Element, O: Objective<T>>(
-    training: &mut Training<T, O>,
-    checkpoint: &Checkpoint,
-) -> Result<(), String> {
-    let problem = |problem: TensorProblem| problem.to_string();
-    let parameters = checkpoint.vector::<T>("parameters", training.parameters().len()).map_err(problem)?.to_vec();
-    let optimiser_state = checkpoint.state::<T>("optimiser").map_err(problem)?;
-    let clip_state = checkpoint.state::<T>("clip").map_err(problem)?;
-    let (optimiser, clip) = training.state_mut();
-    optimiser.load_state(&optimiser_state).map_err(|error| error.to_string())?;
-    clip.load_state(&clip_state).map_err(|error| error.to_string())?;
-    training.restore(checkpoint.record.step, &parameters);
-    Ok(())
+/// Why a checkpoint's tensors could not be taken over.
+enum NotLoaded {
+    /// They are not of this training.
+    Foreign(String),
+    /// Their device has a fault.
+    Step(StepError),
+}
+
+fn load_tensors<T: Real + Element>(training: &mut dyn Trainer<T>, checkpoint: &Checkpoint) -> Result<(), NotLoaded> {
+    let problem = |problem: TensorProblem| NotLoaded::Foreign(problem.to_string());
+    let parameters = checkpoint.vector::<T>("parameters", training.parameter_count()).map_err(problem)?;
+    let state = TrainingState {
+        parameters: Cow::Borrowed(parameters),
+        optimiser: checkpoint.state::<T>("optimiser").map_err(problem)?,
+        clip: checkpoint.state::<T>("clip").map_err(problem)?,
+    };
+    training.restore(checkpoint.record.step, &state).map_err(|error| match error {
+        StepError::Device(_) => NotLoaded::Step(error),
+        StepError::Optimiser(_) | StepError::Data(_) => NotLoaded::Foreign(error.to_string()),
+    })
 }
 
 /// Trains to the plan's last step, or until `stop` is set.
@@ -236,8 +255,8 @@ fn load_tensors<T: Real + Element, O: Objective<T>>(
 /// # Errors
 /// A file that cannot be written, data that are not finite, an optimiser that cannot go on, or a training that learns nothing: 1000 skipped
 /// steps in a row, or a whole run of them. A state that [`restore`] would refuse is never written.
-pub fn fit<T: Real + Element, O: Objective<T>>(
-    training: &mut Training<T, O>,
+pub fn fit<T: Real + Element>(
+    training: &mut dyn Trainer<T>,
     plan: &FitPlan<'_>,
     state: &mut FitState,
     judge: &mut dyn FnMut(&[f64]) -> Judged,
@@ -250,29 +269,26 @@ pub fn fit<T: Real + Element, O: Objective<T>>(
     let (mut last_checkpoint, mut last_progress) = (start, start);
     let (mut acceleration_l1, mut held_out_error) = (None, None);
     while training.step_count() < plan.steps {
-        let report = training.step().map_err(|source| step_error(training, plan, source))?;
+        let before = training.step_count();
+        let advanced = training.advance(next_logged(before, plan));
         let step = training.step_count();
-        if report.skipped {
-            state.skipped_in_a_row += 1;
-        } else {
-            state.loss_sum += report.loss;
-            state.loss_count += 1;
-            state.skipped_in_a_row = 0;
-        }
+        let advanced = advanced.map_err(|source| step_error(plan, step, source))?;
+        state.count(&advanced);
         let loss = state.loss_sum / state.loss_count as f64;
         let logged = is_logged(step, plan);
         if logged {
-            let parameters: Vec<f64> = training.parameters().iter().map(|p| p.to_f64()).collect();
+            let parameters = training.parameters().map_err(|source| step_error(plan, step, source))?;
+            let parameters: Vec<f64> = parameters.iter().map(|p| p.to_f64()).collect();
             let judged = judge(&parameters);
             acceleration_l1 = Some(judged.acceleration_l1).filter(|l1| !l1.is_nan());
             held_out_error = judged.held_out_error;
             log.append(&MetricsLine {
                 model: plan.model.to_owned(),
                 step,
-                samples: step * training.plan().batch as u64,
+                samples: step * training.batch() as u64,
                 loss,
-                learning_rate: report.learning_rate,
-                gradient_norm: report.gradient_norm,
+                learning_rate: advanced.learning_rate,
+                gradient_norm: advanced.gradient_norm,
                 skipped_steps: training.skipped_steps(),
                 acceleration_l1: judged.acceleration_l1,
                 vector_field_l1: judged.vector_field_l1,
@@ -288,21 +304,21 @@ pub fn fit<T: Real + Element, O: Objective<T>>(
             }
             (state.loss_sum, state.loss_count) = (0.0, 0);
         }
-        give_up_if_hopeless(training, plan, state)?;
+        give_up_if_hopeless([step, training.skipped_steps()], plan, state)?;
         let now = Instant::now();
         if logged || now - last_progress >= PROGRESS_INTERVAL {
             last_progress = now;
             let steps_per_second = (step - first_step) as f64 / (now - start).as_secs_f64();
-            let learning_rate = report.learning_rate;
+            let learning_rate = advanced.learning_rate;
             observe(Progress { step, loss, learning_rate, steps_per_second, acceleration_l1, held_out_error, logged });
         }
         let stopping = stop.load(Ordering::Relaxed);
         if stopping || step == plan.steps || now - last_checkpoint >= plan.checkpoint_every {
             last_checkpoint = now;
-            check_finite(&training.plan().optimiser.state())
-                .map_err(|source| step_error(training, plan, source.into()))?;
+            let tensors = training.state().map_err(|source| step_error(plan, step, source))?;
+            check_finite(&tensors.optimiser).map_err(|source| step_error(plan, step, source.into()))?;
             let seconds = state.earlier_seconds + start.elapsed().as_secs_f64();
-            save_checkpoint(plan.folder, &checkpoint(training, plan, state, seconds))?;
+            save_checkpoint(plan.folder, &checkpoint(&tensors, step, plan, state, seconds))?;
         }
         if stopping {
             break;
@@ -321,24 +337,27 @@ fn is_logged(step: u64, plan: &FitPlan<'_>) -> bool {
     early || step.is_multiple_of(plan.log_every) || step == plan.steps
 }
 
-fn step_error<T: Real, O: Objective<T>>(training: &Training<T, O>, plan: &FitPlan<'_>, source: StepError) -> FitError {
-    FitError::Step { model: plan.model.to_owned(), step: training.step_count(), source }
+/// The first step after `step` that is logged, or the last one.
+fn next_logged(step: u64, plan: &FitPlan<'_>) -> u64 {
+    let multiple = (step / plan.log_every + 1).saturating_mul(plan.log_every);
+    let early = EARLY_LOGGED_STEPS.into_iter().find(|&early| early > step && early < plan.log_every);
+    multiple.min(early.unwrap_or(u64::MAX)).min(plan.steps)
 }
 
-fn give_up_if_hopeless<T: Real, O: Objective<T>>(
-    training: &Training<T, O>,
-    plan: &FitPlan<'_>,
-    state: &FitState,
-) -> Result<(), FitError> {
-    let (step, skipped) = (training.step_count(), training.skipped_steps());
+fn step_error(plan: &FitPlan<'_>, step: u64, source: StepError) -> FitError {
+    FitError::Step { model: plan.model.to_owned(), step, source }
+}
+
+fn give_up_if_hopeless([step, skipped]: [u64; 2], plan: &FitPlan<'_>, state: &FitState) -> Result<(), FitError> {
     if state.skipped_in_a_row < MOST_SKIPPED_IN_A_ROW && (step < plan.steps || skipped < step) {
         return Ok(());
     }
     Err(FitError::NothingLearned { model: plan.model.to_owned(), step, skipped })
 }
 
-fn checkpoint<T: Real + Element, O: Objective<T>>(
-    training: &Training<T, O>,
+fn checkpoint<T: Real + Element>(
+    tensors: &TrainingState<'_, T>,
+    step: u64,
     plan: &FitPlan<'_>,
     state: &FitState,
     train_seconds: f64,
@@ -347,7 +366,7 @@ fn checkpoint<T: Real + Element, O: Objective<T>>(
         record: CheckpointRecord {
             model: plan.model.to_owned(),
             configuration: plan.configuration.to_owned(),
-            step: training.step_count(),
+            step,
             seed: plan.seed,
             train_seconds,
             counters: BTreeMap::from([
@@ -358,9 +377,9 @@ fn checkpoint<T: Real + Element, O: Objective<T>>(
         },
         tensors: BTreeMap::new(),
     };
-    checkpoint.insert("parameters", training.parameters());
-    checkpoint.insert_state("optimiser", &training.plan().optimiser.state());
-    checkpoint.insert_state("clip", &training.plan().clip.state::<T>());
+    checkpoint.insert("parameters", &tensors.parameters);
+    checkpoint.insert_state("optimiser", &tensors.optimiser);
+    checkpoint.insert_state("clip", &tensors.clip);
     if let Some(Best { step, sign_lost, error, parameters }) = &state.best {
         checkpoint.record.counters.insert("best_step".to_owned(), *step);
         checkpoint.record.counters.insert("best_sign_lost".to_owned(), u64::from(*sign_lost));
@@ -369,4 +388,38 @@ fn checkpoint<T: Real + Element, O: Objective<T>>(
         checkpoint.insert(BEST, &parameters);
     }
     checkpoint
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_logged_step_is_stopped_at_and_no_other() {
+        for (log_every, steps) in [(1, 5), (3, 20), (25, 60), (100, 100), (1000, 250), (7, 500)] {
+            let folder = Path::new("");
+            let checkpoint_every = Duration::MAX;
+            let (model, configuration, seed, keep_best) = ("m", "", 0, false);
+            let plan = FitPlan { model, steps, log_every, checkpoint_every, folder, configuration, seed, keep_best };
+            let logged: Vec<u64> = (1..=steps).filter(|&step| is_logged(step, &plan)).collect();
+            let mut step = 0;
+            let mut stops = Vec::new();
+            while step < steps {
+                step = next_logged(step, &plan);
+                stops.push(step);
+            }
+            assert_eq!(stops, logged, "{log_every} {steps}");
+        }
+    }
+
+    #[test]
+    fn skipped_steps_in_a_row_add_up_over_calls_until_one_is_made() {
+        let mut state = FitState::default();
+        let skipped = |at_end, made| Advanced { skipped_at_end: at_end, loss_count: made, ..Advanced::default() };
+        for (advanced, in_a_row) in [(skipped(3, 0), 3), (skipped(4, 0), 7), (skipped(2, 1), 2), (skipped(0, 5), 0)] {
+            state.count(&advanced);
+            assert_eq!(state.skipped_in_a_row, in_a_row);
+        }
+        assert_eq!(state.loss_count, 6);
+    }
 }

@@ -1,5 +1,6 @@
 //! Training on one objective: its state, and the step that advances it.
 
+use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 
 use lnn_autodiff::Real;
@@ -11,8 +12,9 @@ use super::objective::Objective;
 use super::partition::Partition;
 use super::plan::TrainingPlan;
 use super::reduce::{Reduction, all_finite, reduce};
+use super::trainer::{Advanced, Trainer, TrainingState};
 use crate::loss::BatchLoss;
-use crate::optimiser::{ClipOutcome, Optimiser, OptimiserError, RunningNormClip, check_finite};
+use crate::optimiser::{ClipOutcome, OptimiserError, RunningNormClip, check_finite};
 use crate::target::DataError;
 
 /// An objective's parameters in training. Construct and step it inside one thread pool.
@@ -42,6 +44,12 @@ pub enum StepError {
     /// The data.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The graphics card.
+    #[error(
+        "{0}; the last checkpoint is kept: repeat the command with --resume to go on from there, and with --backend cpu to \
+         do so without the graphics card"
+    )]
+    Device(#[from] lnn_gpu::device::DeviceError),
 }
 
 /// What one step did.
@@ -126,18 +134,12 @@ impl<T: Real, O: Objective<T>> Training<T, O> {
         self.plan.clip.skipped()
     }
 
-    /// Goes back to a checkpoint: `step` steps done, these parameters; the caller has loaded the optimiser
-    /// and the clipping through [`state_mut`](Self::state_mut).
+    /// Replaces the parameters.
     ///
     /// # Panics
-    /// If the number of parameters differs.
-    pub fn restore(&mut self, step: u64, parameters: &[T]) {
+    /// If there are more or fewer.
+    pub fn set_parameters(&mut self, parameters: &[T]) {
         self.plan.parameters.copy_from_slice(parameters);
-        self.step = step;
-    }
-    /// The parts of the state that load themselves from a checkpoint.
-    pub fn state_mut(&mut self) -> (&mut dyn Optimiser<T>, &mut RunningNormClip) {
-        (&mut *self.plan.optimiser, &mut self.plan.clip)
     }
 
     /// One step: sample → features → jets → solve → loss → adjoint → reduce → clip → optimise.
@@ -217,6 +219,44 @@ impl<T: Real, O: Objective<T>> Training<T, O> {
     }
 }
 
+impl<T: Real, O: Objective<T>> Trainer<T> for Training<T, O> {
+    fn advance(&mut self, to_step: u64) -> Result<Advanced, StepError> {
+        assert!(self.step < to_step, "{} steps are done, and {to_step} are asked for", self.step);
+        let mut advanced = Advanced::default();
+        advanced.add(self.step()?);
+        Ok(advanced)
+    }
+    fn step_count(&self) -> u64 {
+        self.step
+    }
+    fn skipped_steps(&self) -> u64 {
+        self.plan.clip.skipped()
+    }
+    fn batch(&self) -> usize {
+        self.plan.batch
+    }
+    fn parameter_count(&self) -> usize {
+        self.plan.parameters.len()
+    }
+    fn parameters(&mut self) -> Result<Cow<'_, [T]>, StepError> {
+        Ok(Cow::Borrowed(&self.plan.parameters))
+    }
+    fn state(&mut self) -> Result<TrainingState<'_, T>, StepError> {
+        let TrainingPlan { parameters, optimiser, clip, .. } = &self.plan;
+        Ok(TrainingState { parameters: Cow::Borrowed(parameters), optimiser: optimiser.state(), clip: clip.state() })
+    }
+    fn restore(&mut self, step: u64, state: &TrainingState<'_, T>) -> Result<(), StepError> {
+        self.plan.optimiser.load_state(&state.optimiser)?;
+        self.plan.clip.load_state(&state.clip)?;
+        self.plan.parameters.copy_from_slice(&state.parameters);
+        self.step = step;
+        Ok(())
+    }
+    fn threads_left_idle(&self, threads: usize) -> Option<usize> {
+        Training::threads_left_idle(self, threads)
+    }
+}
+
 impl<T> AsRef<[T]> for Group<T> {
     fn as_ref(&self) -> &[T] {
         &self.gradient
@@ -228,7 +268,7 @@ mod tests {
     use super::*;
     use crate::config::{ModelKind, TrainingData, presets};
     use crate::experiment::{build_system, build_training};
-    use crate::optimiser::{NamedState, Schedule, StateTensor};
+    use crate::optimiser::{NamedState, Optimiser, Schedule, StateTensor};
 
     /// Writes NaN to every parameter, and a number of choice to its own state.
     struct Breaking {
@@ -304,10 +344,8 @@ mod tests {
                     let mut before = on_motions(model.kind);
                     advance(&mut before, stop);
                     let mut training = on_motions(model.kind);
-                    let (optimiser, clip) = training.state_mut();
-                    optimiser.load_state(&before.plan().optimiser.state()).expect("the same optimiser");
-                    clip.load_state(&before.plan().clip.state::<f32>()).expect("the same clipping");
-                    training.restore(before.step_count(), before.parameters());
+                    let state = before.state().expect("at hand");
+                    training.restore(stop as u64, &state).expect("the same optimiser and clipping");
                     advance(&mut training, 200 - stop);
                     training.parameters().to_vec()
                 });

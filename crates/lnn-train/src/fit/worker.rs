@@ -268,7 +268,7 @@ pub(super) fn copy<T: Real>(to: &mut [T], from: &[f64]) {
 pub(super) const UNIT: [Distribution; 1] = [Distribution::Uniform(Interval::constant(0.0, 1.0))];
 
 /// States `[rows, 2d + c]` of the step's batch from row `first` on: the tail's rows lead the batch.
-fn sample(
+pub(super) fn sample(
     sampler: StateSampler,
     step: u64,
     ranges: &[Distribution],

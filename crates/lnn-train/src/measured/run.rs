@@ -107,7 +107,8 @@ fn run_in_pool(
     let (folder, state) = RunFolder::open_for(&options.folder, &prepared.config, options.resume)?;
     write_json(&folder.path().join("data.json"), &findings)?;
     let (device, threads) = (device(), rayon::current_num_threads());
-    observe(Event::Started { folder: folder.path().to_owned(), device: &device, threads, state });
+    let (backend, reason) = ("cpu", None);
+    observe(Event::Started { folder: folder.path().to_owned(), backend, device: &device, reason, threads, state });
 
     let Prepared { config, model, split, units, learn, .. } = &prepared;
     let by_accelerations = *learn == Learn::Accelerations;
@@ -149,7 +150,7 @@ fn run_in_pool(
         learned: describe_learning(*learn),
         model: prepared.model_config.kind.describe().to_owned(),
         seed: config.seed,
-        backend: "cpu".to_owned(),
+        backend: backend.to_owned(),
         device,
         threads,
         wall_seconds: 0.0,
@@ -299,14 +300,14 @@ fn train<T: Real + Element>(
     judge: &mut dyn FnMut(&[f64]) -> Judged,
     observe: &mut dyn FnMut(Event<'_>),
 ) -> Result<TrainedParameters, MeasuredError> {
-    let training = build::<T>(prepared)?;
+    let mut training = build::<T>(prepared)?;
     let file = ModelFile {
         damage: &|path| load_model(path).err(),
         save: &|path, step, parameters: &[T]| save_model(path, &header(prepared, measurements, step), parameters),
     };
     let mut log = session.open_log(state, std::iter::once(MEASURED_MODEL))?;
     let steps = prepared.model_config.training.steps;
-    let trained = session.train((MEASURED_MODEL, steps), training, judge, &file, &mut log, observe)?;
+    let trained = session.train((MEASURED_MODEL, steps), &mut training, judge, &file, &mut log, observe)?;
     log.sync()?;
     Ok(trained)
 }

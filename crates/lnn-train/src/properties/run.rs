@@ -14,6 +14,7 @@ use super::error::PropertiesError;
 use super::judge::judge;
 use super::measure::{Measured, measure};
 use super::table::properties_markdown;
+use crate::backend::Choice;
 use crate::config::{ExperimentConfig, Validated};
 use crate::experiment::{self, ExperimentError, Outcome, RunOptions, build_system};
 use crate::record::Summary;
@@ -127,6 +128,7 @@ pub fn measure_properties(
                     // The folder around it was claimed: what is in it is this table's.
                     resume: true,
                     threads: options.threads,
+                    computes: Choice::default(),
                     command: options.command.clone(),
                 };
                 let mut pass_on = |event: experiment::Event<'_>| observe(PropertiesEvent::Event(event));

@@ -256,7 +256,7 @@ fn wrong_usage_ends_with_code_2_and_names_the_help() {
         ("experiment dblpend --threads two", "'two'"),
         ("experiment dblpend --seed -1", "-1"),
         ("experiment dblpend --seeds 1", "'--seed"),
-        ("experiment dblpend --backend abacus", "[possible values: auto, cpu]"),
+        ("experiment dblpend --backend abacus", "[possible values: auto, cpu, gpu]"),
         ("experiment dblpend --preset fast --config small.ron", "cannot be used with"),
     ] {
         let ended = workplace.run(line);

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use lnn_train::backend::Choice;
 use lnn_train::config::ExperimentConfig;
 use lnn_train::experiment::{Event, Outcome, RunOptions, run};
 use lnn_train::store::{StoreError, checkpoint_path, load_checkpoint, load_model, previous_checkpoint_path};
@@ -29,6 +30,7 @@ fn stopped_run(model: &str) -> Workplace {
         folder: workplace.path("run"),
         resume: false,
         threads: 1,
+        computes: Choice::default(),
         command: String::new(),
     };
     let stop = AtomicBool::new(false);

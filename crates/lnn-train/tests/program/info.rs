@@ -96,12 +96,18 @@ fn a_model_of_a_field_is_told_from_one_of_a_system() {
 fn the_machine_is_described_without_a_model() {
     let workplace = Workplace::new(&config(20));
     let said = workplace.succeed("info").stdout;
-    for words in ["processor", "threads", "instruction set", "cpu; this build has no other"] {
+    for words in ["processor", "threads", "instruction set", "--backend cpu", "graphics card"] {
         assert!(said.contains(words), "{words}:\n{said}");
     }
     let object: Value = serde_json::from_str(&workplace.succeed("info --json").stdout).expect("JSON");
     assert!(object["threads"].as_u64().is_some_and(|threads| threads > 0), "{object}");
-    assert_eq!(object["backends"], serde_json::json!(["cpu"]));
+    let cards = object["graphics_cards"].as_array().expect("a list");
+    let backends = if cards.is_empty() { serde_json::json!(["cpu"]) } else { serde_json::json!(["cpu", "gpu"]) };
+    assert_eq!(object["backends"], backends);
+    for card in cards {
+        let name = card["name"].as_str().expect("text");
+        assert!(said.contains(name) && card["largest_buffer_bytes"].as_u64() > Some(1 << 20), "{name}:\n{said}");
+    }
     for (line, words) in [
         ("info none.safetensors", "cannot read none.safetensors"),
         ("info small.ron", "small.ron is not a usable model file"),

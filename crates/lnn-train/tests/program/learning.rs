@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use lnn_autodiff::Activation;
+use lnn_train::backend::Choice;
 use lnn_train::config::{
     AngleFeatures, ExperimentConfig, FeaturesConfig, Initialisation, IntegratorConfig, ModelConfig, Precision,
     TrainingConfig, TrainingData, preset,
@@ -24,6 +25,7 @@ pub(crate) fn finish(config: ExperimentConfig, folder: &Path) -> Summary {
         folder: folder.to_owned(),
         resume: false,
         threads: 2,
+        computes: Choice::default(),
         command: "a test".to_owned(),
     };
     match run(&options, &AtomicBool::new(false), &mut |_| {}) {

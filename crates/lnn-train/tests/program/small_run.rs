@@ -89,9 +89,12 @@ impl Workplace {
         fs::write(self.path(name), text).expect("writable");
     }
 
-    /// The program in the folder, ready to start; `line` is split at blanks.
+    /// The program in the folder, ready to start; `line` is split at blanks. Experiments are computed on the processor
+    /// unless `line` says otherwise: a graphics card that happens to be there rounds otherwise.
     pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lnn"));
+        let processor = line.starts_with("experiment") && !line.contains("--backend") && !line.contains("--help");
+        let line = if processor { format!("{line} --backend cpu") } else { line.to_owned() };
         // A panic would show its backtrace: the tests look for one.
         command.args(line.split_whitespace()).current_dir(&self.root).env("RUST_BACKTRACE", "1").stdin(Stdio::null());
         command

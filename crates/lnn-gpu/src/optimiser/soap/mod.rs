@@ -23,7 +23,7 @@ pub struct SoapSettings {
 }
 
 /// Why SOAP cannot go on.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SoapError {
     /// The device.
     #[error(transparent)]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
+use lnn_gpu::device::AdapterChoice;
+use lnn_train::backend::Asked;
 use lnn_train::config::{Protocol, TrainingData};
 use lnn_train::field::config::SpeedProfile;
 
@@ -93,9 +95,15 @@ pub(in crate::cli) struct ExperimentArguments {
     #[arg(long)]
     pub(super) resume: bool,
 
-    /// What computes: `auto` takes the best that this build has, the processor.
+    /// What computes the trainings: `auto` takes a graphics card if there is one with kernels for all of the run, else the
+    /// processor, and says which and why.
     #[arg(long, value_enum, default_value_t = Backend::Auto)]
     pub(super) backend: Backend,
+
+    /// Graphics card: part of its name, or `discrete`, `integrated`, `virtual` or `cpu` (software) [default: the best];
+    /// `lnn info` lists them.
+    #[arg(long, value_name = "NAME")]
+    pub(super) adapter: Option<AdapterChoice>,
 
     /// Threads [default: one a core]. Results do not depend on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -107,10 +115,22 @@ pub(in crate::cli) struct ExperimentArguments {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum Backend {
-    /// The best that this build has.
+    /// The best for this run.
     Auto,
     /// The processor.
     Cpu,
+    /// A graphics card.
+    Gpu,
+}
+
+impl Backend {
+    pub(super) const fn asked(self) -> Asked {
+        match self {
+            Self::Auto => Asked::Auto,
+            Self::Cpu => Asked::Cpu,
+            Self::Gpu => Asked::Gpu,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
+use lnn_train::backend::Backend;
 pub(super) use lnn_train::field::config::EXPERIMENTS;
 use lnn_train::field::config::{FieldConfig, FieldKind, LargeConfig, SpeedProfile, WAVE, field_preset};
 use lnn_train::field::{FieldOutcome, FieldRunOptions, run_field};
@@ -26,7 +27,7 @@ pub(super) fn run(arguments: &ExperimentArguments, stop: &AtomicBool) -> Result<
         None => Path::new(RUNS).join(&config.experiment).join(config.run_name()),
     };
     let options = FieldRunOptions {
-        command: repeat_command(arguments, config.seed, &folder),
+        command: repeat_command(arguments, config.seed, &Backend::Cpu, &folder),
         config,
         folder: folder.clone(),
         resume: arguments.resume,

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lnn_train::backend::Backend;
 use lnn_train::config::ConfigError;
 use lnn_train::initialisation_search::{
     Cell, EXPERIMENT, SearchConfig, SearchEvent, SearchOptions, SearchOutcome, search,
@@ -33,7 +34,7 @@ pub(super) fn run(arguments: &ExperimentArguments, stop: &AtomicBool) -> Result<
         None => Path::new(RUNS).join(EXPERIMENT).join(config.run_name()),
     };
     let options = SearchOptions {
-        command: repeat_command(arguments, config.seed, &folder),
+        command: repeat_command(arguments, config.seed, &Backend::Cpu, &folder),
         config,
         folder: folder.clone(),
         resume: arguments.resume,

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 use lnn_physics::systems::kind;
+use lnn_train::backend::{Asked, Backend as ChosenBackend, Choice, choose};
 use lnn_train::config::presets::experiments;
 use lnn_train::config::{ConfigError, ExperimentConfig, Validated, preset_with};
 use lnn_train::experiment::{Outcome, RunOptions, run as run_experiment};
@@ -32,7 +33,7 @@ use super::error::CommandError;
 use super::exit::INTERRUPTED;
 use super::interrupt::stop_on_signal;
 use super::output::print_json;
-use arguments::{Backend, GridKind};
+use arguments::GridKind;
 
 /// Where runs go unless `--out` says otherwise.
 pub(super) const RUNS: &str = "runs";
@@ -43,6 +44,7 @@ pub(in crate::cli) fn run(arguments: &ExperimentArguments) -> Result<ExitCode, B
     if arguments.write_docs.is_some() && arguments.name != PROPERTIES {
         return Err(CommandError::NoDocument.into());
     }
+    require_kernels(arguments)?;
     if field::EXPERIMENTS.contains(&arguments.name.as_str()) {
         return field::run(arguments, &*stop_on_signal()?);
     }
@@ -56,17 +58,16 @@ pub(in crate::cli) fn run(arguments: &ExperimentArguments) -> Result<ExitCode, B
         return properties::run(arguments, &*stop_on_signal()?);
     }
     let config = configuration(arguments)?;
-    // Every build computes on the processor; the choice is kept for builds with another backend.
-    let (Backend::Auto | Backend::Cpu) = arguments.backend;
+    let backend = choose(arguments.backend.asked(), arguments.adapter.as_ref(), &config)?;
     let stop = stop_on_signal()?;
     match &arguments.seeds {
-        Some(seeds) => run_seeds(arguments, config, seeds.clone(), &stop),
+        Some(seeds) => run_seeds(arguments, config, seeds.clone(), &backend, &stop),
         None => {
             let folder = match &arguments.out {
                 Some(folder) => folder.clone(),
                 None => RunFolder::default_path(Path::new(RUNS), &config),
             };
-            Ok(match run_one(arguments, config, &folder, &stop)? {
+            Ok(match run_one(arguments, config, &folder, &backend, &stop)? {
                 Some(_) => ExitCode::SUCCESS,
                 None => ExitCode::from(INTERRUPTED),
             })
@@ -79,14 +80,16 @@ fn run_one(
     arguments: &ExperimentArguments,
     config: Validated,
     folder: &Path,
+    choice: &Choice,
     stop: &AtomicBool,
 ) -> Result<Option<Summary>, Box<dyn Error>> {
     let options = RunOptions {
-        command: repeat_command(arguments, config.seed, folder),
+        command: repeat_command(arguments, config.seed, &choice.backend, folder),
         config,
         folder: folder.to_owned(),
         resume: arguments.resume,
         threads: arguments.threads.map_or(0, usize::from),
+        computes: choice.clone(),
     };
     let mut display = Display::new(arguments.output);
     let outcome = run_experiment(&options, stop, &mut |event| display.show(event));
@@ -108,6 +111,7 @@ fn run_seeds(
     arguments: &ExperimentArguments,
     config: Validated,
     seeds: RangeInclusive<u64>,
+    choice: &Choice,
     stop: &AtomicBool,
 ) -> Result<ExitCode, Box<dyn Error>> {
     let mut summaries = Vec::new();
@@ -130,7 +134,7 @@ fn run_seeds(
         let finished = if arguments.resume { finished_summary(&folder, &config)? } else { None };
         let summary = match finished {
             Some(summary) => Some(summary),
-            None => run_one(arguments, config, &folder, stop)?,
+            None => run_one(arguments, config, &folder, choice, stop)?,
         };
         match summary {
             Some(summary) => summaries.push(summary),
@@ -165,6 +169,20 @@ fn finished_summary(folder: &Path, config: &ExperimentConfig) -> Result<Option<S
     let bytes = std::fs::read(&path).map_err(|source| CommandError::SummaryRead { path: path.clone(), source })?;
     let summary = serde_json::from_slice(&bytes).map_err(|source| CommandError::SummaryDamaged { path, source })?;
     Ok(Some(summary))
+}
+
+/// Refuses a graphics card for an experiment that none has kernels for.
+fn require_kernels(arguments: &ExperimentArguments) -> Result<(), CommandError> {
+    let others = field::EXPERIMENTS.into_iter().chain([initialisation_search::EXPERIMENT, PROPERTIES]);
+    let option = match (arguments.backend.asked(), &arguments.adapter) {
+        (Asked::Gpu, _) => "--backend gpu",
+        (Asked::Auto | Asked::Cpu, Some(_)) => "--adapter",
+        (Asked::Auto | Asked::Cpu, None) => return Ok(()),
+    };
+    if others.into_iter().any(|name| name == arguments.name) {
+        return Err(CommandError::NoKernels { option, experiment: arguments.name.clone() });
+    }
+    Ok(())
 }
 
 /// Names of all experiments.
@@ -252,7 +270,12 @@ pub(super) fn same_experiment(path: &Path, found: &str, asked: &str) -> Result<(
 /// A command that repeats the run in `folder`, in another folder beside it.
 ///
 /// A run from a file is repeated from the folder's own `config.ron`: the file may have been edited since.
-pub(super) fn repeat_command(arguments: &ExperimentArguments, seed: u64, folder: &Path) -> String {
+pub(super) fn repeat_command(
+    arguments: &ExperimentArguments,
+    seed: u64,
+    backend: &ChosenBackend,
+    folder: &Path,
+) -> String {
     let mut command = format!("cargo xtask experiment {}", arguments.name);
     if arguments.config.is_some() {
         command += &format!(" --config {}", quoted(&folder.join("config.ron")));
@@ -281,6 +304,13 @@ pub(super) fn repeat_command(arguments: &ExperimentArguments, seed: u64, folder:
         }
         if arguments.trial {
             command += " --trial";
+        }
+    }
+    // Results of another backend agree within rounding only.
+    if let ChosenBackend::Gpu { .. } = backend {
+        command += " --backend gpu";
+        if let Some(adapter) = &arguments.adapter {
+            command += &format!(" --adapter {}", quoted(Path::new(&adapter.to_string())));
         }
     }
     command + &format!(" --out {}", quoted(&beside(folder)))

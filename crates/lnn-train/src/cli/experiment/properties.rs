@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
+use lnn_train::backend::Backend;
 use lnn_train::properties::{
     EXPERIMENT, PropertiesConfig, PropertiesEvent, PropertiesOptions, PropertiesOutcome, PropertiesSummary,
     around_section, measure_properties, properties_table, replace_section,
@@ -31,7 +32,7 @@ pub(super) fn run(arguments: &ExperimentArguments, stop: &AtomicBool) -> Result<
         None => Path::new(RUNS).join(EXPERIMENT).join(config.run_name()),
     };
     let options = PropertiesOptions {
-        command: repeat_command(arguments, config.seed, &folder),
+        command: repeat_command(arguments, config.seed, &Backend::Cpu, &folder),
         config,
         folder: folder.clone(),
         resume: arguments.resume,

@@ -9,7 +9,7 @@ use crate::field::build_field_training;
 use crate::field::config::{
     BoundaryConfig, FieldConfig, FieldModelKind, LatticeConfig, NeighbourhoodConfig, field_preset,
 };
-use crate::fit::Training;
+use crate::fit::{Trainer, Training};
 
 /// A small experiment with models of every kind, on ordered neighbourhoods and on pairs.
 fn small(lattice: LatticeConfig, preset: &str) -> FieldConfig {
@@ -175,10 +175,9 @@ fn training_has_the_same_bits_on_any_number_of_threads_and_across_a_resumption()
                 let mut before = make();
                 advance(&mut before, 13);
                 let mut training = make();
-                let (optimiser, clip) = training.state_mut();
-                optimiser.load_state(&before.plan().optimiser.state()).expect("the same optimiser");
-                clip.load_state(&before.plan().clip.state::<f32>()).expect("the same clipping");
-                training.restore(before.step_count(), before.parameters());
+                let step = before.step_count();
+                let state = before.state().expect("at hand");
+                training.restore(step, &state).expect("the same optimiser and clipping");
                 advance(&mut training, 11);
                 training.parameters().to_vec()
             });

@@ -128,6 +128,14 @@ impl LagrangianNetwork {
     pub fn velocity_units(&self) -> Option<&[f64]> {
         self.velocity_units.as_deref()
     }
+    /// Which eigenvalues of H count as zero, if it was said.
+    pub fn tolerance(&self) -> Option<Tolerance> {
+        self.tolerance
+    }
+    /// What the residual mass adds to the diagonal of H, m/u², `[d]`.
+    pub fn residual_masses(&self) -> Vec<f64> {
+        (0..self.features.degrees_of_freedom()).map(|coordinate| self.mass_of(coordinate)).collect()
+    }
     /// m/uᵢ², what the residual mass adds to H.
     fn mass_of(&self, coordinate: usize) -> f64 {
         match &self.velocity_units {

@@ -1,0 +1,96 @@
+//! The network's passes, by the kernels that suit its width.
+
+use lnn_autodiff::jet::Purpose;
+
+use crate::device::{Buffer, Device, DeviceError, Recorder};
+use crate::mlp::{MlpJet, MlpParameters, NarrowJet, NarrowPlan};
+
+/// The jets of a Lagrangian's network along the unit velocities and (q̇, 0).
+#[derive(Debug)]
+pub(super) enum Jet {
+    Narrow(Box<NarrowJet>),
+    Tiled(Box<MlpJet>),
+}
+
+impl Jet {
+    /// For `rows` samples with `d` coordinates.
+    pub(super) fn new(device: &Device, parameters: &MlpParameters, d: usize, rows: usize) -> Result<Self, DeviceError> {
+        let (layout, tangents, purpose) = (parameters.layout(), d + 1, Purpose::Functional);
+        if !NarrowJet::supports(layout.shape()) {
+            return Ok(Self::Tiled(Box::new(MlpJet::new(device, parameters, tangents, rows, purpose)?)));
+        }
+        let plan = NarrowPlan {
+            layout,
+            parameters: parameters.buffer(),
+            models: 1,
+            tangents,
+            rows,
+            purpose,
+            input_cotangents: false,
+            workgroup_memory: None,
+        };
+        Ok(Self::Narrow(Box::new(NarrowJet::new(device, plan)?)))
+    }
+
+    /// From the inputs to ∂L/∂x and the second derivatives.
+    pub(super) fn record_derivatives(&self, recorder: &mut Recorder) {
+        match self {
+            Self::Narrow(jet) => jet.record_jet(recorder),
+            Self::Tiled(jet) => {
+                jet.record_forward_derivatives(recorder);
+                jet.record_reverse(recorder);
+                jet.record_hessian(recorder);
+            }
+        }
+    }
+
+    /// From the directions of the functional to its parameter gradient.
+    pub(super) fn record_functional_gradient(&self, recorder: &mut Recorder) {
+        match self {
+            Self::Narrow(jet) => jet.record_functional_gradient(recorder),
+            Self::Tiled(jet) => jet.record_functional_gradient(recorder),
+        }
+    }
+
+    pub(super) fn inputs(&self) -> &Buffer<f32> {
+        match self {
+            Self::Narrow(jet) => jet.inputs(),
+            Self::Tiled(jet) => jet.inputs(),
+        }
+    }
+
+    pub(super) fn output_bar(&self) -> &Buffer<f32> {
+        match self {
+            Self::Narrow(jet) => jet.output_bar(),
+            Self::Tiled(jet) => jet.output_bar(),
+        }
+    }
+
+    pub(super) fn input_bar(&self) -> &Buffer<f32> {
+        match self {
+            Self::Narrow(jet) => jet.input_bar(),
+            Self::Tiled(jet) => jet.input_bar(),
+        }
+    }
+
+    pub(super) fn second_derivatives(&self) -> &Buffer<f32> {
+        match self {
+            Self::Narrow(jet) => jet.second_derivatives(),
+            Self::Tiled(jet) => jet.second_derivatives(),
+        }
+    }
+
+    pub(super) fn coefficients(&self) -> &Buffer<f32> {
+        match self {
+            Self::Narrow(jet) => jet.coefficients(),
+            Self::Tiled(jet) => jet.coefficients(),
+        }
+    }
+
+    pub(super) fn gradient(&self) -> &Buffer<f32> {
+        match self {
+            Self::Narrow(jet) => jet.gradient(),
+            Self::Tiled(jet) => jet.gradient(),
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Training of a network, whole steps on the device, many in one submission.
+//!
+//! The file `pipeline` reads as the data flow: its statements are the stages in their order. Everything is planned when a
+//! [`Training`] is made; a step allocates nothing and reads nothing back. States are drawn on the device where
+//! it knows the system, and else uploaded for many steps at once.
+//!
+//! Samples whose mass matrix is not of full rank have their acceleration and its cotangent by the pseudoinverse; the two
+//! constant-rank terms of their gradient are left out, and such samples are counted in [`Submitted`].
+
+mod jet;
+mod network;
+mod optimiser;
+mod pipeline;
+mod settings;
+mod source;
+
+pub use optimiser::OptimiserState;
+pub use pipeline::{Submitted, Training};
+pub use settings::{LagrangianModel, Model, OptimiserSettings, PlainModel, Source, TrainingSettings, TrueSystem};
+pub use source::Batches;

@@ -1,0 +1,114 @@
+//! Adam or SOAP behind one interface.
+
+use super::settings::OptimiserSettings;
+use crate::device::{Buffer, Device, DeviceError, Recorder};
+use crate::mlp::{MlpParameters, ParameterLayout};
+use crate::optimiser::{Adam, BlockState, ParameterBlock, Soap, SoapError};
+use crate::step::StepControl;
+
+/// What an optimiser keeps beside the number of its updates, without padding.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OptimiserState {
+    /// Averages m and v, as the parameters.
+    Adam {
+        /// m.
+        first_moment: Vec<f32>,
+        /// v.
+        second_moment: Vec<f32>,
+    },
+    /// Of each layer its weight, then its bias as one row.
+    Soap {
+        /// Whether the bases have been set up; before that the blocks are zero.
+        prepared: bool,
+        /// State of each block.
+        blocks: Vec<BlockState>,
+    },
+}
+
+#[derive(Debug)]
+pub(super) enum Optimiser {
+    Adam(Adam),
+    Soap { soap: Box<Soap>, refresh_every: u64, prepared: bool },
+}
+
+impl Optimiser {
+    pub(super) fn new(
+        device: &Device,
+        settings: OptimiserSettings,
+        control: &StepControl,
+        gradient: &Buffer<f32>,
+        parameters: &MlpParameters,
+    ) -> Result<Self, SoapError> {
+        Ok(match settings {
+            OptimiserSettings::Adam(settings) => {
+                Self::Adam(Adam::new(device, settings, control, gradient, parameters.buffer())?)
+            }
+            OptimiserSettings::Soap { settings, refresh_every } => {
+                assert!(refresh_every > 0, "bases are refreshed every step at most");
+                let blocks = ParameterBlock::of_network(parameters.layout());
+                let soap = Soap::new(device, settings, &blocks, control, gradient, parameters.buffer())?;
+                Self::Soap { soap: Box::new(soap), refresh_every, prepared: false }
+            }
+        })
+    }
+
+    /// Whether the next gradient makes an update, and not the bases.
+    pub(super) const fn is_prepared(&self) -> bool {
+        matches!(self, Self::Adam(_) | Self::Soap { prepared: true, .. })
+    }
+
+    /// Update number `update`, counted from 1; without bases what [`prepare`](Self::prepare) needs.
+    pub(super) fn record(&self, recorder: &mut Recorder, update: u64) {
+        match self {
+            Self::Adam(adam) => adam.record(recorder),
+            Self::Soap { soap, prepared: false, .. } => soap.record_preparation(recorder),
+            Self::Soap { soap, refresh_every, .. } => soap.record(recorder, update.is_multiple_of(*refresh_every)),
+        }
+    }
+
+    /// Sets up the bases, if there are none yet and the last gradient was usable.
+    pub(super) fn prepare(&mut self, device: &Device, control: &StepControl) -> Result<(), SoapError> {
+        if let Self::Soap { soap, prepared: prepared @ false, .. } = self {
+            *prepared = soap.prepare(device, control)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn download(&self, device: &Device, layout: &ParameterLayout) -> Result<OptimiserState, DeviceError> {
+        Ok(match self {
+            Self::Adam(adam) => {
+                let [first_moment, second_moment] = adam.moments().map(|moment| {
+                    let mut padded = vec![0.0; layout.padded_len()];
+                    device.download(moment, 0, &mut padded).map(|()| layout.unpack(&padded))
+                });
+                OptimiserState::Adam { first_moment: first_moment?, second_moment: second_moment? }
+            }
+            Self::Soap { soap, prepared, .. } => {
+                OptimiserState::Soap { prepared: *prepared, blocks: soap.download(device, 0)? }
+            }
+        })
+    }
+
+    /// # Panics
+    /// If the state is another optimiser's or of another network.
+    pub(super) fn upload(
+        &mut self,
+        device: &Device,
+        layout: &ParameterLayout,
+        state: &OptimiserState,
+    ) -> Result<(), DeviceError> {
+        match (self, state) {
+            (Self::Adam(adam), OptimiserState::Adam { first_moment, second_moment }) => {
+                for (moment, given) in adam.moments().into_iter().zip([first_moment, second_moment]) {
+                    device.upload(moment, 0, &layout.pack(given))?;
+                }
+                Ok(())
+            }
+            (Self::Soap { soap, prepared, .. }, OptimiserState::Soap { prepared: given, blocks }) => {
+                *prepared = *given;
+                soap.upload(device, 0, blocks)
+            }
+            _ => panic!("the state of another optimiser"),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Batches drawn on the processor for many steps of a device.
+
+use lnn_gpu::training::Batches;
+use lnn_physics::sampling::StateSampler;
+use rayon::prelude::*;
+
+use crate::fit::FreshStates;
+use crate::loss::LossWeight;
+use crate::target::DataError;
+
+/// Bytes that the batches of one submission may take.
+const MOST_BYTES: usize = 32 << 20;
+/// Most steps of a submission.
+const MOST_STEPS: usize = 256;
+/// Rows that one thread draws at a time.
+const ROWS: usize = 256;
+
+/// The batches of several steps, drawn as the processor's training draws them.
+#[derive(Debug)]
+pub(super) struct HostBatches {
+    data: FreshStates,
+    sampler: StateSampler,
+    batch: usize,
+    degrees_of_freedom: usize,
+    states: Vec<f32>,
+    target: Vec<f32>,
+    /// Empty for samples that all count the same.
+    weights: Vec<f32>,
+}
+
+impl HostBatches {
+    /// Room for batches of `batch` states of a system with `d` coordinates.
+    pub(super) fn new(data: FreshStates, sampler: StateSampler, batch: usize, d: usize) -> Self {
+        let mut batches = Self {
+            data,
+            sampler,
+            batch,
+            degrees_of_freedom: d,
+            states: Vec::new(),
+            target: Vec::new(),
+            weights: Vec::new(),
+        };
+        let rows = batches.most_steps() * batch;
+        batches.states = vec![0.0; rows * batches.data.ranges.len()];
+        batches.target = vec![0.0; rows * d];
+        batches.weights = vec![0.0; if batches.is_weighted() { rows } else { 0 }];
+        batches
+    }
+
+    /// Whether samples have weights in the loss.
+    pub(super) fn is_weighted(&self) -> bool {
+        self.data.weight != LossWeight::Uniform
+    }
+
+    /// Most steps that there is room for.
+    pub(super) fn most_steps(&self) -> usize {
+        let of_step = self.batch * (self.data.ranges.len() + self.degrees_of_freedom + 1) * size_of::<f32>();
+        (MOST_BYTES / of_step).clamp(1, MOST_STEPS)
+    }
+
+    /// The batches of `steps` steps from number `first` on, on all threads of the pool.
+    ///
+    /// # Errors
+    /// The first target that is not finite, or velocity that has no weight, by step and row.
+    ///
+    /// # Panics
+    /// If there is no room for so many.
+    pub(super) fn draw(&mut self, first: u64, steps: usize) -> Result<Batches<'_>, DataError> {
+        let Self { data, sampler, batch, degrees_of_freedom: d, states, target, weights } = self;
+        let (batch, d, width) = (*batch, *d, data.ranges.len());
+        let weighted = !weights.is_empty();
+        let (states, target) = (&mut states[..steps * batch * width], &mut target[..steps * batch * d]);
+        let weights = &mut weights[..if weighted { steps * batch } else { 0 }];
+        let draw_step = |(step, (states, target), weights): (u64, (&mut [f32], &mut [f32]), &mut [f32])| {
+            let blocks = states.par_chunks_mut(ROWS * width).zip(target.par_chunks_mut(ROWS * d)).enumerate();
+            let draw = |block: usize, states: &mut [f32], target: &mut [f32], weights: &mut [f32]| {
+                data.draw_single(*sampler, step, block * ROWS, (states, target, weights))
+            };
+            // The first error by row, whichever thread meets its own first.
+            let results: Vec<_> = if weighted {
+                let blocks = blocks.zip(weights.par_chunks_mut(ROWS));
+                blocks.map(|((block, (states, target)), weights)| draw(block, states, target, weights)).collect()
+            } else {
+                blocks.map(|(block, (states, target))| draw(block, states, target, &mut [])).collect()
+            };
+            results.into_iter().collect::<Result<(), DataError>>()
+        };
+        let mut rest = &mut *weights;
+        for (step, arrays) in (first..).zip(states.chunks_mut(batch * width).zip(target.chunks_mut(batch * d))) {
+            let (own, others) = rest.split_at_mut(if weighted { batch } else { 0 });
+            rest = others;
+            draw_step((step, arrays, own))?;
+        }
+        Ok(Batches { states, target, weights })
+    }
+}

@@ -1,0 +1,16 @@
+//! What computes a training: the processor, or a graphics card.
+//!
+//! [`choose`] decides before a run begins; a run's configuration, files and checkpoints are the same for both. What of a
+//! run has no kernels is said by [`missing_kernels`], and the graphics card's side of the training loop is a
+//! [`Trainer`](crate::fit::Trainer) of its own.
+
+mod batches;
+mod choice;
+mod kernels;
+mod pace;
+mod state;
+mod training;
+
+pub use choice::{Asked, Backend, BackendError, Choice, choose};
+pub use kernels::{KERNELS, MissingKernel, missing_kernels};
+pub use training::DeviceTraining;

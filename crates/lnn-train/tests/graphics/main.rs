@@ -1,0 +1,6 @@
+//! Trainings on a graphics card, software or not, beside those of the processor.
+
+mod agreement;
+mod checkpoints;
+mod program;
+mod trainings;

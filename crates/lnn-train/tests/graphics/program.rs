@@ -1,0 +1,115 @@
+//! The program with a graphics card: a whole experiment, and what it refuses.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use lnn_train::config::{EvaluationConfig, ExperimentConfig, ModelKind, presets};
+use lnn_train::optimiser::SoapSettings;
+use lnn_train::store::read_metrics;
+use serde_json::Value;
+
+use crate::trainings::{config, device, lagrangian};
+
+fn lnn(folder: &Path, line: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lnn"));
+    command.args(line.split_whitespace()).current_dir(folder).output().expect("the program starts")
+}
+
+fn succeed(folder: &Path, line: &str) -> String {
+    let output = lnn(folder, line);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{line}\n{said}");
+    said
+}
+
+fn refused(folder: &Path, line: &str) -> String {
+    let output = lnn(folder, line);
+    assert_eq!(output.status.code(), Some(1), "{line}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Both models of the paper, a Lagrangian and a plain network, judged on little.
+fn small() -> ExperimentConfig {
+    let mut config = config(lagrangian(), SoapSettings::default().into());
+    let lnn = config.models[presets::LNN].clone();
+    let baseline = lnn_train::config::ModelConfig { kind: ModelKind::Baseline { output_scale: 10.0 }, ..lnn };
+    config.models.insert(presets::BASELINE.to_owned(), baseline);
+    config.preset = "small".to_owned();
+    config.log_every = 5;
+    config.evaluation = EvaluationConfig { held_out: 100, rollouts: 3, t_end: 0.5, ..EvaluationConfig::default() };
+    config
+}
+
+/// The adapter of the other tests, by its name.
+fn adapter() -> String {
+    device().adapter().kind.name().to_owned()
+}
+
+fn summary(folder: &Path) -> Value {
+    let text = std::fs::read(folder.join("summary.json")).expect("a finished run");
+    serde_json::from_slice(&text).expect("JSON")
+}
+
+#[test]
+fn an_experiment_has_the_losses_of_the_processor_and_says_what_computed() {
+    let place = tempfile::tempdir().expect("a folder");
+    let place = place.path();
+    std::fs::write(place.join("small.ron"), small().to_ron().expect("plain data")).expect("writable");
+    let said = succeed(
+        place,
+        &format!("experiment dblpend --config small.ron --out card --backend gpu --adapter {}", adapter()),
+    );
+    let name = &device().adapter().name;
+    assert!(said.contains("Backend gpu: ") && said.contains(name.as_str()), "{said}");
+    succeed(place, "experiment dblpend --config small.ron --out processor --backend cpu");
+    let [card, processor] =
+        ["card", "processor"].map(|run| read_metrics(&place.join(run).join("metrics.jsonl")).expect("written"));
+    assert_eq!(card.len(), processor.len());
+    assert!(card.len() > 20, "{}", card.len());
+    for (a, b) in card.iter().zip(&processor) {
+        assert_eq!((&a.model, a.step, a.samples, a.skipped_steps), (&b.model, b.step, b.samples, b.skipped_steps));
+        assert!((a.loss - b.loss).abs() <= 0.01 * b.loss, "{} at {}: {} and {}", a.model, a.step, a.loss, b.loss);
+        assert_eq!(a.learning_rate, b.learning_rate);
+    }
+    let (of_card, of_processor) = (summary(&place.join("card")), summary(&place.join("processor")));
+    assert_eq!((&of_card["backend"], &of_processor["backend"]), (&"gpu".into(), &"cpu".into()));
+    assert!(of_card["device"].as_str().is_some_and(|device| device.contains(name.as_str())), "{of_card}");
+    let page = std::fs::read_to_string(place.join("card/report.html")).expect("written");
+    assert!(page.contains("--backend gpu"), "the command that repeats the run");
+    // Judged again without a card, what computed the trainings stays what it was.
+    succeed(place, "experiment dblpend --config small.ron --out card --resume --backend cpu");
+    assert_eq!(summary(&place.join("card"))["backend"], "gpu");
+}
+
+#[test]
+fn what_has_no_kernels_is_refused_before_anything_is_written() {
+    let place = tempfile::tempdir().expect("a folder");
+    let place = place.path();
+    for (line, words) in [
+        ("experiment dblpend --preset models --backend gpu", "`delan` is a deep Lagrangian network"),
+        ("experiment dblpend --train-on trajectories --backend gpu", "`lnn` learns from trajectories"),
+        ("experiment wave --backend gpu", "no kernels for `wave`"),
+        ("experiment properties --backend gpu", "no kernels for `properties`"),
+        ("experiment initialisation --adapter best", "no kernels for `initialisation`"),
+        ("experiment dblpend --backend cpu --adapter best", "leave one of them out"),
+        ("experiment dblpend --backend gpu --adapter abacus", "no graphics adapter fits `abacus`"),
+        ("experiment dblpend --adapter abacus", "no graphics adapter fits `abacus`"),
+    ] {
+        let said = refused(place, line);
+        assert!(said.contains(words), "{line}\n{said}");
+        assert!(!place.join("runs").exists(), "{line}");
+    }
+}
+
+#[test]
+fn what_is_left_to_the_program_is_said_with_the_reason() {
+    let place = tempfile::tempdir().expect("a folder");
+    let said = succeed(place.path(), "experiment dblpend --preset models --models delan --trial");
+    assert!(said.contains("--backend auto chose cpu: graphics cards have no kernels"), "{said}");
+    let output = lnn(place.path(), "experiment dblpend --models lnn --trial --out b --json");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let started: Value = serde_json::from_str(text.lines().next().expect("a line")).expect("JSON");
+    let hardware = matches!(device().adapter().kind.name(), "discrete" | "integrated" | "virtual");
+    assert_eq!(started["backend"], if hardware { "gpu" } else { "cpu" }, "{started}");
+    assert!(started["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{started}");
+}
