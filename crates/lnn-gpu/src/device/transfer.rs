@@ -84,7 +84,8 @@ impl Device {
         });
         self.wait_for(&format!("the download of {name}"), Some(submission))?;
         let refusal = |message: String| DeviceError::Refusal { adapter: self.adapter.name.clone(), message };
-        match receiver.try_recv() {
+        // The mapping is reported by whichever thread polls the device, which may be another one that is about to.
+        match receiver.recv_timeout(self.time_limit) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(refusal(error.to_string())),
             Err(error) => return Err(refusal(format!("{name} was not mapped: {error}"))),
