@@ -31,6 +31,9 @@ import package::shared::symmetric::{Factors, NOT_FINITE, is_deficient, project_o
 // To which are added: the components whose error is not finite, the matrices that are not, those that are deficient.
 @group(0) @binding(11) var<storage, read_write> tally: array<atomic<u32>, 3>;
 
+// Whether the samples have weights.
+override WEIGHTED: u32;
+
 fn write_term(term: u32, row: u32, values: array<f32, D>) {
     var own = values;
     for (var i = 0u; i < D; i++) {
@@ -68,7 +71,7 @@ fn differentiate_loss(
     var solution = equation_of_motion(&force, &second, settings.masses, settings.units, tolerance, &factors);
 
     var weight = 1.0;
-    if settings.weighted != 0u {
+    if WEIGHTED != 0u {
         weight = weights[row];
     }
     // U λ.
@@ -83,7 +86,7 @@ fn differentiate_loss(
         let wanted = target_rates[row * D + i] * per_unit;
         let error = acceleration * per_unit - wanted;
         if is_finite(error) {
-            let both = loss_component(settings.loss, settings.loss_scale, error, wanted);
+            let both = loss_component(settings.loss_scale, error, wanted);
             total += both.x;
             cotangent[i] = settings.per_batch * both.y * weight * per_unit * unit;
         } else {

@@ -10,7 +10,6 @@ struct PlainLossSettings {
     // Components of a sample, and from one row of outputs to the next.
     components: u32,
     stride: u32,
-    kind: u32,
     scale: f32,
     per_batch: f32,
     // s.
@@ -58,7 +57,7 @@ fn plain_loss(
         let wanted = target_rates[row * settings.components + i] * per_unit;
         let error = settings.output_scale * output[place] * per_unit - wanted;
         if is_finite(error) {
-            let both = loss_component(settings.kind, settings.scale, error, wanted);
+            let both = loss_component(settings.scale, error, wanted);
             total += both.x;
             output_bar[place] = settings.per_batch * both.y * weight * per_unit * settings.output_scale;
         } else {

@@ -8,7 +8,6 @@ struct LossSettings {
     rows: u32,
     // Components of a sample.
     components: u32,
-    kind: u32,
     scale: f32,
     per_batch: f32,
     // 1 / units of the components, by four.
@@ -50,7 +49,7 @@ fn rate_loss(
         let wanted = target_rates[place] * per_unit;
         let error = prediction[place] * per_unit - wanted;
         if is_finite(error) {
-            let both = loss_component(settings.kind, settings.scale, error, wanted);
+            let both = loss_component(settings.scale, error, wanted);
             total += both.x;
             cotangent[place] = settings.per_batch * both.y * weight * per_unit;
         } else {

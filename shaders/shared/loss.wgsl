@@ -2,6 +2,9 @@
 
 import package::shared::float::copy_sign;
 
+// Which one. Folded when the pipeline is made, and with it all other branches.
+override LOSS: u32;
+
 const L1 = 0u;
 const L2 = 1u;
 const HUBER = 2u;
@@ -9,9 +12,9 @@ const RELATIVE_PSEUDO_HUBER = 3u;
 
 // Value and slope at an error, of a component with the target `wanted`. `scale` is δ of Huber's loss, or the smoothing of
 // the pseudo-Huber loss per unit of 1 + |target|.
-fn loss_component(kind: u32, scale: f32, error: f32, wanted: f32) -> vec2<f32> {
+fn loss_component(scale: f32, error: f32, wanted: f32) -> vec2<f32> {
     let size = abs(error);
-    switch kind {
+    switch LOSS {
         case L1: {
             // The subgradient that leaves an exact prediction alone.
             return vec2<f32>(size, select(copy_sign(1.0, error), 0.0, error == 0.0));

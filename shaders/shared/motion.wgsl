@@ -15,10 +15,8 @@ struct EquationSettings {
     first_a: u32,
     relative: f32,
     absolute: f32,
-    loss: u32,
     loss_scale: f32,
     per_batch: f32,
-    weighted: u32,
     // Of the coordinates, by four: residual masses, units of the velocities, and 1 / units of the errors.
     masses: array<vec4<f32>, 2>,
     units: array<vec4<f32>, 2>,

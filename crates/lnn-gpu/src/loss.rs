@@ -38,13 +38,22 @@ pub enum Loss {
 }
 
 impl Loss {
-    /// Its number and its setting, as `shaders/shared/loss.wgsl` has them.
-    pub(crate) fn kind_and_scale(self) -> (u32, f32) {
+    /// Its number, as `shaders/shared/loss.wgsl` has it.
+    pub(crate) fn overrides(self) -> [(&'static str, f64); 1] {
+        let kind = match self {
+            Self::L1 => 0.0,
+            Self::L2 => 1.0,
+            Self::Huber { .. } => 2.0,
+            Self::RelativePseudoHuber { .. } => 3.0,
+        };
+        [("LOSS", kind)]
+    }
+
+    /// Its setting, 0 without one.
+    pub(crate) fn scale(self) -> f32 {
         match self {
-            Self::L1 => (0, 0.0),
-            Self::L2 => (1, 0.0),
-            Self::Huber { delta } => (2, delta as f32),
-            Self::RelativePseudoHuber { scale } => (3, scale as f32),
+            Self::L1 | Self::L2 => 0.0,
+            Self::Huber { delta: scale } | Self::RelativePseudoHuber { scale } => scale as f32,
         }
     }
 }
@@ -93,10 +102,8 @@ pub struct LossBuffers<'a> {
 struct Constants {
     rows: u32,
     components: u32,
-    kind: u32,
     scale: f32,
     per_batch: f32,
-    padding: [u32; 3],
     per_unit: [f32; MAX_DIMENSION],
 }
 
@@ -118,14 +125,11 @@ pub fn rate_loss(device: &Device, settings: LossSettings<'_>, buffers: LossBuffe
     }
     require("losses", losses, rows);
     require("tally", tally, 1);
-    let (kind, scale) = loss.kind_and_scale();
     let record = Constants {
         rows: rows as u32,
         components: components as u32,
-        kind,
-        scale,
+        scale: loss.scale(),
         per_batch: (1.0 / batch as f64) as f32,
-        padding: [0; 3],
         per_unit: per_unit(components, units),
     };
     let constants = constants(device, "loss settings", record)?;
@@ -138,7 +142,7 @@ pub fn rate_loss(device: &Device, settings: LossSettings<'_>, buffers: LossBuffe
         flags = &["WEIGHTED"];
     }
     let source = RATE_LOSS.with_flags(flags).expect("the build makes a variant with and without weights");
-    Stage::new(device, source, &arguments, rows)
+    Stage::with_overrides(device, source, &loss.overrides(), &arguments, rows)
 }
 
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]

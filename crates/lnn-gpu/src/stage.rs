@@ -27,7 +27,18 @@ impl Stage {
         arguments: &[Argument<'_>],
         invocations: usize,
     ) -> Result<Self, DeviceError> {
-        let kernel = device.kernel(source, &[])?.bind(device, arguments)?;
+        Self::with_overrides(device, source, &[], arguments, invocations)
+    }
+
+    /// As [`new`](Self::new), with values of the shader's `override` constants.
+    pub(crate) fn with_overrides(
+        device: &Device,
+        source: &'static KernelSource,
+        overrides: &[(&str, f64)],
+        arguments: &[Argument<'_>],
+        invocations: usize,
+    ) -> Result<Self, DeviceError> {
+        let kernel = device.kernel(source, overrides)?.bind(device, arguments)?;
         let threads = source.invocations() as usize;
         let workgroups = u32::try_from(invocations.div_ceil(threads)).unwrap_or(u32::MAX);
         Ok(Self { kernel, workgroups })

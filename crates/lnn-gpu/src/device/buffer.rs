@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use bytemuck::Pod;
 
+use super::activity::count;
 use super::{Device, DeviceError};
 
 /// Numbers in the device's memory.
@@ -113,13 +114,13 @@ impl Device {
     /// If there is to be none.
     pub fn uniforms<T: Pod>(&self, name: &str, records: usize) -> Result<Uniforms<T>, DeviceError> {
         assert!(records > 0, "uniforms {name}: at least one record");
-        let alignment = u64::from(self.limits.min_uniform_buffer_offset_alignment);
+        let alignment = u64::from(self.constants.alignment(&self.limits));
         let stride = record_bytes::<T>().next_multiple_of(alignment);
         let bytes = stride * records as u64;
         // Offsets into it are of 32 bits.
         let largest = self.limits.max_buffer_size.min(u64::from(u32::MAX));
         self.require(&format!("uniforms {name}"), "bytes a buffer", bytes, largest)?;
-        let raw = self.raw_buffer(name, bytes, wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST)?;
+        let raw = self.raw_buffer(name, bytes, self.constants.usage() | wgpu::BufferUsages::COPY_DST)?;
         Ok(Uniforms { raw, name: name.to_owned(), records, stride: stride as u32, element: PhantomData })
     }
 
@@ -130,6 +131,7 @@ impl Device {
         usage: wgpu::BufferUsages,
     ) -> Result<wgpu::Buffer, DeviceError> {
         let descriptor = wgpu::BufferDescriptor { label: Some(name), size: bytes, usage, mapped_at_creation: false };
+        count(&self.counters.buffers);
         self.guarded(name, bytes, || self.raw.create_buffer(&descriptor))
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::PoisonError;
 
-use super::{Argument, Device, DeviceError, ShaderChecks};
-use crate::kernels::{BindingKind, KernelSource};
+use super::{Argument, ConstantMemory, Device, DeviceError, ShaderChecks};
+use crate::kernels::{Binding, BindingKind, KernelSource};
 
 /// A variant with its overrides: what distinguishes one compiled kernel from another.
 pub(super) type KernelKey = (&'static str, Vec<(String, u64)>);
@@ -53,11 +53,9 @@ impl Device {
         }
         self.require_kernel(source)?;
         let entries: Vec<_> =
-            source.bindings.iter().zip(0..).map(|(own, binding)| layout_entry(own, binding)).collect();
-        let descriptor = wgpu::ShaderModuleDescriptor {
-            label: Some(source.name),
-            source: wgpu::ShaderSource::Wgsl(source.wgsl.into()),
-        };
+            source.bindings.iter().zip(0..).map(|(own, binding)| layout_entry(own, binding, self.constants)).collect();
+        let descriptor =
+            wgpu::ShaderModuleDescriptor { label: Some(source.name), source: self.constants.shader(source) };
         let adapter = || self.adapter.name.clone();
         let made = self.guarded(source.name, 0, || {
             let module = match self.checks {
@@ -99,7 +97,9 @@ impl Device {
     fn require_kernel(&self, source: &KernelSource) -> Result<(), DeviceError> {
         let what = format!("kernel {}", source.name);
         let limits = &self.limits;
-        let storage = source.bindings.iter().filter(|binding| binding.kind != BindingKind::Uniform).count();
+        let uniform =
+            |binding: &&Binding| binding.kind == BindingKind::Uniform && self.constants == ConstantMemory::Uniform;
+        let storage = source.bindings.iter().filter(|binding| !uniform(binding)).count();
         for (limit, needed, offered) in [
             ("bytes of workgroup memory", source.workgroup_memory, limits.max_compute_workgroup_storage_size),
             ("invocations a workgroup", source.invocations(), limits.max_compute_invocations_per_workgroup),
@@ -156,10 +156,10 @@ impl Kernel {
     }
 }
 
-fn layout_entry(own: &crate::kernels::Binding, binding: u32) -> wgpu::BindGroupLayoutEntry {
+fn layout_entry(own: &Binding, binding: u32, constants: ConstantMemory) -> wgpu::BindGroupLayoutEntry {
     let uniform = own.kind == BindingKind::Uniform;
     let ty = match own.kind {
-        BindingKind::Uniform => wgpu::BufferBindingType::Uniform,
+        BindingKind::Uniform => constants.binding_type(),
         kind => wgpu::BufferBindingType::Storage { read_only: kind == BindingKind::Read },
     };
     wgpu::BindGroupLayoutEntry {

@@ -7,8 +7,10 @@
 //! A fault that the driver reports outside a call, such as a lost device, is returned by the next call and by every
 //! one after it. No call waits longer than the time limit of [`DeviceOptions`].
 
+mod activity;
 mod adapter;
 mod buffer;
+mod constant_memory;
 mod error;
 mod health;
 mod kernel;
@@ -21,8 +23,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+pub use activity::Activity;
+use activity::Counters;
 pub use adapter::{AdapterChoice, AdapterKind, AdapterSummary, adapters};
 pub use buffer::{Argument, Buffer, Uniforms};
+pub use constant_memory::ConstantMemory;
 pub use error::DeviceError;
 use health::Health;
 pub use kernel::{BoundKernel, Kernel};
@@ -49,6 +54,8 @@ pub struct DeviceOptions {
     pub checks: ShaderChecks,
     /// How long a call waits for the device at most.
     pub time_limit: Duration,
+    /// Where kernels' constants are; nothing for what suits the driver.
+    pub constants: Option<ConstantMemory>,
     /// Kernels as the driver compiled them in an earlier run; those of another driver are ignored.
     pub pipeline_cache: Option<PipelineCacheData>,
 }
@@ -57,7 +64,7 @@ impl Default for DeviceOptions {
     /// The best adapter, without checks, with 60 s of patience.
     fn default() -> Self {
         let (adapter, checks) = (AdapterChoice::Best, ShaderChecks::Off);
-        Self { adapter, checks, time_limit: Duration::from_secs(60), pipeline_cache: None }
+        Self { adapter, checks, time_limit: Duration::from_secs(60), constants: None, pipeline_cache: None }
     }
 }
 
@@ -76,7 +83,9 @@ pub struct Device {
     adapter: Arc<AdapterSummary>,
     limits: Arc<wgpu::Limits>,
     health: Health,
+    counters: Arc<Counters>,
     checks: ShaderChecks,
+    constants: ConstantMemory,
     time_limit: Duration,
     pipelines: Option<wgpu::PipelineCache>,
     kernels: Arc<Mutex<HashMap<kernel::KernelKey, Kernel>>>,
@@ -113,9 +122,11 @@ impl Device {
         Ok(Self {
             raw,
             queue,
+            constants: options.constants.unwrap_or_else(|| ConstantMemory::suited_to(&summary)),
             adapter: Arc::new(summary),
             limits: Arc::new(limits),
             health,
+            counters: Arc::default(),
             checks: options.checks,
             time_limit: options.time_limit,
             pipelines,
@@ -148,6 +159,11 @@ impl Device {
     /// It takes longer than the time limit, or the device is lost.
     pub fn wait(&self, what: &str) -> Result<(), DeviceError> {
         self.wait_for(what, None)
+    }
+
+    /// What was made on this device and moved to and from it since it was opened.
+    pub fn activity(&self) -> Activity {
+        self.counters.read()
     }
 
     /// What the driver has compiled so far, for a later run; nothing if the adapter has no such cache.

@@ -2,6 +2,7 @@
 
 use bytemuck::Pod;
 
+use super::activity::count;
 use super::timestamps::EachDispatch;
 use super::{BoundKernel, Buffer, Device, DeviceError};
 
@@ -117,6 +118,7 @@ impl Recorder {
         device.check()?;
         // The pass ends when it is dropped.
         drop(pass);
+        count(&device.counters.submissions);
         device.queue.submit([encoder.finish()]);
         device.check()
     }

@@ -4,6 +4,7 @@ use std::sync::PoisonError;
 
 use bytemuck::Pod;
 
+use super::activity::count;
 use super::{Buffer, Device, DeviceError, Uniforms};
 
 impl Device {
@@ -18,6 +19,7 @@ impl Device {
         let (end, name) = (start + data.len(), buffer.name());
         assert!(end <= buffer.len(), "{name}: elements {start} to {end} of {}", buffer.len());
         self.check()?;
+        count(&self.counters.uploads);
         self.queue.write_buffer(&buffer.raw, (start * size_of::<T>()) as u64, bytemuck::cast_slice(data));
         Ok(())
     }
@@ -33,10 +35,17 @@ impl Device {
         let end = start + data.len();
         assert!(end <= uniforms.records(), "{}: records {start} to {end} of {}", uniforms.name, uniforms.records());
         self.check()?;
-        for (record, data) in (start..).zip(data) {
-            let offset = record as u64 * u64::from(uniforms.stride);
-            self.queue.write_buffer(&uniforms.raw, offset, bytemuck::bytes_of(data));
+        if data.is_empty() {
+            return Ok(());
         }
+        // In one piece, however many they are: each write takes memory of the driver's.
+        let stride = uniforms.stride as usize;
+        let mut bytes = vec![0; data.len() * stride];
+        for (place, record) in bytes.chunks_exact_mut(stride).zip(data) {
+            place[..size_of::<T>()].copy_from_slice(bytemuck::bytes_of(record));
+        }
+        count(&self.counters.uploads);
+        self.queue.write_buffer(&uniforms.raw, (start * stride) as u64, &bytes);
         Ok(())
     }
 
@@ -64,6 +73,7 @@ impl Device {
         if out.is_empty() {
             return Ok(());
         }
+        count(&self.counters.downloads);
         let bytes = size_of_val(out) as u64;
         let mut kept = self.staging.lock().unwrap_or_else(PoisonError::into_inner);
         // Taken out, so that a buffer whose mapping failed is not used again.

@@ -92,11 +92,8 @@ struct EquationSettings {
     first_a: u32,
     relative: f32,
     absolute: f32,
-    loss: u32,
     loss_scale: f32,
     per_batch: f32,
-    weighted: u32,
-    padding: [u32; 2],
     masses: [f32; MAX_DIMENSION],
     units: [f32; MAX_DIMENSION],
     per_unit: [f32; MAX_DIMENSION],
@@ -116,11 +113,8 @@ impl Equation<'_> {
             first_a: 0,
             relative: self.tolerance.relative as f32,
             absolute: self.tolerance.absolute as f32,
-            loss: 0,
             loss_scale: 0.0,
             per_batch: 1.0,
-            weighted: 0,
-            padding: [0; 2],
             masses: for_each(d, Some(self.masses), 0.0),
             units: for_each(d, self.units, 1.0),
             per_unit: [1.0; MAX_DIMENSION],
@@ -203,13 +197,10 @@ impl Equation<'_> {
         require("losses", losses, rows);
         require("constant-rank terms", terms, 4 * rows * d);
         require("tally", tally, 3);
-        let (kind, loss_scale) = loss.kind_and_scale();
         let settings = EquationSettings {
             first_a: (channel * rows * stride) as u32,
-            loss: kind,
-            loss_scale,
+            loss_scale: loss.scale(),
             per_batch: (1.0 / batch as f64) as f32,
-            weighted: u32::from(weighted),
             per_unit: per_unit(d, units),
             ..self.settings()
         };
@@ -228,6 +219,8 @@ impl Equation<'_> {
             terms.into(),
             tally.into(),
         ];
-        Stage::new(device, source, &arguments, rows)
+        let weighted = [("WEIGHTED", f64::from(u8::from(weighted)))];
+        let overrides = [&loss.overrides()[..], &weighted].concat();
+        Stage::with_overrides(device, source, &overrides, &arguments, rows)
     }
 }

@@ -47,11 +47,10 @@ struct Constants {
     rows: u32,
     components: u32,
     stride: u32,
-    kind: u32,
     scale: f32,
     per_batch: f32,
     output_scale: f32,
-    padding: u32,
+    padding: [u32; 2],
     per_unit: [f32; MAX_DIMENSION],
 }
 
@@ -77,16 +76,14 @@ pub fn plain_loss(
     require("the outputs' cotangent", output_bar, rows * stride);
     require("target", target, rows * components);
     require("losses", losses, rows);
-    let (kind, scale) = loss.kind_and_scale();
     let record = Constants {
         rows: rows as u32,
         components: components as u32,
         stride: stride as u32,
-        kind,
-        scale,
+        scale: loss.scale(),
         per_batch: (1.0 / batch as f64) as f32,
         output_scale: output_scale as f32,
-        padding: 0,
+        padding: [0; 2],
         per_unit: per_unit(components, units),
     };
     let constants = constants(device, "plain loss settings", record)?;
@@ -98,5 +95,5 @@ pub fn plain_loss(
         flags = &["WEIGHTED"];
     }
     let source = PLAIN_LOSS.with_flags(flags).expect("the build makes a variant with and without weights");
-    Stage::new(device, source, &arguments, rows)
+    Stage::with_overrides(device, source, &loss.overrides(), &arguments, rows)
 }

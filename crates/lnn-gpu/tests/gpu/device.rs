@@ -104,6 +104,17 @@ fn a_refused_command_is_returned_by_the_next_call_and_all_after() {
 }
 
 #[test]
+fn a_kernel_that_the_driver_refuses_is_named() {
+    let refused = device().kernel(&kernels::LAYER_REVERSE.variants[0], &[("ACTIVATION", -1.0)]);
+    let error = refused.expect_err("no such number");
+    let DeviceError::Pipeline { kernel, .. } = &error else { panic!("{error}") };
+    assert!(kernel.starts_with("layer_reverse"), "{error}");
+    assert!(error.to_string().contains("does not compile on"), "{error}");
+    // It does no harm to the others.
+    device().kernel(&kernels::LAYER_REVERSE.variants[0], &[("ACTIVATION", 1.0)]).unwrap();
+}
+
+#[test]
 fn waiting_ends_at_the_time_limit() {
     let options = DeviceOptions { time_limit: Duration::ZERO, ..DeviceOptions::default() };
     let device = Device::open(&options).unwrap();

@@ -53,8 +53,13 @@ impl Problem {
         move |_| lambda.clone()
     }
 
+    /// Numbers of a state (q, q̇, conditionals).
+    fn width(&self) -> usize {
+        2 * self.masses.len() + self.map.conditionals()
+    }
+
     fn columns<T: Real>(&self, range: std::ops::Range<usize>) -> Vec<T> {
-        let width = 2 * self.masses.len() + 1;
+        let width = self.width();
         self.states.chunks(width).flat_map(|row| row[range.clone()].iter().map(|&x| T::from_f64(x.into()))).collect()
     }
 
@@ -64,7 +69,8 @@ impl Problem {
         let network = self.shape.bind(parameters).unwrap();
         let mut jets = JetWorkspace::new(&self.shape, d + 1, rows, Purpose::Functional);
         let mut slope = vec![T::ZERO; rows * self.map.len()];
-        let (q, q_dot, c) = (self.columns::<T>(0..d), self.columns::<T>(d..2 * d), self.columns::<T>(2 * d..2 * d + 1));
+        let (q, q_dot, c) =
+            (self.columns::<T>(0..d), self.columns::<T>(d..2 * d), self.columns::<T>(2 * d..self.width()));
         self.map.seed(&q, &q_dot, &c, jets.start(rows), &mut slope);
         jets.forward(network);
         jets.reverse(network, &vec![T::ONE; rows]);
@@ -78,6 +84,8 @@ impl Problem {
 
 /// Accelerations, v, gradient of λ·q̈, and for each row the error that rounding may make of q̈ and of v.
 pub(crate) struct Solved {
+    /// `[rows, d, d]`.
+    pub(crate) mass_matrix: Vec<f64>,
     pub(crate) acceleration: Vec<f64>,
     pub(crate) v: Vec<f64>,
     pub(crate) gradient: Vec<f64>,
@@ -148,7 +156,7 @@ pub(crate) fn reference(problem: &Problem, cotangent: &dyn Fn(&[f64]) -> Vec<f64
         a.fill(0.0);
     }
     let ranks = (0..rows).map(|row| factors.rank(row)).collect();
-    Solved { acceleration, v, gradient, tolerance, ranks }
+    Solved { mass_matrix: h, acceleration, v, gradient, tolerance, ranks }
 }
 
 /// What the device makes of it.

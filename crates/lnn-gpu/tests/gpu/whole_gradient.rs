@@ -1,18 +1,16 @@
 //! From states to accelerations, and from states and targets to the gradient of the loss, with everything on the device
 //! and in one submission, against double precision.
 
-use lnn_autodiff::jet::Purpose;
 use lnn_autodiff::pseudoinverse::Tolerance;
-use lnn_gpu::device::Buffer;
 use lnn_gpu::euler_lagrange::{
     AccelerateBuffers, AccelerationLoss, DifferentiateBuffers, DirectionBuffers, Equation, Motion, directions,
 };
-use lnn_gpu::features::{Features, SeedBuffers, Tangents};
+use lnn_gpu::features::Features;
 use lnn_gpu::loss::Loss;
-use lnn_gpu::mlp::{MlpJet, MlpParameters};
 
 use crate::buffers::{buffer, contents, poisoned, run};
 use crate::close::close;
+use crate::forward::{Accelerated, Forward, accelerate};
 use crate::ground::device;
 use crate::lagrangian_example::{Got, Problem, agrees, numbers, reference};
 
@@ -53,43 +51,6 @@ struct OnDevice {
     got: Got,
     losses: Vec<f32>,
     tally: [u32; 3],
-}
-
-/// Buffers and plans of a network's way forth.
-struct Forward {
-    features: Features,
-    parameters: MlpParameters,
-    jet: MlpJet,
-    slopes: Buffer<f32>,
-    seed: lnn_gpu::Stage,
-}
-
-impl Forward {
-    fn new(problem: &Problem) -> Self {
-        let (d, rows, device) = (problem.masses.len(), problem.rows, device());
-        let features = Features::new(device, problem.map.clone()).unwrap();
-        let parameters = MlpParameters::new(device, &problem.shape).unwrap();
-        parameters.upload(device, &problem.parameters).unwrap();
-        let jet = MlpJet::new(device, &parameters, d + 1, rows, Purpose::Functional).unwrap();
-        let ones: Vec<f32> = (0..4 * rows).map(|place| if place % 4 == 0 { 1.0 } else { 0.0 }).collect();
-        device.upload(jet.output_bar(), 0, &ones).unwrap();
-        let (states, slopes) = (buffer("states", &problem.states), poisoned("slopes", rows * features.stride()));
-        let seeds = SeedBuffers { states: &states, inputs: jet.inputs(), slopes: &slopes };
-        let seed = features.seed(device, rows, Tangents::Lagrangian, seeds).unwrap();
-        Self { features, parameters, jet, slopes, seed }
-    }
-
-    fn equation<'a>(&'a self, problem: &'a Problem, units: Option<&'a [f64]>) -> Equation<'a> {
-        let tolerance = Tolerance::for_dimension::<f32>(problem.masses.len());
-        Equation { features: &self.features, rows: problem.rows, masses: &problem.masses, units, tolerance }
-    }
-
-    fn record(&self, recorder: &mut lnn_gpu::device::Recorder) {
-        self.seed.record(recorder);
-        self.jet.record_forward_derivatives(recorder);
-        self.jet.record_reverse(recorder);
-        self.jet.record_hessian(recorder);
-    }
 }
 
 fn differentiate(problem: &Problem, loss: &LossOf, units: Option<&[f64]>) -> OnDevice {
@@ -211,31 +172,12 @@ fn a_state_that_is_not_finite_is_counted_and_spoils_the_gradient() {
 fn accelerations_alone_have_the_same_bits_and_a_rank() {
     for (d, deficient) in [(1, false), (2, true), (5, false), (8, false)] {
         let problem = Problem::new(d, deficient);
-        let (rows, device) = (problem.rows, device());
-        let forward = Forward::new(&problem);
-        let acceleration = poisoned("acceleration", rows * d);
-        let (ranks, tally) = (device.buffer::<u32>("ranks", rows).unwrap(), device.buffer::<u32>("tally", 2).unwrap());
-        let buffers = AccelerateBuffers {
-            slopes: &forward.slopes,
-            x_bar: forward.jet.input_bar(),
-            second_derivatives: forward.jet.second_derivatives(),
-            acceleration: &acceleration,
-            ranks: &ranks,
-            tally: &tally,
-        };
-        let stage = forward.equation(&problem, None).accelerate(device, buffers).unwrap();
-        run(|recorder| {
-            forward.record(recorder);
-            stage.record(recorder);
-        });
-        let got = contents(&acceleration);
+        let rows = problem.rows;
+        let Accelerated { acceleration, ranks, tally, .. } = accelerate(&problem);
         let whole = differentiate(&problem, &LossOf::new(&problem), None);
-        assert_eq!(got, whole.got.acceleration, "d = {d}");
+        assert_eq!(acceleration, whole.got.acceleration, "d = {d}");
         let rank = if deficient { 1 } else { d as u32 };
-        let (mut got_ranks, mut got_tally) = (vec![0; rows], [0; 2]);
-        device.download(&ranks, 0, &mut got_ranks).unwrap();
-        device.download(&tally, 0, &mut got_tally).unwrap();
-        assert_eq!((got_ranks, got_tally), (vec![rank; rows], [0, if deficient { rows as u32 } else { 0 }]));
+        assert_eq!((ranks, tally), (vec![rank; rows], [0, if deficient { rows as u32 } else { 0 }]));
     }
 }
 

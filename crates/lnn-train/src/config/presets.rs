@@ -29,7 +29,7 @@ pub fn experiments() -> impl Iterator<Item = &'static str> + Clone {
 /// Presets of an experiment, the default first; none for an unknown one.
 pub fn presets(experiment: &str) -> &'static [&'static str] {
     match experiment {
-        DOUBLE_PENDULUM => &["fast", "best", "models", "trajectories", "paper", "notebook"],
+        DOUBLE_PENDULUM => &["fast", "small", "best", "models", "trajectories", "paper", "notebook"],
         ACTIVATIONS => &["fast", "best"],
         "pendulum" => &["fast", "models", "chnn"],
         _ if kind(experiment).is_some() => &["fast", "models"],
@@ -95,6 +95,7 @@ pub fn preset_with(
     }
     let config = match name {
         "fast" => fast(),
+        "small" => small(),
         "best" => best(),
         "models" => models(),
         "trajectories" => trajectories(),
@@ -111,6 +112,25 @@ pub fn fast() -> ExperimentConfig {
         500,
         ModelConfig { training: fast_recipe(3e-2), ..ModelConfig::default() },
         ModelConfig { hidden: vec![128; 3], training: fast_recipe(1e-2), ..plain() },
+    )
+}
+
+/// Networks and batches so small that a graphics card in software trains them in a minute or two, and two cores in seconds:
+/// for comparing backends and machines.
+///
+/// With a long warm-up, unlike `fast`: at the full rate from the first step two computations that round differently are
+/// percents apart after a hundred steps, and nothing could be compared.
+pub fn small() -> ExperimentConfig {
+    const STEPS: u64 = 4000;
+    let recipe = |peak: f64| {
+        let schedule = Schedule::WarmupCosine { peak, warmup_steps: 600, total_steps: STEPS, final_fraction: 0.0 };
+        TrainingConfig { batch: 128, ..soap_recipe(STEPS, schedule) }
+    };
+    experiment(
+        "small",
+        20,
+        ModelConfig { hidden: vec![32; 3], training: recipe(3e-2), ..ModelConfig::default() },
+        ModelConfig { hidden: vec![32; 3], training: recipe(1e-2), ..plain() },
     )
 }
 

@@ -121,6 +121,15 @@ struct Trained {
     networks: TrainedParameters,
 }
 
+/// What [`train_all`] did.
+struct Trainings {
+    trained: Vec<Trained>,
+    /// Seconds that earlier sessions spent.
+    earlier_seconds: f64,
+    /// Whether the processor had to go on where a graphics card failed.
+    fell_back: bool,
+}
+
 /// What every model's training shares.
 struct Context<'a> {
     config: &'a ExperimentConfig,
@@ -191,8 +200,13 @@ fn run_in_pool(
         backend: chosen,
         stop,
     };
-    let Some((trained, earlier_seconds)) = train_all(&context, state, observe)? else {
+    let Some(Trainings { trained, earlier_seconds, fell_back }) = train_all(&context, state, observe)? else {
         return Ok(Outcome::Interrupted);
+    };
+    let (backend, device) = if fell_back {
+        (format!("{backend}, then {}", Backend::Cpu.name()), format!("{device}, then {}", Backend::Cpu.device()))
+    } else {
+        (backend.to_owned(), device)
     };
 
     let width = 2 * dof + system.conditionals().len();
@@ -234,7 +248,7 @@ fn run_in_pool(
         experiment: config.experiment.clone(),
         preset: config.preset.clone(),
         seed: config.seed,
-        backend: backend.to_owned(),
+        backend,
         device,
         threads,
         energy_reference: reference,
@@ -273,26 +287,25 @@ fn unless_stopped<T>(result: Result<T, RolloutError>) -> Result<Option<T>, Rollo
     }
 }
 
-/// Trains the models one after the other, Lagrangian ones first; `None` if a stop was asked for. Also the
-/// seconds that earlier sessions spent.
+/// Trains the models one after the other, Lagrangian ones first; `None` if a stop was asked for.
 fn train_all(
     context: &Context<'_>,
     state: RunState,
     observe: &mut dyn FnMut(Event<'_>),
-) -> Result<Option<(Vec<Trained>, f64)>, ExperimentError> {
+) -> Result<Option<Trainings>, ExperimentError> {
     let mut names: Vec<&String> = context.config.models.keys().collect();
     names.sort_by_key(|&name| !context.config.models[name].kind.differentiates_network());
     let mut log = context.session().open_log(state, names.iter().map(|name| name.as_str()))?;
-    let mut trained = Vec::new();
-    let mut earlier_seconds = 0.0;
+    let mut all = Trainings { trained: Vec::new(), earlier_seconds: 0.0, fell_back: false };
     for name in names {
         let next = match (context.config.models[name].precision, context.backend) {
-            (Precision::F32, Backend::Gpu { device, falls_back }) => {
+            (Precision::F32, Backend::Gpu { device, falls_back }) if !all.fell_back => {
                 let mut training = DeviceTraining::new(device, context.config, name, Arc::clone(&context.system))?;
                 match train::<f32>(context, name, &mut training, &mut log, observe) {
                     Err(ExperimentError::Fit(FitError::Step { source: StepError::Device(fault), .. }))
                         if *falls_back =>
                     {
+                        all.fell_back = true;
                         observe(Event::Notice(format!("{fault}; the processor goes on from the last checkpoint")));
                         // Steps after that checkpoint are made again.
                         let names = context.config.models.keys().map(String::as_str);
@@ -302,17 +315,17 @@ fn train_all(
                     trained => trained?,
                 }
             }
-            (Precision::F32, Backend::Cpu) => train_on_processor::<f32>(context, name, &mut log, observe)?,
+            (Precision::F32, _) => train_on_processor::<f32>(context, name, &mut log, observe)?,
             (Precision::F64, _) => train_on_processor::<f64>(context, name, &mut log, observe)?,
         };
-        earlier_seconds += next.networks.earlier_seconds;
+        all.earlier_seconds += next.networks.earlier_seconds;
         if next.networks.result.interrupted {
             return Ok(None);
         }
-        trained.push(next);
+        all.trained.push(next);
     }
     log.sync()?;
-    Ok(Some((trained, earlier_seconds)))
+    Ok(Some(all))
 }
 
 fn train_on_processor<T: Real + Element>(

@@ -2,5 +2,6 @@
 
 mod agreement;
 mod checkpoints;
+mod faults;
 mod program;
 mod trainings;

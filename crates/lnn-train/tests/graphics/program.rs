@@ -81,6 +81,86 @@ fn an_experiment_has_the_losses_of_the_processor_and_says_what_computed() {
     assert_eq!(summary(&place.join("card"))["backend"], "gpu");
 }
 
+/// The preset that is made for it: losses of the first 200 steps within 1 %, and an accuracy of the same class, where
+/// seeds differ by a third.
+#[test]
+fn a_whole_training_ends_with_the_accuracy_of_the_processor() {
+    let place = tempfile::tempdir().expect("a folder");
+    let place = place.path();
+    let line = "experiment dblpend --preset small --models lnn";
+    succeed(place, &format!("{line} --out card --backend gpu --adapter {}", adapter()));
+    succeed(place, &format!("{line} --out processor --backend cpu"));
+    let [card, processor] =
+        ["card", "processor"].map(|run| read_metrics(&place.join(run).join("metrics.jsonl")).expect("written"));
+    let early = card.iter().zip(&processor).take_while(|(line, _)| line.step <= 200);
+    let mut compared = 0;
+    for (a, b) in early {
+        assert_eq!(a.step, b.step);
+        assert!((a.loss - b.loss).abs() <= 0.01 * b.loss, "step {}: {} and {}", a.step, a.loss, b.loss);
+        compared = a.step;
+    }
+    assert_eq!(compared, 200);
+    let [card, processor] = ["card", "processor"].map(|run| {
+        let lnn = &summary(&place.join(run))["models"]["lnn"];
+        assert_eq!((&lnn["steps"], &lnn["skipped_steps"]), (&4000.into(), &0.into()));
+        assert_eq!(lnn["energy_error_percent"]["failed"], 0, "{lnn}");
+        lnn["acceleration_l1"].as_f64().expect("a number")
+    });
+    // The true accelerations are some tens.
+    assert!(processor < 2.0, "{processor}");
+    assert!((0.5..2.0).contains(&(card / processor)), "{card} and {processor}");
+}
+
+/// Resident memory of a process, in bytes.
+#[cfg(target_os = "linux")]
+fn resident(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("a running process");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its resident memory");
+    let kilobytes: u64 = line.split_whitespace().nth(1).expect("a number").parse().expect("a number");
+    1024 * kilobytes
+}
+
+/// Six thousand steps, in submissions that have all grown to their full size in the first thousand.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_long_run_holds_its_memory() {
+    use std::io::{BufRead as _, BufReader};
+
+    use lnn_train::optimiser::Schedule;
+
+    const STEPS: u64 = 6000;
+    let place = tempfile::tempdir().expect("a folder");
+    let mut config = config(lagrangian(), SoapSettings::default().into());
+    let training = &mut config.models.get_mut(presets::LNN).expect("there").training;
+    (training.steps, training.batch) = (STEPS, 16);
+    training.schedule = Schedule::WarmupCosine { peak: 1e-3, warmup_steps: 0, total_steps: STEPS, final_fraction: 0.0 };
+    config.log_every = 250;
+    config.evaluation = EvaluationConfig { held_out: 100, rollouts: 1, t_end: 0.1, ..EvaluationConfig::default() };
+    std::fs::write(place.path().join("long.ron"), config.to_ron().expect("plain data")).expect("writable");
+    let line = format!("experiment dblpend --config long.ron --backend gpu --adapter {} --json", adapter());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lnn"))
+        .args(line.split_whitespace())
+        .current_dir(place.path())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let mut held = Vec::new();
+    for line in BufReader::new(child.stdout.take().expect("piped")).lines() {
+        let event: Value = serde_json::from_str(&line.expect("text")).expect("JSON");
+        if let Some(step) = event["step"].as_u64()
+            && event["event"] == "progress"
+        {
+            held.push((step, resident(child.id())));
+        }
+    }
+    assert!(child.wait().expect("its end").success());
+    let at = |wanted: u64| held.iter().find(|(step, _)| *step >= wanted).expect("a log line").1;
+    let (early, late) = (at(STEPS / 4), held.last().expect("log lines").1);
+    // The allocator's own play; a buffer a step would be hundreds of megabytes.
+    assert!(late <= early + (4 << 20), "{early} bytes at first, {late} at last: {held:?}");
+}
+
 #[test]
 fn what_has_no_kernels_is_refused_before_anything_is_written() {
     let place = tempfile::tempdir().expect("a folder");

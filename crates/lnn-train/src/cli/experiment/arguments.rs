@@ -23,8 +23,8 @@ pub(in crate::cli) struct ExperimentArguments {
     /// `properties`: the paper's table of which model can learn what, measured on three systems.
     pub(super) name: String,
 
-    /// Recipe: `fast` (seconds of training) or `models` (every kind of model); for `dblpend` also `best` (about ten
-    /// minutes), `trajectories` (from observed motions, without accelerations; minutes), `paper` (the paper's own,
+    /// Recipe: `fast` (seconds of training) or `models` (every kind of model); for `dblpend` also `small` (networks so
+    /// small that a graphics card in software trains them), `best` (about ten minutes), `trajectories` (from observed motions, without accelerations; minutes), `paper` (the paper's own,
     /// 600 000 states; minutes to an hour), `notebook` (the authors' notebook, 600 000 steps of 512 states; many hours).
     /// For `wave`: `fast`, `grid`, `medium`, and `large` (judged on 100 000 sites as well).
     #[arg(long, default_value = "fast", value_name = "NAME", conflicts_with = "config")]
