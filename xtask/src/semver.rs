@@ -1,6 +1,7 @@
 //! `cargo xtask semver`: what a release would break for those who link against the crates.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use crate::cargo;
@@ -37,8 +38,29 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
     }
     let mut command =
         cargo::cargo(&["semver-checks", "--workspace", "--exclude", "xtask", "--baseline-rev", &revision]);
+    for new in packages_since(&revision)? {
+        eprintln!("{new} has no interface in {revision}, and so none that it could break");
+        command.args(["--exclude", &new]);
+    }
     let status = cargo::status(&mut command)?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Our packages that the revision does not have.
+fn packages_since(revision: &str) -> Result<Vec<String>, TaskError> {
+    let packages = cargo::metadata()?["packages"].as_array().cloned().unwrap_or_default();
+    let mut new = Vec::new();
+    for package in packages {
+        let (Some(name), Some(manifest)) = (package["name"].as_str(), package["manifest_path"].as_str()) else { continue };
+        let Ok(path) = Path::new(manifest).strip_prefix(cargo::root()) else { continue };
+        let mut command = Command::new("git");
+        let object = format!("{revision}:{}", path.display());
+        command.args(["cat-file", "-e", &object]).current_dir(cargo::root()).stderr(Stdio::null());
+        if !cargo::status(&mut command)?.success() {
+            new.push(name.to_owned());
+        }
+    }
+    Ok(new)
 }
 
 fn newest_tag() -> Result<String, TaskError> {
