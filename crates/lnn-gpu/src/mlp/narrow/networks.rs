@@ -16,7 +16,6 @@ struct JetConstants {
     hidden: u32,
     tangents: u32,
     value: u32,
-    channels: u32,
     parameters4: u32,
     kept4: u32,
     models: u32,
@@ -48,7 +47,6 @@ impl<'a> Networks<'a> {
     pub(super) fn new(
         device: &Device,
         plan: NarrowPlan<'a>,
-        channels: usize,
         splits: usize,
     ) -> Result<Self, DeviceError> {
         let NarrowPlan { layout, models, tangents, rows, .. } = plan;
@@ -61,7 +59,6 @@ impl<'a> Networks<'a> {
             hidden: layout.shape().hidden_layers() as u32,
             tangents: tangents as u32,
             value: 0,
-            channels: channels as u32,
             parameters4: (layout.padded_len() / 4) as u32,
             kept4: (kept_of_one / 4) as u32,
             models: models as u32,
