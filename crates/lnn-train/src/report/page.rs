@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::animation::{Animation, animation};
 use super::draw::{DrawError, NARROW, WIDE, svg};
+use super::ensemble::{EnsembleView, seeds, view as ensemble_view};
 use super::figure::Figure;
 use super::figures::amount;
 use super::input::ReportInput;
@@ -41,7 +42,9 @@ struct Page<'a> {
     kinds: Vec<KindView>,
     machine: String,
     preset: &'a str,
-    seed: u64,
+    seed: String,
+    ensemble: Option<EnsembleView>,
+    ensemble_figures: Vec<FigureView>,
     tiles: Vec<Tile>,
     columns: Vec<Column>,
     rows: Vec<Row>,
@@ -98,11 +101,10 @@ struct AnimationView {
 }
 
 /// Writes the page.
-pub(crate) fn html(input: &ReportInput<'_>, figures: &[Figure]) -> Result<String, PageError> {
+pub(crate) fn html(input: &ReportInput<'_>, figures: &[Figure], of_ensemble: &[Figure]) -> Result<String, PageError> {
     let (summary, system) = (input.summary, input.system);
-    let figures = figures
-        .iter()
-        .map(|figure| {
+    let drawn = |figures: &[Figure]| {
+        let one = |figure: &Figure| {
             let named = |source| PageError::Figure { figure: figure.name.to_owned(), source };
             let draw = |width| svg(figure, width).map_err(named);
             Ok(FigureView {
@@ -111,8 +113,9 @@ pub(crate) fn html(input: &ReportInput<'_>, figures: &[Figure]) -> Result<String
                 narrow: draw(NARROW)?,
                 caption: figure.caption.clone(),
             })
-        })
-        .collect::<Result<Vec<_>, PageError>>()?;
+        };
+        figures.iter().map(one).collect::<Result<Vec<_>, PageError>>()
+    };
     let animation = animation(input).map(|data| view(&data)).transpose()?;
     let page = Page {
         title: &system.title,
@@ -120,14 +123,17 @@ pub(crate) fn html(input: &ReportInput<'_>, figures: &[Figure]) -> Result<String
         kinds: kinds(input),
         machine: machine(summary),
         preset: &summary.preset,
-        seed: summary.seed,
+        // Behind the word `seed`.
+        seed: seeds(summary).trim_start_matches("seed ").trim_start_matches("seeds ").to_owned(),
+        ensemble: ensemble_view(input),
+        ensemble_figures: drawn(of_ensemble)?,
         tiles: tiles(input),
         columns: columns(input),
         rows: rows(input),
         published: !summary.paper.is_empty(),
         table_note: table_note(input),
         animation,
-        figures,
+        figures: drawn(figures)?,
         config: input.config_ron,
         command: input.command,
         style: include_str!("../../templates/report.css"),
@@ -356,7 +362,7 @@ mod tests {
     fn page() -> (String, Animation) {
         let (summary, rollouts, metrics, system) = fixture::run();
         let input = fixture::input(&summary, &metrics, &rollouts, &system);
-        let text = html(&input, &figures::all(&input)).expect("complete input");
+        let text = html(&input, &figures::all(&input), &[]).expect("complete input");
         (text, animation(&input).expect("a pendulum"))
     }
 
@@ -405,7 +411,7 @@ mod tests {
         summary.device = "A & B <i>".to_owned();
         let mut input = fixture::input(&summary, &metrics, &rollouts, &system);
         input.config_ron = "</pre><script>alert(1)</script>";
-        let text = html(&input, &[]).expect("complete input");
+        let text = html(&input, &[], &[]).expect("complete input");
         assert!(!text.contains("<b>bold") && !text.contains("<i>") && !text.contains("alert(1)</"));
         assert_eq!(text.matches("</script>").count(), text.matches("<script").count());
     }
@@ -426,7 +432,7 @@ mod tests {
         let (summary, _, _, system) = fixture::run();
         let nothing = crate::record::Rollouts::default();
         let input = fixture::input(&summary, &[], &nothing, &system);
-        let text = html(&input, &figures::all(&input)).expect("complete input");
+        let text = html(&input, &figures::all(&input), &[]).expect("complete input");
         assert!(!text.contains("id=\"rollout-data\"") && text.contains("<table"));
     }
 }

@@ -44,6 +44,9 @@ pub struct CheckpointRecord {
     pub seed: u64,
     /// Seconds of training so far, over all sessions.
     pub train_seconds: f64,
+    /// Of a member of an ensemble that can learn no more: why. There are no tensors then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<String>,
     /// Whole numbers by name, such as skipped steps.
     pub counters: BTreeMap<String, u64>,
     /// Running sums by name, such as the loss since the last log line; finite values return bit for bit.
@@ -130,6 +133,34 @@ pub fn load_checkpoint(folder: &Path, model: &str) -> Result<Option<FoundCheckpo
             previous_damage: previous_state.describe(),
         }),
     }
+}
+
+/// Takes the members of an ensemble that are trained together back to one step, where the process was killed between their
+/// saves: those that have gone further return to the checkpoint before their latest, if it is of the step of the others.
+///
+/// # Errors
+/// As [`load_checkpoint`], and [`StoreError::Write`].
+pub fn align_checkpoints(folder: &Path, members: &[String]) -> Result<(), StoreError> {
+    let mut latest = Vec::new();
+    for member in members {
+        match load_checkpoint(folder, member)? {
+            Some(found) if found.checkpoint.record.lost.is_some() => {}
+            Some(found) => latest.push((member, found.checkpoint.record.step)),
+            // Its training has not begun, or not come to its first checkpoint: there is nothing to return to.
+            None => return Ok(()),
+        }
+    }
+    let Some(step) = latest.iter().map(|&(_, step)| step).min() else { return Ok(()) };
+    for (member, _) in latest.into_iter().filter(|&(_, own)| own > step) {
+        let (current, previous) = (checkpoint_path(folder, member), previous_checkpoint_path(folder, member));
+        if let Slot::Usable(checkpoint) = examine(&previous, member)?
+            && checkpoint.record.step == step
+        {
+            Operation::Rename { from: previous, to: current }.perform()?;
+            Operation::SyncFolder { path: folder.to_owned() }.perform()?;
+        }
+    }
+    Ok(())
 }
 
 /// What is under a checkpoint's name.
@@ -226,6 +257,7 @@ mod tests {
                 step,
                 seed: 1,
                 train_seconds: 0.1 * step as f64,
+                lost: None,
                 counters: BTreeMap::from([("skipped".to_owned(), 2)]),
                 sums: BTreeMap::from([("loss".to_owned(), 1.0 / 3.0)]),
             },

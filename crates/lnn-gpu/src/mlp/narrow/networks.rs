@@ -44,11 +44,7 @@ pub(super) struct Networks<'a> {
 }
 
 impl<'a> Networks<'a> {
-    pub(super) fn new(
-        device: &Device,
-        plan: NarrowPlan<'a>,
-        splits: usize,
-    ) -> Result<Self, DeviceError> {
+    pub(super) fn new(device: &Device, plan: NarrowPlan<'a>, splits: usize) -> Result<Self, DeviceError> {
         let NarrowPlan { layout, models, tangents, rows, .. } = plan;
         // Of each hidden layer [ż…, z, δ, c_z].
         let (places, kept_of_one) = places(layout, rows, tangents + 3);
