@@ -1,6 +1,7 @@
 //! Typed buffers on the device, made once.
 
 use std::marker::PhantomData;
+use std::sync::atomic::Ordering;
 
 use bytemuck::Pod;
 
@@ -130,6 +131,8 @@ impl Device {
         usage: wgpu::BufferUsages,
     ) -> Result<wgpu::Buffer, DeviceError> {
         let descriptor = wgpu::BufferDescriptor { label: Some(name), size: bytes, usage, mapped_at_creation: false };
-        self.guarded(name, bytes, || self.raw.create_buffer(&descriptor))
+        let buffer = self.guarded(name, bytes, || self.raw.create_buffer(&descriptor))?;
+        self.allocated.fetch_add(bytes, Ordering::Relaxed);
+        Ok(buffer)
     }
 }

@@ -9,6 +9,7 @@ mod choice;
 mod kernels;
 mod pace;
 mod recipe;
+mod room;
 mod state;
 mod training;
 
