@@ -66,7 +66,7 @@ impl Network {
         let (masses, units, tolerance) = (&model.masses[..], model.units.as_deref(), model.tolerance);
         let acceleration_loss = AccelerationLoss {
             loss: settings.loss,
-            batch: rows,
+            batch: settings.batch,
             units: settings.error_units.as_deref(),
             target: &source.target,
             weights: source.weights.as_ref(),

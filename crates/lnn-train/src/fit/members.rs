@@ -215,3 +215,6 @@ impl<'a, 'b, T: Real + Element> Members<'a, 'b, T> {
         self.lost.into_iter().enumerate().map(end).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -268,6 +268,39 @@ mod tests {
         }
     }
 
+    #[test]
+    fn members_that_a_kill_left_at_two_steps_go_back_to_the_earlier_one() {
+        let place = folder();
+        let save = |member: &str, step: u64, lost: bool| {
+            let mut checkpoint = checkpoint(step);
+            checkpoint.record.model = member.to_owned();
+            checkpoint.record.lost = lost.then(|| "it learns nothing".to_owned());
+            save_checkpoint(place.path(), &checkpoint).expect("writable");
+        };
+        let steps = |members: &[String]| -> Vec<u64> {
+            let latest = |member| load_checkpoint(place.path(), member).expect("readable").expect("saved");
+            members.iter().map(|member| latest(member).checkpoint.record.step).collect()
+        };
+        let members = ["a", "b", "c"].map(String::from);
+        for step in [10, 20] {
+            members.iter().for_each(|member| save(member, step, false));
+        }
+        // Killed after the first member's next save; the last one was lost before.
+        save("a", 30, false);
+        save("c", 12, true);
+        align_checkpoints(place.path(), &members).expect("readable");
+        assert_eq!(steps(&members), [20, 20, 12]);
+        align_checkpoints(place.path(), &members).expect("nothing to do");
+        assert_eq!(steps(&members), [20, 20, 12]);
+        // Trained one after the other: the one that has ended keeps what it has.
+        save("a", 90, false);
+        save("a", 100, false);
+        align_checkpoints(place.path(), &members).expect("readable");
+        assert_eq!(steps(&members), [100, 20, 12]);
+        align_checkpoints(place.path(), &["a", "nobody"].map(String::from)).expect("one has not begun");
+        assert_eq!(steps(&members), [100, 20, 12]);
+    }
+
     fn folder() -> tempfile::TempDir {
         tempfile::tempdir().expect("temporary folder")
     }

@@ -2,5 +2,6 @@
 
 mod agreement;
 mod checkpoints;
+mod ensemble;
 mod program;
 mod trainings;
