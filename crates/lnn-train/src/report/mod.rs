@@ -38,6 +38,7 @@ pub(crate) mod raster;
 pub(crate) mod ruled_table;
 mod seeds;
 mod table;
+mod tiles;
 mod trajectories;
 
 use std::path::{Path, PathBuf};

@@ -12,6 +12,7 @@ use super::kinds::{KindView, kinds};
 use super::number::{duration, grouped, significant};
 use super::palette::model_styles;
 use super::table::{machine, trim};
+use super::tiles::{Tile, tiles};
 use crate::config::ModelKind;
 use crate::record::{ModelSummary, PublishedFigures};
 
@@ -42,7 +43,7 @@ struct Page<'a> {
     kinds: Vec<KindView>,
     machine: String,
     preset: &'a str,
-    seed: String,
+    seeds: String,
     ensemble: Option<EnsembleView>,
     ensemble_figures: Vec<FigureView>,
     tiles: Vec<Tile>,
@@ -56,14 +57,6 @@ struct Page<'a> {
     command: &'a str,
     style: &'static str,
     script: &'static str,
-}
-
-/// A headline number.
-struct Tile {
-    value: String,
-    unit: String,
-    label: String,
-    paper: Option<String>,
 }
 
 /// A column's head in the result table, or an actor's in the animation.
@@ -123,8 +116,7 @@ pub(crate) fn html(input: &ReportInput<'_>, figures: &[Figure], of_ensemble: &[F
         kinds: kinds(input),
         machine: machine(summary),
         preset: &summary.preset,
-        // Behind the word `seed`.
-        seed: seeds(summary).trim_start_matches("seed ").trim_start_matches("seeds ").to_owned(),
+        seeds: seeds(summary),
         ensemble: ensemble_view(input),
         ensemble_figures: drawn(of_ensemble)?,
         tiles: tiles(input),
@@ -161,54 +153,6 @@ fn view(data: &Animation) -> Result<AnimationView, PageError> {
     })
 }
 
-/// The three headline numbers of the first model.
-fn tiles(input: &ReportInput<'_>) -> Vec<Tile> {
-    let summary = input.summary;
-    let Some(model) =
-        model_styles(summary, input.rollouts).into_iter().find(|model| summary.models.contains_key(&model.name))
-    else {
-        return Vec::new();
-    };
-    let result = &summary.models[&model.name];
-    let paper = summary.paper.get(&model.name);
-    let stated = |value: Option<f64>| value.map(|_| published(value));
-    let acceleration = match (result.geometric_mean_relative_error, result.weighted_acceleration_l1) {
-        (Some(relative), _) => Tile {
-            value: significant(relative.geometric_mean, 3),
-            unit: String::new(),
-            label: format!("{} relative error, geometric mean", model.label),
-            paper: stated(paper.and_then(|paper| paper.geometric_mean_relative_error)),
-        },
-        (None, Some(weighted)) => Tile {
-            value: significant(weighted, 3),
-            unit: input.system.acceleration_unit.clone(),
-            label: format!("{} weighted acceleration L1", model.label),
-            paper: stated(paper.and_then(|paper| paper.weighted_acceleration_l1)),
-        },
-        (None, None) => Tile {
-            value: significant(result.acceleration_l1, 3),
-            unit: input.system.acceleration_unit.clone(),
-            label: format!("{} acceleration L1", model.label),
-            paper: stated(paper.and_then(|paper| paper.acceleration_l1)),
-        },
-    };
-    vec![
-        acceleration,
-        Tile {
-            value: significant(result.energy_error_percent.mean, 3),
-            unit: "%".to_owned(),
-            label: format!("{} mean energy error", model.label),
-            paper: stated(paper.and_then(|paper| paper.energy_error_percent)).map(|percent| format!("{percent} %")),
-        },
-        Tile {
-            value: duration(result.train_seconds),
-            unit: String::new(),
-            label: format!("{} training time", model.label),
-            paper: None,
-        },
-    ]
-}
-
 /// One column a model, each followed by the paper's where the paper has one.
 fn columns(input: &ReportInput<'_>) -> Vec<Column> {
     let mut columns = Vec::new();
@@ -229,7 +173,7 @@ fn columns(input: &ReportInput<'_>) -> Vec<Column> {
 }
 
 /// A figure of the paper without digits that it does not state; nothing where it states none.
-fn published(value: Option<f64>) -> String {
+pub(super) fn published(value: Option<f64>) -> String {
     value.map_or_else(String::new, |value| trim(&significant(value, 3)).to_owned())
 }
 
@@ -425,6 +369,27 @@ mod tests {
         }
         assert!(text.contains("cargo xtask experiment dblpend"));
         assert!(text.contains("seed: 0"));
+    }
+
+    #[test]
+    fn the_headlines_of_an_ensemble_are_medians_and_its_lost_members_are_named() {
+        let (_, rollouts, metrics, system) = fixture::run();
+        let (summary, lines) = (fixture::ensemble(), fixture::member_metrics());
+        let mut input = fixture::input(&summary, &metrics, &rollouts, &system);
+        input.member_metrics = &lines;
+        let text = html(&input, &figures::all(&input), &figures::ensemble(&input)).expect("complete input");
+        let tiles = between(&text, "<section class=\"tiles\"", "</section>");
+        // Of 0.064 times 1, 2, 3 and 4.
+        assert!(tiles.contains("LNN acceleration L1, median of 4") && tiles.contains(">0.160 "), "{tiles}");
+        assert!(tiles.contains("LNN training time of 5"), "{tiles}");
+        let section = between(&text, "id=\"ensemble-heading\"", "</section>");
+        for words in
+            ["seeds 0 to 4", "What follows this section is of seed 0", "LNN, seed 4, at step 1200: it learns nothing."]
+        {
+            assert!(section.contains(words), "{words}");
+        }
+        assert!(text.contains("preset fast · seeds 0 to 4") && text.contains("Results of seed 0 beside"));
+        assert!(!page().0.contains("Ensemble"));
     }
 
     #[test]

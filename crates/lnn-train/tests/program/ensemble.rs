@@ -89,11 +89,11 @@ fn report_has_the_spread(run: &Path, said: &str, spread: &lnn_train::spread::Spr
     for words in [
         ">Ensemble</h2>",
         "3 networks of every model, seeds 7 to 9",
-        "those of seed 7",
+        "What follows this section is of seed 7",
         "std. dev.",
         "id=\"ensemble_learning\"",
         "id=\"ensemble_errors\"",
-        "seed 7 to 9",
+        "· seeds 7 to 9",
         "--ensemble 3",
     ] {
         // The command of a run from a file names the folder's own configuration, which has the members in it.
