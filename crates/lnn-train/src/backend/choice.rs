@@ -68,7 +68,7 @@ pub enum BackendError {
     Device(#[from] DeviceError),
     /// An ensemble that is too large for the adapter.
     #[error(
-        "{members} members of `{name}` side by side need {megabytes} MiB on the graphics card, and it does not have room for all \
+        "{members} members of `{name}` side by side need about {megabytes} MiB on the graphics card, and it does not have room for all \
          of that: {source}; choose a smaller --ensemble, or compute with --backend cpu"
     )]
     NoRoom {
@@ -79,7 +79,7 @@ pub enum BackendError {
         /// What they need in all, in 2²⁰ bytes.
         megabytes: u64,
         /// The buffer that found no room, with what it needs and what there is.
-        source: DeviceError,
+        source: Box<DeviceError>,
     },
     /// Models that no kernels were written for.
     #[error(

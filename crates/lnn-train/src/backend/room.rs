@@ -12,7 +12,8 @@ use crate::experiment::{ExperimentError, build_model_for, build_system};
 /// not after hours of it.
 ///
 /// # Errors
-/// [`BackendError::NoRoom`], with what is needed, for the first model whose members do not fit.
+/// [`BackendError::NoRoom`], with what is needed, for the first model whose members do not fit; the device's own fault where it
+/// is another, or where not one of them fits.
 pub(super) fn require_room(device: &Device, config: &ExperimentConfig) -> Result<(), BackendError> {
     if config.ensemble < 2 {
         return Ok(());
@@ -34,10 +35,15 @@ pub(super) fn require_room(device: &Device, config: &ExperimentConfig) -> Result
             if !matches!(source, DeviceError::Limit { .. } | DeviceError::OutOfMemory { .. }) {
                 return Err(source.into());
             }
-            let megabytes = |bytes: u64| bytes.div_ceil(1 << 20);
-            let of_one = take(&seeds[..1]).unwrap_or(0);
+            // One for which there is no room either is refused as in a run of one seed.
+            let of_one = match take(&seeds[..1]) {
+                Ok(bytes) => bytes,
+                Err(ExperimentError::Backend(error)) => return Err(error),
+                Err(_) => return Err(source.into()),
+            };
             let (name, members) = (name.clone(), seeds.len());
-            return Err(BackendError::NoRoom { name, members, megabytes: megabytes(members as u64 * of_one), source });
+            let megabytes = (members as u64 * of_one).div_ceil(1 << 20);
+            return Err(BackendError::NoRoom { name, members, megabytes, source: Box::new(source) });
         }
     }
     Ok(())

@@ -133,9 +133,9 @@ fn an_interrupted_ensemble_goes_on_where_it_was() {
         session.wait_for(words);
         std::thread::sleep(std::time::Duration::from_millis(120));
         if kill {
-            session.kill()
+            session.kill();
         } else {
-            session.interrupt()
+            session.interrupt();
         }
         let (status, said) = session.end();
         assert!(!status.success(), "{said}");
