@@ -28,8 +28,9 @@ import package::shared::symmetric::{Factors, NOT_FINITE, is_deficient, project_o
 @group(0) @binding(9) var<storage, read_write> losses: array<f32>;
 // The vectors of the constant-rank terms: [4, rows, D], zero where the rank is full.
 @group(0) @binding(10) var<storage, read_write> terms: array<f32>;
-// To which are added: the components whose error is not finite, the matrices that are not, those that are deficient.
-@group(0) @binding(11) var<storage, read_write> tally: array<atomic<u32>, 3>;
+// [models, 3], to which are added: the components whose error is not finite, the matrices that are not, those that are
+// deficient.
+@group(0) @binding(11) var<storage, read_write> tally: array<atomic<u32>>;
 
 // Whether the samples have weights.
 override WEIGHTED: u32;
@@ -51,6 +52,7 @@ fn differentiate_loss(
     if row >= settings.rows {
         return;
     }
+    let own_tally = 3u * (row / settings.model_rows);
     var force: array<f32, D>;
     for (var k = 0u; k < settings.features; k++) {
         let feature = features[k];
@@ -97,7 +99,7 @@ fn differentiate_loss(
     losses[row] = weight * total;
     if not_finite > 0u {
         losses[row] = not_a_number(not_finite);
-        atomicAdd(&tally[0], not_finite);
+        atomicAdd(&tally[own_tally], not_finite);
     }
 
     let left = solve(&factors, cotangent);
@@ -123,10 +125,10 @@ fn differentiate_loss(
     }
 
     if factors.rank == NOT_FINITE {
-        atomicAdd(&tally[1], 1u);
+        atomicAdd(&tally[own_tally + 1u], 1u);
     }
     if is_deficient(&factors) {
-        atomicAdd(&tally[2], 1u);
+        atomicAdd(&tally[own_tally + 2u], 1u);
         write_term(0u, row, solve(&factors, left));
         write_term(1u, row, project_onto_null_space(&factors, force));
         write_term(2u, row, project_onto_null_space(&factors, cotangent));

@@ -14,15 +14,15 @@ import package::shared::narrow::{
     x_place,
 };
 
-// [tangents…, value, u, w, c], each [rows][stride]; u and w are not read.
+// [tangents…, value, u, w, c], each [models][rows][stride]; u and w are not read.
 @group(0) @binding(3) var<storage, read> inputs: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> output_bar: array<vec4<f32>>;
-// u and w, each [rows][tangents].
+// u and w, each [models][rows][tangents].
 @group(0) @binding(5) var<storage, read> coefficients: array<f32>;
 @group(0) @binding(6) var<storage, read_write> kept: array<vec4<f32>>;
 // [splits][models][parameters]
 @group(0) @binding(7) var<storage, read_write> partial: array<vec4<f32>>;
-// [x̄, x̄_u, x̄_w], each [rows][stride].
+// [x̄, x̄_u, x̄_w], each [models][rows][stride].
 @if(COTANGENTS) @group(0) @binding(8) var<storage, read_write> input_cotangents: array<vec4<f32>>;
 
 // Where a thread's four columns of a sample are in an array of channels, and the channels' length.
@@ -38,21 +38,23 @@ struct Directions {
 
 // Σ u_i x^i and Σ w_i x^i of a layer's tangents.
 fn kept_directions(place: Place, coefficients_at: u32) -> Directions {
+    let w_at = coefficients_at + jet.models * jet.rows * jet.tangents;
     var sums = Directions(vec4(0.0), vec4(0.0));
     for (var i = 0u; i < jet.tangents; i++) {
         let tangent = kept[place.at + i * place.channel];
         sums.u += coefficients[coefficients_at + i] * tangent;
-        sums.w += coefficients[coefficients_at + jet.rows * jet.tangents + i] * tangent;
+        sums.w += coefficients[w_at + i] * tangent;
     }
     return sums;
 }
 
 fn input_directions(place: Place, coefficients_at: u32) -> Directions {
+    let w_at = coefficients_at + jet.models * jet.rows * jet.tangents;
     var sums = Directions(vec4(0.0), vec4(0.0));
     for (var i = 0u; i < jet.tangents; i++) {
         let tangent = inputs[place.at + i * place.channel];
         sums.u += coefficients[coefficients_at + i] * tangent;
-        sums.w += coefficients[coefficients_at + jet.rows * jet.tangents + i] * tangent;
+        sums.w += coefficients[w_at + i] * tangent;
     }
     return sums;
 }
@@ -136,7 +138,7 @@ fn narrow_functional(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
     let kept_start = group.z * jet.kept4;
     let partial_start = (group.x * jet.models + group.z) * jet.parameters4;
     let inputs4 = fours(layers[0].inputs);
-    let inputs_channel = jet.rows * inputs4;
+    let inputs_channel = jet.models * jet.rows * inputs4;
     let last = layers[jet.hidden];
     let outputs4 = fours(last.outputs);
     let t = jet.tangents;
@@ -145,8 +147,8 @@ fn narrow_functional(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
         let first = block == group.x;
         let sample = block * SAMPLES + s;
         let inside = sample < jet.rows;
-        let coefficients_at = (2u * group.z * jet.rows + sample) * t;
-        let input_place = Place(group.z * jet.channels * inputs_channel + sample * inputs4 + tx, inputs_channel);
+        let coefficients_at = (group.z * jet.rows + sample) * t;
+        let input_place = Place((group.z * jet.rows + sample) * inputs4 + tx, inputs_channel);
 
         // c through the network.
         var c = vec4(0.0);
@@ -255,10 +257,9 @@ fn narrow_functional(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_inv
                 below = reverse_three(layers[0], parameters_start, local);
             }
             if inside && tx < inputs4 {
-                let at = 3u * group.z * inputs_channel + sample * inputs4 + tx;
-                input_cotangents[at] = below.beta;
-                input_cotangents[at + inputs_channel] = below.alpha_u;
-                input_cotangents[at + 2u * inputs_channel] = below.alpha_w;
+                input_cotangents[input_place.at] = below.beta;
+                input_cotangents[input_place.at + inputs_channel] = below.alpha_u;
+                input_cotangents[input_place.at + 2u * inputs_channel] = below.alpha_w;
             }
         }
     }

@@ -15,7 +15,7 @@ import package::shared::narrow::{
 };
 import constants::DEPTH4;
 
-// [tangents…, value, …], each [rows][stride].
+// [tangents…, value, …], each [models][rows][stride].
 @group(0) @binding(3) var<storage, read> inputs: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> output_bar: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> kept: array<vec4<f32>>;
@@ -127,11 +127,12 @@ fn narrow_jet(
     let kept_start = group.z * jet.kept4;
 
     let inputs4 = fours(layers[0].inputs);
-    let inputs_start = group.z * jet.channels * jet.rows * inputs4;
+    let inputs_channel = jet.models * jet.rows * inputs4;
+    let inputs_at = (group.z * jet.rows + sample) * inputs4 + tx;
     for (var c = 0u; c < CHANNELS; c++) {
         var x = vec4(0.0);
         if inside && tx < inputs4 {
-            x = inputs[inputs_start + (c * jet.rows + sample) * inputs4 + tx];
+            x = inputs[c * inputs_channel + inputs_at];
         }
         x_tile[x_place(c, s, tx)] = x;
     }
@@ -201,7 +202,7 @@ fn narrow_jet(
     x_tile[x_place(0u, s, tx)] = bar;
     let delta = reverse_one(layers[0], parameters_start, 0u, local);
     if inside && tx < inputs4 {
-        input_bar[(group.z * jet.rows + sample) * inputs4 + tx] = delta;
+        input_bar[inputs_at] = delta;
     }
     sum_pairs(pairs, local, sample, group.z * jet.rows * PAIRS);
 }

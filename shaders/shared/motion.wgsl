@@ -17,6 +17,8 @@ struct EquationSettings {
     absolute: f32,
     loss_scale: f32,
     per_batch: f32,
+    // Of an ensemble those of one model.
+    model_rows: u32,
     // Of the coordinates, by four: residual masses, units of the velocities, and 1 / units of the errors.
     masses: array<vec4<f32>, 2>,
     units: array<vec4<f32>, 2>,

@@ -2,7 +2,7 @@
 //
 // Thread (tx, s) of 16 by SAMPLES owns the columns 4 tx … 4 tx + 3 of sample s, in all channels and in every layer. So
 // what a thread kept of a layer it reads again itself; only a product's factors go through workgroup memory. Models are
-// along z.
+// along z; in arrays that other stages fill or read their rows are one after the other, so that these see one batch.
 
 import constants::{DEPTH4, LEFT_ROWS, SAMPLES, SHARED};
 
@@ -17,8 +17,6 @@ struct Jet {
     tangents: u32,
     // Whether f itself is wanted.
     value: u32,
-    // Channels of the inputs.
-    channels: u32,
     // From one model to the next.
     parameters4: u32,
     kept4: u32,

@@ -28,6 +28,7 @@ pub mod record;
 pub mod report;
 pub mod rollout;
 pub mod segment;
+pub mod spread;
 pub mod store;
 pub mod table;
 mod target;

@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+mod ensemble;
+
+pub use ensemble::{EnsembleSummary, LostMember, MemberSpread, MemberSummary, ModelEnsemble};
+
 /// `summary.json`: the run's outcome beside the paper's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
@@ -12,7 +16,7 @@ pub struct Summary {
     pub experiment: String,
     /// Preset name the configuration started from.
     pub preset: String,
-    /// Seed of weights, training states, held-out states and the rollouts' initial states.
+    /// Seed of weights, training states, held-out states and the rollouts' initial states; of an ensemble the first one.
     pub seed: u64,
     /// What computed the trainings: `cpu` or `gpu`; of the last session that trained, as `device` and `threads`.
     pub backend: String,
@@ -26,10 +30,28 @@ pub struct Summary {
     /// checkpoints record, and the whole of the session that finished it. Judging a finished run again leaves
     /// it as it was.
     pub wall_seconds: f64,
-    /// One entry a model, by name.
+    /// One entry a model, by name. Of an ensemble the figures of its [`shown_seed`](EnsembleSummary::shown_seed).
     pub models: BTreeMap<String, ModelSummary>,
+    /// Every member's figures and their spread, of an ensemble.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ensemble: Option<EnsembleSummary>,
     /// The paper's published figures for the same models.
     pub paper: BTreeMap<String, PublishedFigures>,
+}
+
+impl Summary {
+    /// Takes machine and times over from the session that trained the models, whose summary is `earlier`: the checkpoints do
+    /// not know the time that writing them took.
+    pub(crate) fn keep_session(&mut self, earlier: Self) {
+        for (name, model) in &mut self.models {
+            model.train_seconds = earlier.models.get(name).map_or(model.train_seconds, |m| m.train_seconds);
+        }
+        if let (Some(ensemble), Some(earlier)) = (&mut self.ensemble, &earlier.ensemble) {
+            ensemble.keep_times(earlier);
+        }
+        let Self { backend, device, threads, wall_seconds, .. } = earlier;
+        (self.backend, self.device, self.threads, self.wall_seconds) = (backend, device, threads, wall_seconds);
+    }
 }
 
 /// The energy that is 100 % in an energy error.
@@ -145,6 +167,9 @@ pub struct PublishedFigures {
 pub struct MetricsLine {
     /// Model name.
     pub model: String,
+    /// Seed of the member of an ensemble; absent in a run of one seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// Optimiser steps done.
     pub step: u64,
     /// Training states seen.

@@ -154,7 +154,7 @@ impl Step {
             self.control.record_decision(&mut recorder, 0);
             soap.record_preparation(&mut recorder);
             recorder.submit()?;
-            if !soap.prepare(device, &self.control)? {
+            if soap.prepare(device, &self.control)?.is_none() {
                 return Err("the first gradient is not finite".into());
             }
         }

@@ -1,6 +1,7 @@
 //! Typed buffers on the device, made once.
 
 use std::marker::PhantomData;
+use std::sync::atomic::Ordering;
 
 use bytemuck::Pod;
 
@@ -132,6 +133,8 @@ impl Device {
     ) -> Result<wgpu::Buffer, DeviceError> {
         let descriptor = wgpu::BufferDescriptor { label: Some(name), size: bytes, usage, mapped_at_creation: false };
         count(&self.counters.buffers);
-        self.guarded(name, bytes, || self.raw.create_buffer(&descriptor))
+        let buffer = self.guarded(name, bytes, || self.raw.create_buffer(&descriptor))?;
+        self.allocated.fetch_add(bytes, Ordering::Relaxed);
+        Ok(buffer)
     }
 }

@@ -20,6 +20,7 @@ mod timestamps;
 mod transfer;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -89,6 +90,8 @@ pub struct Device {
     time_limit: Duration,
     pipelines: Option<wgpu::PipelineCache>,
     kernels: Arc<Mutex<HashMap<kernel::KernelKey, Kernel>>>,
+    /// Bytes of the buffers that were made.
+    allocated: Arc<AtomicU64>,
     /// Where downloads are copied to before they are read.
     staging: Arc<Mutex<Option<wgpu::Buffer>>>,
 }
@@ -131,6 +134,7 @@ impl Device {
             time_limit: options.time_limit,
             pipelines,
             kernels: Arc::default(),
+            allocated: Arc::default(),
             staging: Arc::default(),
         })
     }
@@ -143,6 +147,12 @@ impl Device {
     /// How long a call waits for the device at most.
     pub fn time_limit(&self) -> Duration {
         self.time_limit
+    }
+
+    /// Bytes of all buffers that were made so far, those that are gone included: what a part of a program takes is the
+    /// difference over it.
+    pub fn allocated(&self) -> u64 {
+        self.allocated.load(Ordering::Relaxed)
     }
 
     /// Nothing, or the fault that ended the use of this device.

@@ -77,7 +77,7 @@ pub struct DifferentiateBuffers<'a> {
     /// Written: the vectors of the constant-rank terms, `[4, rows, d]`, zero where the rank is full. Their functionals are
     /// [`Motion::NullForce`](super::Motion::NullForce) and [`Motion::NullCotangent`](super::Motion::NullCotangent).
     pub terms: &'a Buffer<f32>,
-    /// To which are added, `[3]`: components whose error is not finite, matrices that are not finite, matrices that are
+    /// To which are added, `[models, 3]`, a model for each batch of rows: components whose error is not finite, matrices that are not finite, matrices that are
     /// not of full rank.
     pub tally: &'a Buffer<u32>,
 }
@@ -94,6 +94,8 @@ struct EquationSettings {
     absolute: f32,
     loss_scale: f32,
     per_batch: f32,
+    model_rows: u32,
+    padding: [u32; 3],
     masses: [f32; MAX_DIMENSION],
     units: [f32; MAX_DIMENSION],
     per_unit: [f32; MAX_DIMENSION],
@@ -115,6 +117,8 @@ impl Equation<'_> {
             absolute: self.tolerance.absolute as f32,
             loss_scale: 0.0,
             per_batch: 1.0,
+            model_rows: self.rows as u32,
+            padding: [0; 3],
             masses: for_each(d, Some(self.masses), 0.0),
             units: for_each(d, self.units, 1.0),
             per_unit: [1.0; MAX_DIMENSION],
@@ -196,11 +200,12 @@ impl Equation<'_> {
         require("inputs", inputs, (channel + 1) * rows * stride);
         require("losses", losses, rows);
         require("constant-rank terms", terms, 4 * rows * d);
-        require("tally", tally, 3);
+        require("tally", tally, 3 * rows.div_ceil(batch));
         let settings = EquationSettings {
             first_a: (channel * rows * stride) as u32,
             loss_scale: loss.scale(),
             per_batch: (1.0 / batch as f64) as f32,
+            model_rows: batch as u32,
             per_unit: per_unit(d, units),
             ..self.settings()
         };

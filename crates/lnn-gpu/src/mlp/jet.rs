@@ -45,7 +45,7 @@ impl MlpJet {
     /// for second derivatives at least 2).
     ///
     /// # Panics
-    /// If there are no rows.
+    /// If there are no rows, or the parameters are of several networks.
     pub fn new(
         device: &Device,
         parameters: &MlpParameters,
@@ -54,6 +54,7 @@ impl MlpJet {
         purpose: Purpose,
     ) -> Result<Self, DeviceError> {
         assert!(rows > 0, "a plan for no rows");
+        assert_eq!(parameters.models(), 1, "a plan for one network; NarrowJet takes several");
         let buffers = Buffers::new(device, parameters.layout(), tangents, rows, purpose)?;
         let planner = Planner { device, parameters, buffers: &buffers };
         let layers = buffers.hidden.len();

@@ -82,7 +82,7 @@ impl ParameterLayout {
     }
 }
 
-/// The parameters of one network on a device, which any number of plans may read.
+/// The parameters of a network, or of several of one shape, on a device, which any number of plans may read.
 #[derive(Clone, Debug)]
 pub struct MlpParameters {
     layout: ParameterLayout,
@@ -95,22 +95,39 @@ impl MlpParameters {
     /// # Errors
     /// They do not fit.
     pub fn new(device: &Device, shape: &MlpShape) -> Result<Self, DeviceError> {
+        Self::of_models(device, shape, 1)
+    }
+
+    /// Room for the parameters of `models` networks, zero at first.
+    ///
+    /// # Errors
+    /// They do not fit.
+    ///
+    /// # Panics
+    /// If there are no models.
+    pub fn of_models(device: &Device, shape: &MlpShape, models: usize) -> Result<Self, DeviceError> {
+        assert!(models > 0, "parameters of no networks");
         let layout = ParameterLayout::new(shape);
-        let buffer = device.buffer("parameters", layout.padded_len())?;
+        let buffer = device.buffer("parameters", models * layout.padded_len())?;
         Ok(Self { layout, buffer })
     }
 
-    /// Where they are.
+    /// How many networks.
+    pub fn models(&self) -> usize {
+        self.buffer.len() / self.layout.padded_len()
+    }
+
+    /// Where those of a network are.
     pub fn layout(&self) -> &ParameterLayout {
         &self.layout
     }
 
-    /// The padded vector.
+    /// The padded vectors, one after the other.
     pub fn buffer(&self) -> &Buffer<f32> {
         &self.buffer
     }
 
-    /// Replaces them by a flat vector.
+    /// Replaces them by flat vectors, one after the other.
     ///
     /// # Errors
     /// The device is lost.
@@ -118,16 +135,32 @@ impl MlpParameters {
     /// # Panics
     /// If the length is another.
     pub fn upload(&self, device: &Device, flat: &[f32]) -> Result<(), DeviceError> {
-        device.upload(&self.buffer, 0, &self.layout.pack(flat))
+        let (one, all) = (self.layout.shape.parameter_count(), self.models());
+        assert_eq!(flat.len(), all * one, "parameters of {all} networks");
+        let padded: Vec<f32> = flat.chunks_exact(one).flat_map(|flat| self.layout.pack(flat)).collect();
+        device.upload(&self.buffer, 0, &padded)
     }
 
-    /// The flat vector.
+    /// The flat vectors, one after the other.
     ///
     /// # Errors
     /// The device is lost or too slow.
     pub fn download(&self, device: &Device) -> Result<Vec<f32>, DeviceError> {
-        let mut padded = vec![0.0; self.layout.padded_len()];
+        let mut padded = vec![0.0; self.buffer.len()];
         device.download(&self.buffer, 0, &mut padded)?;
+        Ok(padded.chunks_exact(self.layout.padded_len()).flat_map(|padded| self.layout.unpack(padded)).collect())
+    }
+
+    /// The flat vector of one network.
+    ///
+    /// # Errors
+    /// The device is lost or too slow.
+    ///
+    /// # Panics
+    /// If there is no such network.
+    pub fn download_model(&self, device: &Device, model: usize) -> Result<Vec<f32>, DeviceError> {
+        let mut padded = vec![0.0; self.layout.padded_len()];
+        device.download(&self.buffer, model * padded.len(), &mut padded)?;
         Ok(self.layout.unpack(&padded))
     }
 }

@@ -5,7 +5,7 @@ use lnn_autodiff::jet::Purpose;
 use crate::device::{Buffer, Device, DeviceError, Recorder};
 use crate::mlp::{MlpJet, MlpParameters, NarrowJet, NarrowPlan};
 
-/// The jets of a Lagrangian's network along the unit velocities and (q̇, 0).
+/// The jets of a Lagrangian's networks along the unit velocities and (q̇, 0).
 #[derive(Debug)]
 pub(super) enum Jet {
     Narrow(Box<NarrowJet>),
@@ -13,7 +13,8 @@ pub(super) enum Jet {
 }
 
 impl Jet {
-    /// For `rows` samples with `d` coordinates.
+    /// For `rows` samples of each network with `d` coordinates; of several networks only where
+    /// [narrow kernels](NarrowJet::supports) take them.
     pub(super) fn new(device: &Device, parameters: &MlpParameters, d: usize, rows: usize) -> Result<Self, DeviceError> {
         let (layout, tangents, purpose) = (parameters.layout(), d + 1, Purpose::Functional);
         if !NarrowJet::supports(layout.shape()) {
@@ -22,7 +23,7 @@ impl Jet {
         let plan = NarrowPlan {
             layout,
             parameters: parameters.buffer(),
-            models: 1,
+            models: parameters.models(),
             tangents,
             rows,
             purpose,

@@ -1,4 +1,7 @@
-//! Training of a network, whole steps on the device, many in one submission.
+//! Training of networks, whole steps on the device, many in one submission.
+//!
+//! Narrow networks of one shape are trained side by side in the same launches, each from its own parameters, on its own
+//! batches, with its own skipped steps and clipping: a small network leaves most of a large card idle.
 //!
 //! The file `pipeline` reads as the data flow: its statements are the stages in their order. Everything is planned when a
 //! [`Training`] is made; a step allocates nothing and reads nothing back. States are drawn on the device where
@@ -15,6 +18,6 @@ mod settings;
 mod source;
 
 pub use optimiser::OptimiserState;
-pub use pipeline::{Submitted, Training};
+pub use pipeline::{ModelState, Submitted, Training};
 pub use settings::{LagrangianModel, Model, OptimiserSettings, PlainModel, Source, TrainingSettings, TrueSystem};
 pub use source::Batches;

@@ -22,9 +22,9 @@ pub(super) enum Network {
 /// What the passes of either network write for the optimiser and for a person.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outcomes<'a> {
-    /// `[batch]`.
+    /// `[models, batch]`.
     pub(super) losses: &'a Buffer<f32>,
-    /// Components that are not finite, matrices that are not finite, matrices that are not of full rank.
+    /// Of each model: components that are not finite, matrices that are not finite, matrices that are not of full rank.
     pub(super) tally: &'a Buffer<u32>,
 }
 
@@ -55,8 +55,8 @@ impl Network {
         settings: &TrainingSettings,
         Outcomes { losses, tally }: Outcomes<'_>,
     ) -> Result<Self, DeviceError> {
-        let (d, rows) = (features.map().degrees_of_freedom(), settings.batch);
-        let jet = Jet::new(device, parameters, d, rows)?;
+        let (d, rows) = (features.map().degrees_of_freedom(), settings.models * settings.batch);
+        let jet = Jet::new(device, parameters, d, settings.batch)?;
         let output_stride = stride(model.shape.outputs());
         let ones: Vec<f32> = (0..rows * output_stride).map(|at| f32::from(u8::from(at % output_stride == 0))).collect();
         device.upload(jet.output_bar(), 0, &ones)?;
@@ -66,7 +66,7 @@ impl Network {
         let (masses, units, tolerance) = (&model.masses[..], model.units.as_deref(), model.tolerance);
         let acceleration_loss = AccelerationLoss {
             loss: settings.loss,
-            batch: rows,
+            batch: settings.batch,
             units: settings.error_units.as_deref(),
             target: &source.target,
             weights: source.weights.as_ref(),

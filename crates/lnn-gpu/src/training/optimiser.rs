@@ -66,49 +66,66 @@ impl Optimiser {
         }
     }
 
-    /// Sets up the bases, if there are none yet and the last gradient was usable.
-    pub(super) fn prepare(&mut self, device: &Device, control: &StepControl) -> Result<(), SoapError> {
-        if let Self::Soap { soap, prepared: prepared @ false, .. } = self {
-            *prepared = soap.prepare(device, control)?;
-        }
-        Ok(())
+    /// Sets up the bases, if there are none yet and the last gradient was usable; which of them could not be found.
+    pub(super) fn prepare(&mut self, device: &Device, control: &StepControl) -> Result<Vec<SoapError>, DeviceError> {
+        let Self::Soap { soap, prepared: prepared @ false, .. } = self else { return Ok(Vec::new()) };
+        let outcome = soap.prepare(device, control)?;
+        *prepared = outcome.is_some();
+        Ok(outcome.unwrap_or_default())
     }
 
-    pub(super) fn download(&self, device: &Device, layout: &ParameterLayout) -> Result<OptimiserState, DeviceError> {
+    /// Of one model.
+    pub(super) fn download(
+        &self,
+        device: &Device,
+        layout: &ParameterLayout,
+        model: usize,
+    ) -> Result<OptimiserState, DeviceError> {
         Ok(match self {
             Self::Adam(adam) => {
+                let length = layout.padded_len();
                 let [first_moment, second_moment] = adam.moments().map(|moment| {
-                    let mut padded = vec![0.0; layout.padded_len()];
-                    device.download(moment, 0, &mut padded).map(|()| layout.unpack(&padded))
+                    let mut padded = vec![0.0; length];
+                    device.download(moment, model * length, &mut padded).map(|()| layout.unpack(&padded))
                 });
                 OptimiserState::Adam { first_moment: first_moment?, second_moment: second_moment? }
             }
             Self::Soap { soap, prepared, .. } => {
-                OptimiserState::Soap { prepared: *prepared, blocks: soap.download(device, 0)? }
+                OptimiserState::Soap { prepared: *prepared, blocks: soap.download(device, model)? }
             }
         })
     }
 
+    /// A state for each model. Where some have bases and others not yet, those start from the unit matrix, as
+    /// [`Soap::prepare`] has it.
+    ///
     /// # Panics
-    /// If the state is another optimiser's or of another network.
-    pub(super) fn upload(
+    /// If a state is another optimiser's or of another network.
+    pub(super) fn upload<'a>(
         &mut self,
         device: &Device,
         layout: &ParameterLayout,
-        state: &OptimiserState,
+        states: impl Iterator<Item = &'a OptimiserState> + Clone,
     ) -> Result<(), DeviceError> {
-        match (self, state) {
-            (Self::Adam(adam), OptimiserState::Adam { first_moment, second_moment }) => {
-                for (moment, given) in adam.moments().into_iter().zip([first_moment, second_moment]) {
-                    device.upload(moment, 0, &layout.pack(given))?;
-                }
-                Ok(())
-            }
-            (Self::Soap { soap, prepared, .. }, OptimiserState::Soap { prepared: given, blocks }) => {
-                *prepared = *given;
-                soap.upload(device, 0, blocks)
-            }
-            _ => panic!("the state of another optimiser"),
+        if let Self::Soap { prepared, .. } = self {
+            *prepared = states.clone().any(|state| matches!(state, OptimiserState::Soap { prepared: true, .. }));
         }
+        for (model, state) in states.enumerate() {
+            match (&*self, state) {
+                (Self::Adam(adam), OptimiserState::Adam { first_moment, second_moment }) => {
+                    for (moment, given) in adam.moments().into_iter().zip([first_moment, second_moment]) {
+                        device.upload(moment, model * layout.padded_len(), &layout.pack(given))?;
+                    }
+                }
+                (Self::Soap { soap, prepared, .. }, OptimiserState::Soap { prepared: given, blocks }) => {
+                    soap.upload(device, model, blocks)?;
+                    if *prepared && !given {
+                        soap.upload_unit_bases(device, model)?;
+                    }
+                }
+                _ => panic!("the state of another optimiser"),
+            }
+        }
+        Ok(())
     }
 }

@@ -12,7 +12,8 @@ use crate::step::{StepBuffers, StepControl, StepReport, StepSettings, StepState}
 /// Steps of one command buffer: while the device works on one the next is written.
 const RECORDED_AT_ONCE: usize = 32;
 
-/// A network in training on a device.
+/// Networks in training on a device: one, or several of one shape by one recipe side by side, each with parameters and
+/// batches of its own.
 #[derive(Debug)]
 pub struct Training {
     device: Device,
@@ -23,11 +24,11 @@ pub struct Training {
     optimiser: Optimiser,
     /// As in [`Outcomes`].
     tally: Buffer<u32>,
-    /// Updates that were made.
+    /// Updates that were made, of the model that has made most.
     updates: u64,
 }
 
-/// What a submission's steps did.
+/// What a submission's steps did to one model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Submitted {
     /// A report for each step.
@@ -38,6 +39,19 @@ pub struct Submitted {
     pub rank_deficient: u64,
     /// Whether the optimiser's averages have overflowed, from which no later step can recover.
     pub averages_lost: bool,
+    /// Why SOAP has no bases for this model, which can learn nothing then.
+    pub failed: Option<SoapError>,
+}
+
+/// Where one model stands, for a checkpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelState {
+    /// The parameters without padding.
+    pub parameters: Vec<f32>,
+    /// Steps, updates, and the state of clipping.
+    pub step: StepState,
+    /// What the optimiser keeps.
+    pub optimiser: OptimiserState,
 }
 
 impl Training {
@@ -47,14 +61,17 @@ impl Training {
     /// The adapter is too small, there is no kernel for so many coordinates or so large a layer, or the device is lost.
     ///
     /// # Panics
-    /// If the batch or a submission is empty, or a number of masses or units is not that of the coordinates.
+    /// If the batch or a submission is empty, a number of masses or units is not that of the coordinates, or there are
+    /// several models and no [kernels](Model::side_by_side) for them side by side.
     pub fn new(device: &Device, model: &Model, settings: &TrainingSettings) -> Result<Self, SoapError> {
-        let TrainingSettings { batch, steps, .. } = *settings;
+        let TrainingSettings { models, batch, steps, .. } = *settings;
+        assert!(models == 1 || model.side_by_side(), "{models} models of a kind that is trained one at a time");
         let features = model.features();
         let d = features.degrees_of_freedom();
-        let parameters = MlpParameters::new(device, model.shape())?;
-        let source = BatchSource::new(device, &settings.source, [batch, 2 * d + features.conditionals(), d], steps)?;
-        let (losses, tally) = (device.buffer("losses", batch)?, device.buffer("tally", 3)?);
+        let parameters = MlpParameters::of_models(device, model.shape(), models)?;
+        let sizes = [models, batch, 2 * d + features.conditionals(), d];
+        let source = BatchSource::new(device, &settings.source, sizes, steps)?;
+        let (losses, tally) = (device.buffer("losses", models * batch)?, device.buffer("tally", 3 * models)?);
         let outcomes = Outcomes { losses: &losses, tally: &tally };
         let network = Network::new(device, model, &parameters, &source, settings, outcomes)?;
         let gradient = network.gradient();
@@ -88,16 +105,17 @@ impl Training {
         self.control.record_restoration(recorder);
     }
 
-    /// Makes the steps from number `first` on, one for each learning rate, and waits for them.
+    /// Makes the steps from number `first` on, one for each learning rate, and waits for them: what they did to each model.
     ///
-    /// Batches are drawn by the stream of the step's number, or were [uploaded](Self::upload_batches).
+    /// Batches are drawn by the stream of the step's number, or were [uploaded](Self::upload_batches). All models have
+    /// these rates. SOAP's bases are turned for all of them at once, at the updates of the model that has made most.
     ///
     /// # Errors
-    /// An eigendecomposition that does not converge at SOAP's first step; the device is lost or does not answer in time.
+    /// The device is lost or does not answer in time.
     ///
     /// # Panics
     /// If there are more rates than steps of a submission, or none.
-    pub fn run(&mut self, first: u64, rates: &[f64]) -> Result<Submitted, SoapError> {
+    pub fn run(&mut self, first: u64, rates: &[f64]) -> Result<Vec<Submitted>, DeviceError> {
         assert!(!rates.is_empty(), "at least one step");
         let device = self.device.clone();
         self.control.set_rates(&device, rates)?;
@@ -105,6 +123,7 @@ impl Training {
         let mut recorder = device.recorder("training steps");
         recorder.clear(&self.tally);
         let mut recorded = 0;
+        let mut failed = Vec::new();
         for step in 0..rates.len() {
             let prepared = self.optimiser.is_prepared();
             self.updates += u64::from(prepared);
@@ -113,22 +132,36 @@ impl Training {
             if recorded == RECORDED_AT_ONCE || !prepared {
                 recorded = 0;
                 std::mem::replace(&mut recorder, device.recorder("training steps")).submit()?;
-                self.optimiser.prepare(&device, &self.control)?;
+                failed.extend(self.optimiser.prepare(&device, &self.control)?);
             }
         }
         recorder.submit()?;
         let reports = self.control.download_reports(&device, rates.len())?;
-        let state = self.state()?;
-        // Skipped steps make no update.
-        self.updates = u64::from(state.updates);
-        let mut tally = [0; 3];
+        let states = self.states()?;
+        let mut tally = vec![0; self.tally.len()];
         device.download(&self.tally, 0, &mut tally)?;
-        Ok(Submitted {
-            reports,
+        let lost = self.control.lost_averages(&device)?;
+        let submitted = |(model, (reports, state)): (usize, (&[StepReport], &StepState))| Submitted {
+            reports: reports.to_vec(),
             skipped: u64::from(state.skipped),
-            rank_deficient: u64::from(tally[2]),
-            averages_lost: !self.control.lost_averages(&device)?.is_empty(),
-        })
+            rank_deficient: u64::from(tally[3 * model + 2]),
+            averages_lost: lost.contains(&model),
+            failed: failed.iter().find(|error| error.model() == Some(model)).cloned(),
+        };
+        Ok(reports.chunks_exact(rates.len()).zip(&states).enumerate().map(submitted).collect())
+    }
+
+    /// Each model's steps, updates and clipping.
+    fn states(&mut self) -> Result<Vec<StepState>, DeviceError> {
+        let states = self.control.download_states(&self.device)?;
+        // Skipped steps make no update.
+        self.updates = states.iter().map(|state| u64::from(state.updates)).max().unwrap_or(0);
+        Ok(states)
+    }
+
+    /// How many models are trained side by side.
+    pub fn models(&self) -> usize {
+        self.parameters.models()
     }
 
     /// The batches of the next [`run`](Self::run)'s steps, where they are not drawn on the device.
@@ -142,7 +175,7 @@ impl Training {
         self.source.upload(&self.device, steps, batches)
     }
 
-    /// The parameters without padding; waits for what was submitted.
+    /// The parameters without padding, one model after the other; waits for what was submitted.
     ///
     /// # Errors
     /// The device is lost or does not answer in time.
@@ -150,7 +183,7 @@ impl Training {
         self.parameters.download(&self.device)
     }
 
-    /// Replaces the parameters.
+    /// Replaces the parameters, one model after the other.
     ///
     /// # Errors
     /// The device is lost.
@@ -161,39 +194,37 @@ impl Training {
         self.parameters.upload(&self.device, parameters)
     }
 
-    /// Steps, updates, and the state of clipping; waits for what was submitted.
+    /// Where a model stands; waits for what was submitted.
     ///
     /// # Errors
     /// The device is lost or does not answer in time.
-    pub fn state(&self) -> Result<StepState, DeviceError> {
-        Ok(self.control.download_states(&self.device)?[0])
-    }
-
-    /// What the optimiser keeps; waits for what was submitted.
     ///
-    /// # Errors
-    /// The device is lost or does not answer in time.
-    pub fn optimiser_state(&self) -> Result<OptimiserState, DeviceError> {
-        self.optimiser.download(&self.device, self.parameters.layout())
+    /// # Panics
+    /// If there is no such model.
+    pub fn download(&self, model: usize) -> Result<ModelState, DeviceError> {
+        Ok(ModelState {
+            parameters: self.parameters.download_model(&self.device, model)?,
+            step: self.control.download_states(&self.device)?[model],
+            optimiser: self.optimiser.download(&self.device, self.parameters.layout(), model)?,
+        })
     }
 
-    /// Goes back to a checkpoint.
+    /// Goes back to a checkpoint with as many steps of each model.
     ///
     /// # Errors
     /// The device is lost.
     ///
     /// # Panics
-    /// If the parameters are more or fewer, or the state is that of another optimiser or network.
-    pub fn restore(
-        &mut self,
-        parameters: &[f32],
-        state: StepState,
-        optimiser: &OptimiserState,
-    ) -> Result<(), DeviceError> {
-        self.upload_parameters(parameters)?;
-        self.control.upload_states(&self.device, &[state])?;
-        self.optimiser.upload(&self.device, self.parameters.layout(), optimiser)?;
-        self.updates = u64::from(state.updates);
+    /// If the models or a model's parameters are more or fewer, they have made other numbers of steps, or a state is that of
+    /// another optimiser or network.
+    pub fn restore(&mut self, states: &[ModelState]) -> Result<(), DeviceError> {
+        let steps: Vec<StepState> = states.iter().map(|state| state.step).collect();
+        assert!(steps.windows(2).all(|pair| pair[0].steps == pair[1].steps), "models go on from the same step");
+        self.upload_parameters(&states.iter().flat_map(|state| &state.parameters).copied().collect::<Vec<_>>())?;
+        self.control.upload_states(&self.device, &steps)?;
+        let optimisers = states.iter().map(|state| &state.optimiser);
+        self.optimiser.upload(&self.device, self.parameters.layout(), optimisers)?;
+        self.updates = steps.iter().map(|step| u64::from(step.updates)).max().unwrap_or(0);
         Ok(())
     }
 }
@@ -201,7 +232,7 @@ impl Training {
 fn step_settings(settings: &TrainingSettings) -> StepSettings {
     let averages = settings.optimiser.averages();
     StepSettings {
-        models: 1,
+        models: settings.models,
         samples: settings.batch,
         penalty: settings.penalty,
         clipping: settings.clipping,

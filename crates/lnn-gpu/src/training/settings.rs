@@ -5,6 +5,7 @@ use lnn_autodiff::features::FeatureMap;
 use lnn_autodiff::pseudoinverse::Tolerance;
 
 use crate::loss::Loss;
+use crate::mlp::NarrowJet;
 use crate::optimiser::{AdamSettings, SoapSettings};
 use crate::sampling::Distribution;
 use crate::step::Clipping;
@@ -25,6 +26,11 @@ impl Model {
             Self::Lagrangian(model) => &model.shape,
             Self::Plain(model) => &model.shape,
         }
+    }
+
+    /// Whether there are kernels that train several such networks side by side: a Lagrangian's, up to 64 wide.
+    pub fn side_by_side(&self) -> bool {
+        matches!(self, Self::Lagrangian(model) if NarrowJet::supports(&model.shape))
     }
 
     pub(super) const fn features(&self) -> &FeatureMap {
@@ -82,8 +88,8 @@ impl TrueSystem {
 pub enum Source {
     /// Drawn on the device: the states of step k are those of stream k, as on the processor.
     Drawn {
-        /// Seed of the draws.
-        seed: u64,
+        /// Seed of each model's draws.
+        seeds: Vec<u64>,
         /// Their purpose.
         domain: u64,
         /// Of each component of a state, `[2d + c]`.
@@ -124,9 +130,11 @@ impl OptimiserSettings {
 /// The recipe of a [`Training`](super::Training).
 #[derive(Clone, Debug)]
 pub struct TrainingSettings {
+    /// Networks that are trained side by side, at least 1; more only where [`Model::side_by_side`] says so.
+    pub models: usize,
     /// Where batches come from.
     pub source: Source,
-    /// Samples of a batch, at least 1.
+    /// Samples of a model's batch, at least 1.
     pub batch: usize,
     /// The loss of the accelerations.
     pub loss: Loss,

@@ -8,15 +8,15 @@ use crate::sampling::{DrawSettings, StateSampler, Stream};
 /// Batches of several steps, one after the other, to be uploaded.
 #[derive(Clone, Copy, Debug)]
 pub struct Batches<'a> {
-    /// (q, q̇, conditionals), `[steps, batch, 2d + c]`.
+    /// (q, q̇, conditionals), `[steps, models, batch, 2d + c]`.
     pub states: &'a [f32],
-    /// True accelerations, `[steps, batch, d]`.
+    /// True accelerations, `[steps, models, batch, d]`.
     pub target: &'a [f32],
-    /// Weights of the samples, `[steps, batch]`; empty without weights.
+    /// Weights of the samples, `[steps, models, batch]`; empty without weights.
     pub weights: &'a [f32],
 }
 
-/// The buffers of one batch, and how they are filled.
+/// The buffers of one batch of all models, and how they are filled.
 #[derive(Debug)]
 pub(super) struct BatchSource {
     pub(super) states: Buffer<f32>,
@@ -48,20 +48,23 @@ impl Pending {
 }
 
 impl BatchSource {
-    /// Of `batch` samples with states of `state` numbers and `d` coordinates, for up to `steps` steps at once.
+    /// Of `batch` samples of each of `models` models with states of `state` numbers and `d` coordinates, for up to `steps`
+    /// steps at once.
     pub(super) fn new(
         device: &Device,
         source: &Source,
-        [batch, state, d]: [usize; 3],
+        [models, batch, state, d]: [usize; 4],
         steps: usize,
     ) -> Result<Self, DeviceError> {
-        let states = device.buffer("states", batch * state)?;
-        let target = device.buffer("target", batch * d)?;
+        let rows = models * batch;
+        let states = device.buffer("states", rows * state)?;
+        let target = device.buffer("target", rows * d)?;
         match source {
-            Source::Drawn { seed, domain, distributions, system } => {
+            Source::Drawn { seeds, domain, distributions, system } => {
+                assert_eq!(seeds.len(), models, "a seed for each model");
                 assert_eq!(system.state(), state, "a state of the system that is learned");
                 let settings = DrawSettings {
-                    seeds: &[*seed],
+                    seeds,
                     domain: *domain,
                     width: state,
                     first_state: 0,
@@ -75,14 +78,14 @@ impl BatchSource {
                 sampler.set_table(device, 0, distributions)?;
                 let acceleration = match system {
                     TrueSystem::DoublePendulum(pendulum) => {
-                        pendulum.acceleration(device, batch, state, &states, &target)?
+                        pendulum.acceleration(device, rows, state, &states, &target)?
                     }
                 };
                 let filling = Filling::Drawn { states: Box::new(sampler), target: acceleration };
                 Ok(Self { states, target, weights: None, filling })
             }
             Source::Uploaded { weighted } => {
-                let weights = if *weighted { Some(device.buffer("weights", batch)?) } else { None };
+                let weights = if *weighted { Some(device.buffer("weights", rows)?) } else { None };
                 let mut pending = vec![
                     Pending::new(device, "states of steps", &states, steps)?,
                     Pending::new(device, "targets of steps", &target, steps)?,

@@ -114,6 +114,7 @@ fn step(golden: &Golden) -> (f64, Vec<f32>, u64) {
     });
     let settings = TrainingSettings {
         source: Source::Uploaded { weighted: false },
+        models: 1,
         batch: *rows,
         loss: Loss::L1,
         error_units: None,
@@ -126,8 +127,8 @@ fn step(golden: &Golden) -> (f64, Vec<f32>, u64) {
     let mut training = Training::new(device(), &model, &settings).unwrap();
     training.upload_parameters(parameters).unwrap();
     training.upload_batches(1, Batches { states, target: &golden.target, weights: &[] }).unwrap();
-    let submitted = training.run(0, &[1e-3]).unwrap();
-    let OptimiserState::Adam { first_moment, .. } = training.optimiser_state().unwrap() else { panic!("by Adam") };
+    let submitted = training.run(0, &[1e-3]).unwrap().remove(0);
+    let OptimiserState::Adam { first_moment, .. } = training.download(0).unwrap().optimiser else { panic!("by Adam") };
     (f64::from(submitted.reports[0].loss), first_moment, submitted.rank_deficient)
 }
 

@@ -35,6 +35,13 @@ impl Results {
     }
 }
 
+/// An array `[models][channels][…]` as `[channels][models][…]`.
+fn by_channels<T: Copy>(numbers: &[T], models: usize, channels: usize) -> Vec<T> {
+    let length = numbers.len() / (models * channels);
+    let part = |channel: usize, model: usize| &numbers[(model * channels + channel) * length..][..length];
+    (0..channels).flat_map(|channel| (0..models).flat_map(move |model| part(channel, model))).copied().collect()
+}
+
 /// By the fused kernels, all models at once.
 fn on(device: &Device, models: &[Example], input_cotangents: bool, workgroup_memory: Option<u32>) -> Vec<Results> {
     let Example { shape, tangents, rows, .. } = &models[0];
@@ -63,9 +70,11 @@ fn on(device: &Device, models: &[Example], input_cotangents: bool, workgroup_mem
         let nowhere = vec![f32::NAN; 2 * model.value.len()];
         padded(&[&model.directions[..], &model.value, &nowhere, &model.a].concat(), inputs)
     });
+    let channels = by_channels(&channels, models.len(), tangents + 4);
     device.upload(jet.inputs(), 0, &channels).unwrap();
     device.upload(jet.output_bar(), 0, &collect(&|model| padded(&model.output_bar, outputs))).unwrap();
-    device.upload(jet.coefficients(), 0, &collect(&|model| [&model.u[..], &model.w].concat())).unwrap();
+    let coefficients = by_channels(&collect(&|model| [&model.u[..], &model.w].concat()), models.len(), 2);
+    device.upload(jet.coefficients(), 0, &coefficients).unwrap();
     let mut out = vec![jet.output(), jet.input_bar(), jet.second_derivatives(), jet.gradient()];
     if input_cotangents {
         out.push(jet.input_cotangents());
@@ -80,6 +89,8 @@ fn on(device: &Device, models: &[Example], input_cotangents: bool, workgroup_mem
 
     let mut out: Vec<_> = out.into_iter().map(|buffer| all(device, buffer)).collect();
     out.resize(5, Vec::new());
+    // Back to one model after the other.
+    out[4] = by_channels(&out[4], 3, models.len());
     let part = |array: usize, model: usize| {
         let length = out[array].len() / models.len();
         out[array][model * length..(model + 1) * length].to_vec()

@@ -14,7 +14,7 @@ use lnn_gpu::training::{LagrangianModel, Model, OptimiserSettings, Source, Train
 const STEPS: usize = 64;
 
 /// The double pendulum with two layers of so many units.
-fn training(device: &Device, width: usize, optimiser: OptimiserSettings) -> Training {
+fn training(device: &Device, models: usize, width: usize, optimiser: OptimiserSettings) -> Training {
     let angles = (0..2).flat_map(|index| [Feature::Sine { index }, Feature::Cosine { index }]);
     let velocities = (0..2).map(|index| Feature::Velocity { index, scale: 5.0 });
     let features = FeatureMap::new(2, 0, angles.chain(velocities).collect()).unwrap();
@@ -23,11 +23,12 @@ fn training(device: &Device, width: usize, optimiser: OptimiserSettings) -> Trai
     let interval = |range: f64| Distribution::Uniform { low: -range, high: range };
     let settings = TrainingSettings {
         source: Source::Drawn {
-            seed: 1,
+            seeds: (0..models as u64).collect(),
             domain: 2,
             distributions: vec![interval(3.0), interval(3.0), interval(10.0), interval(10.0)],
             system: TrueSystem::DoublePendulum(DoublePendulum { masses: [1.0; 2], lengths: [1.0; 2], gravity: 9.8 }),
         },
+        models,
         batch: 16,
         loss: Loss::RelativePseudoHuber { scale: 0.02 },
         error_units: None,
@@ -40,7 +41,7 @@ fn training(device: &Device, width: usize, optimiser: OptimiserSettings) -> Trai
     let (masses, units, tolerance) = (vec![1.0; 2], None, Tolerance::for_dimension::<f32>(2));
     let model = Model::Lagrangian(LagrangianModel { shape, features, masses, units, tolerance });
     let training = Training::new(device, &model, &settings).unwrap();
-    training.upload_parameters(&parameters).unwrap();
+    training.upload_parameters(&parameters.repeat(models)).unwrap();
     training
 }
 
@@ -48,7 +49,9 @@ fn training(device: &Device, width: usize, optimiser: OptimiserSettings) -> Trai
 fn of_steps(device: &Device, training: &mut Training, first: u64, steps: usize) -> Activity {
     let before = device.activity();
     let submitted = training.run(first, &vec![1e-3; steps]).unwrap();
-    assert_eq!((submitted.reports.len(), submitted.skipped), (steps, 0));
+    for model in submitted {
+        assert_eq!((model.reports.len(), model.skipped), (steps, 0));
+    }
     let after = device.activity();
     Activity {
         buffers: after.buffers - before.buffers,
@@ -62,14 +65,14 @@ fn of_steps(device: &Device, training: &mut Training, first: u64, steps: usize) 
 fn nothing_is_made_or_moved_between_the_steps_of_a_submission() {
     let adam = AdamSettings { beta1: 0.9, beta2: 0.99, epsilon: 1e-8 };
     let soap = SoapSettings { averages: AdamSettings { beta1: 0.95, beta2: 0.95, epsilon: 1e-8 }, shampoo_beta: 0.95 };
-    for (width, optimiser) in [
-        (8, OptimiserSettings::Adam(adam)),
-        (8, OptimiserSettings::Soap { settings: soap, refresh_every: 5 }),
-        (72, OptimiserSettings::Adam(adam)),
+    for (models, width, optimiser) in [
+        (1, 8, OptimiserSettings::Adam(adam)),
+        (3, 8, OptimiserSettings::Soap { settings: soap, refresh_every: 5 }),
+        (1, 72, OptimiserSettings::Adam(adam)),
     ] {
         // Of its own, so that no other test is counted.
         let device = Device::open(&DeviceOptions::checked()).unwrap();
-        let mut training = training(&device, width, optimiser);
+        let mut training = training(&device, models, width, optimiser);
         // The largest submission there is: SOAP's bases, and the room for downloads.
         of_steps(&device, &mut training, 0, STEPS);
         let one = of_steps(&device, &mut training, STEPS as u64, 1);
@@ -90,7 +93,7 @@ fn constants_in_either_memory_give_the_same_bits() {
     for width in [8, 72] {
         let [uniform, storage] = [ConstantMemory::Uniform, ConstantMemory::Storage].map(|constants| {
             let options = DeviceOptions { constants: Some(constants), ..DeviceOptions::checked() };
-            let mut training = training(&Device::open(&options).unwrap(), width, adam);
+            let mut training = training(&Device::open(&options).unwrap(), 1, width, adam);
             training.run(0, &[1e-2; 5]).unwrap();
             training.download_parameters().unwrap()
         });

@@ -50,7 +50,8 @@ impl LossOf {
 struct OnDevice {
     got: Got,
     losses: Vec<f32>,
-    tally: [u32; 3],
+    /// Of each model, `[models, 3]`.
+    tally: Vec<u32>,
 }
 
 fn differentiate(problem: &Problem, loss: &LossOf, units: Option<&[f64]>) -> OnDevice {
@@ -58,7 +59,7 @@ fn differentiate(problem: &Problem, loss: &LossOf, units: Option<&[f64]>) -> OnD
     let forward = Forward::new(problem);
     let Forward { features, parameters, jet, slopes, .. } = &forward;
     let (losses, terms) = (poisoned("losses", rows), poisoned("terms", 4 * rows * d));
-    let tally = device.buffer::<u32>("tally", 3).unwrap();
+    let tally = device.buffer::<u32>("tally", 3 * rows.div_ceil(loss.batch)).unwrap();
     let (target, weights) = (buffer("target", &loss.target), buffer("weights", &loss.weights));
     let channel = d + 4;
     let buffers = DifferentiateBuffers {
@@ -104,7 +105,7 @@ fn differentiate(problem: &Problem, loss: &LossOf, units: Option<&[f64]>) -> OnD
     }
     let vectors = |half: &[f32]| half.chunks(d + 1).flat_map(|row| row[..d].to_vec()).collect();
     let (u, w) = coefficients.split_at(rows * (d + 1));
-    let mut counted = [0; 3];
+    let mut counted = vec![0; tally.len()];
     device.download(&tally, 0, &mut counted).unwrap();
     let got = Got { acceleration: vectors(w), v: vectors(u), gradient, ranks: Vec::new() };
     OnDevice { got, losses: contents(&losses), tally: counted }
@@ -166,6 +167,23 @@ fn a_state_that_is_not_finite_is_counted_and_spoils_the_gradient() {
     assert_eq!(nan(&all.losses), [4]);
     assert_eq!(nan(&all.got.v), [8, 9]);
     assert!(all.got.gradient.iter().any(|x| !x.is_finite()), "the step must be skipped");
+}
+
+/// Rows of a model are those of a batch: what is odd about one of them is counted there.
+#[test]
+fn each_model_of_an_ensemble_is_counted_by_itself() {
+    let mut problem = Problem::new(2, false);
+    problem.states[5 * 4] = f32::INFINITY;
+    let mut loss = LossOf::new(&problem);
+    loss.batch = 2;
+    let all = differentiate(&problem, &loss, None);
+    let models = problem.rows.div_ceil(2);
+    let counts: Vec<&[u32]> = all.tally.chunks_exact(3).collect();
+    assert_eq!(counts.len(), models);
+    // The state with the infinite number is row 4 in the test above.
+    for (model, counts) in counts.into_iter().enumerate() {
+        assert_eq!(counts, if model == 2 { [2, 1, 0] } else { [0; 3] }, "model {model}");
+    }
 }
 
 #[test]

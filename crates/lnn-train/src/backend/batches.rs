@@ -15,11 +15,13 @@ const MOST_STEPS: usize = 256;
 /// Rows that one thread draws at a time.
 const ROWS: usize = 256;
 
-/// The batches of several steps, drawn as the processor's training draws them.
+/// The batches of several steps, of one model or of several, drawn as the processor's training draws them.
 #[derive(Debug)]
 pub(super) struct HostBatches {
     data: FreshStates,
-    sampler: StateSampler,
+    /// One a model.
+    samplers: Vec<StateSampler>,
+    /// Of one model.
     batch: usize,
     degrees_of_freedom: usize,
     states: Vec<f32>,
@@ -29,18 +31,18 @@ pub(super) struct HostBatches {
 }
 
 impl HostBatches {
-    /// Room for batches of `batch` states of a system with `d` coordinates.
-    pub(super) fn new(data: FreshStates, sampler: StateSampler, batch: usize, d: usize) -> Self {
+    /// Room for batches of `batch` states a model, by a sampler each, of a system with `d` coordinates.
+    pub(super) fn new(data: FreshStates, samplers: Vec<StateSampler>, batch: usize, d: usize) -> Self {
         let mut batches = Self {
             data,
-            sampler,
+            samplers,
             batch,
             degrees_of_freedom: d,
             states: Vec::new(),
             target: Vec::new(),
             weights: Vec::new(),
         };
-        let rows = batches.most_steps() * batch;
+        let rows = batches.most_steps() * batches.samplers.len() * batch;
         batches.states = vec![0.0; rows * batches.data.ranges.len()];
         batches.target = vec![0.0; rows * d];
         batches.weights = vec![0.0; if batches.is_weighted() { rows } else { 0 }];
@@ -54,7 +56,10 @@ impl HostBatches {
 
     /// Most steps that there is room for.
     pub(super) fn most_steps(&self) -> usize {
-        let of_step = self.batch * (self.data.ranges.len() + self.degrees_of_freedom + 1) * size_of::<f32>();
+        let of_step = self.samplers.len()
+            * self.batch
+            * (self.data.ranges.len() + self.degrees_of_freedom + 1)
+            * size_of::<f32>();
         (MOST_BYTES / of_step).clamp(1, MOST_STEPS)
     }
 
@@ -66,30 +71,33 @@ impl HostBatches {
     /// # Panics
     /// If there is no room for so many.
     pub(super) fn draw(&mut self, first: u64, steps: usize) -> Result<Batches<'_>, DataError> {
-        let Self { data, sampler, batch, degrees_of_freedom: d, states, target, weights } = self;
+        let Self { data, samplers, batch, degrees_of_freedom: d, states, target, weights } = self;
         let (batch, d, width) = (*batch, *d, data.ranges.len());
         let weighted = !weights.is_empty();
-        let (states, target) = (&mut states[..steps * batch * width], &mut target[..steps * batch * d]);
-        let weights = &mut weights[..if weighted { steps * batch } else { 0 }];
-        let draw_step = |(step, (states, target), weights): (u64, (&mut [f32], &mut [f32]), &mut [f32])| {
-            let blocks = states.par_chunks_mut(ROWS * width).zip(target.par_chunks_mut(ROWS * d)).enumerate();
-            let draw = |block: usize, states: &mut [f32], target: &mut [f32], weights: &mut [f32]| {
-                data.draw_single(*sampler, step, block * ROWS, (states, target, weights))
+        let rows = steps * samplers.len() * batch;
+        let (states, target) = (&mut states[..rows * width], &mut target[..rows * d]);
+        let weights = &mut weights[..if weighted { rows } else { 0 }];
+        let draw_batch =
+            |(step, sampler): (u64, StateSampler), states: &mut [f32], target: &mut [f32], weights: &mut [f32]| {
+                let blocks = states.par_chunks_mut(ROWS * width).zip(target.par_chunks_mut(ROWS * d)).enumerate();
+                let draw = |block: usize, states: &mut [f32], target: &mut [f32], weights: &mut [f32]| {
+                    data.draw_single(sampler, step, block * ROWS, (states, target, weights))
+                };
+                // The first error by row, whichever thread meets its own first.
+                let results: Vec<_> = if weighted {
+                    let blocks = blocks.zip(weights.par_chunks_mut(ROWS));
+                    blocks.map(|((block, (states, target)), weights)| draw(block, states, target, weights)).collect()
+                } else {
+                    blocks.map(|(block, (states, target))| draw(block, states, target, &mut [])).collect()
+                };
+                results.into_iter().collect::<Result<(), DataError>>()
             };
-            // The first error by row, whichever thread meets its own first.
-            let results: Vec<_> = if weighted {
-                let blocks = blocks.zip(weights.par_chunks_mut(ROWS));
-                blocks.map(|((block, (states, target)), weights)| draw(block, states, target, weights)).collect()
-            } else {
-                blocks.map(|(block, (states, target))| draw(block, states, target, &mut [])).collect()
-            };
-            results.into_iter().collect::<Result<(), DataError>>()
-        };
         let mut rest = &mut *weights;
-        for (step, arrays) in (first..).zip(states.chunks_mut(batch * width).zip(target.chunks_mut(batch * d))) {
+        let models = (first..).flat_map(|step| samplers.iter().map(move |&sampler| (step, sampler)));
+        for (of, (states, target)) in models.zip(states.chunks_mut(batch * width).zip(target.chunks_mut(batch * d))) {
             let (own, others) = rest.split_at_mut(if weighted { batch } else { 0 });
             rest = others;
-            draw_step((step, arrays, own))?;
+            draw_batch(of, states, target, own)?;
         }
         Ok(Batches { states, target, weights })
     }

@@ -3,6 +3,7 @@
 use lnn_gpu::device::{AdapterChoice, AdapterKind, Device, DeviceError, DeviceOptions};
 
 use super::kernels::{KERNELS, MissingKernel, missing_kernels};
+use super::room::require_room;
 use crate::config::ExperimentConfig;
 
 /// What was asked for.
@@ -65,6 +66,21 @@ pub enum BackendError {
     /// The device.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// An ensemble that is too large for the adapter.
+    #[error(
+        "{members} members of `{name}` side by side need about {megabytes} MiB on the graphics card, and it does not have room for all \
+         of that: {source}; choose a smaller --ensemble, or compute with --backend cpu"
+    )]
+    NoRoom {
+        /// The model.
+        name: String,
+        /// Its members.
+        members: usize,
+        /// What they need in all, in 2²⁰ bytes.
+        megabytes: u64,
+        /// The buffer that found no room, with what it needs and what there is.
+        source: Box<DeviceError>,
+    },
     /// Models that no kernels were written for.
     #[error(
         "there are no kernels for all of this run: {}; graphics cards have kernels for {KERNELS}; choose models by --models, \
@@ -89,7 +105,8 @@ fn list(missing: &[MissingKernel]) -> String {
 /// Where it is left to the program, software adapters are passed over unless `adapter` asks for one.
 ///
 /// # Errors
-/// A graphics card was asked for and there is none, it does not open, or something of the run has no kernels.
+/// A graphics card was asked for and there is none, it does not open, something of the run has no kernels, or an ensemble
+/// does not fit.
 pub fn choose(
     asked: Asked,
     adapter: Option<&AdapterChoice>,
@@ -101,7 +118,11 @@ pub fn choose(
         Asked::Cpu if adapter.is_some() => Err(BackendError::AdapterOfCpu),
         Asked::Cpu => Ok(Choice { backend: Backend::Cpu, reason: None }),
         Asked::Gpu if !missing.is_empty() => Err(BackendError::NoKernels { missing }),
-        Asked::Gpu => Ok(Choice { backend: Backend::Gpu { device: open()?, falls_back: false }, reason: None }),
+        Asked::Gpu => {
+            let device = open()?;
+            require_room(&device, config)?;
+            Ok(Choice { backend: Backend::Gpu { device, falls_back: false }, reason: None })
+        }
         Asked::Auto => {
             let processor = |reason: String| Choice { backend: Backend::Cpu, reason: Some(reason) };
             if !missing.is_empty() {
@@ -120,6 +141,10 @@ pub fn choose(
                     Ok(processor(format!("there is no graphics card but {name}, which is software")))
                 }
                 Ok(device) => {
+                    match require_room(&device, config) {
+                        Err(error @ BackendError::NoRoom { .. }) => return Ok(processor(error.to_string())),
+                        outcome => outcome?,
+                    }
                     let reason = "it is the best graphics card, and has kernels for all of this run".to_owned();
                     Ok(Choice { backend: Backend::Gpu { device, falls_back: true }, reason: Some(reason) })
                 }

@@ -8,9 +8,12 @@ mod batches;
 mod choice;
 mod kernels;
 mod pace;
+mod recipe;
+mod room;
 mod state;
 mod training;
 
 pub use choice::{Asked, Backend, BackendError, Choice, choose};
 pub use kernels::{KERNELS, MissingKernel, missing_kernels};
+pub use recipe::trained_side_by_side;
 pub use training::DeviceTraining;

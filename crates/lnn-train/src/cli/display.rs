@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lnn_train::experiment::Event;
 use lnn_train::fit::Progress;
-use lnn_train::store::RunState;
+use lnn_train::store::{RunState, member_name};
 
 use super::event_line::event_line;
 use super::output::{OutputArguments, print_json, say};
@@ -86,7 +86,9 @@ impl Display {
                     RunState::Finished => self.line("The run is finished; judging its models again."),
                 }
             }
-            Event::Training { model, parameters, from_step, steps } => self.start(model, parameters, from_step, steps),
+            Event::Training { model, seeds, parameters, from_step, steps } => {
+                self.start((model, seeds), parameters, from_step, steps);
+            }
             Event::Progress(progress) => self.progress(&progress),
             Event::Trained(result) => {
                 self.clear();
@@ -112,20 +114,25 @@ impl Display {
         self.clear();
     }
 
-    fn start(&mut self, model: &str, parameters: usize, from_step: u64, steps: u64) {
+    fn start(&mut self, (model, seeds): (&str, &[u64]), parameters: usize, from_step: u64, steps: u64) {
         self.clear();
-        model.clone_into(&mut self.model);
+        self.model = member_name(model, if let [seed] = seeds { Some(*seed) } else { None });
+        let model = &self.model;
         self.steps = steps;
         (self.started, self.announced, self.last_line) = (Instant::now(), false, None);
         let resumed = if from_step > 0 { format!(", from step {from_step}") } else { String::new() };
-        self.line(&format!("{model:<10} training: {parameters} parameters, {steps} steps{resumed}"));
+        let what = match seeds {
+            [] | [_] => format!("training: {parameters} parameters"),
+            _ => format!("training {} side by side, {parameters} parameters each", listed(seeds)),
+        };
+        self.line(&format!("{model:<10} {what}, {steps} steps{resumed}"));
         if self.terminal {
             let style = ProgressStyle::with_template("{prefix:<10} [{bar:24}] {pos}/{len}  {msg}")
                 .expect("a fixed template")
                 .progress_chars("━━─");
             let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr());
             bar.set_style(style);
-            bar.set_prefix(model.to_owned());
+            bar.set_prefix(model.clone());
             bar.set_position(from_step);
             self.bar = Some(bar);
         }
@@ -189,6 +196,16 @@ impl Display {
             bar.finish_and_clear();
         }
     }
+}
+
+/// `seeds 0 to 7`, or one by one where some are missing.
+fn listed(seeds: &[u64]) -> String {
+    let (first, last) = (seeds[0], seeds[seeds.len() - 1]);
+    if last - first + 1 == seeds.len() as u64 {
+        return format!("seeds {first} to {last}");
+    }
+    let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
+    format!("seeds {}", seeds.join(", "))
 }
 
 /// A number with `decimals` decimals, in scientific notation where it would be long or lose its digits.

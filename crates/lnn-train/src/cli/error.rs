@@ -95,6 +95,23 @@ pub(super) enum CommandError {
         /// The experiment on the command line.
         experiment: String,
     },
+    /// An ensemble of an experiment that has none.
+    #[error(
+        "--ensemble is for experiments with one system, not for `{experiment}`; leave it out, and run other seeds by --seed"
+    )]
+    NoEnsemble {
+        /// The experiment on the command line.
+        experiment: String,
+    },
+    /// A range of seeds for a configuration that is an ensemble.
+    #[error(
+        "--seeds runs one seed after the other, but the configuration is an ensemble of {members}; leave --seeds out, or give \
+         --ensemble 1 with a seed at a time"
+    )]
+    SeedsOfEnsemble {
+        /// Its members.
+        members: usize,
+    },
     /// A file that the command names cannot be read.
     #[error("cannot read {}: {source}; check the path and its permissions", path.display())]
     FileRead {

@@ -15,9 +15,15 @@ pub(super) fn event_line(event: &Event<'_>, model: &str) -> Option<Value> {
             "threads": threads, "state": state_name(*state),
         }),
         Event::Notice(text) => json!({ "event": "notice", "text": text }),
-        Event::Training { model, parameters, from_step, steps } => json!({
-            "event": "training", "model": model, "parameters": parameters, "from_step": from_step, "steps": steps,
-        }),
+        Event::Training { model, seeds, parameters, from_step, steps } => {
+            let mut line = json!({
+                "event": "training", "model": model, "parameters": parameters, "from_step": from_step, "steps": steps,
+            });
+            if !seeds.is_empty() {
+                line["seeds"] = json!(seeds);
+            }
+            line
+        }
         Event::IdleThreads { model, used, threads } => json!({
             "event": "idle_threads", "model": model, "used": used, "threads": threads,
         }),

@@ -1,6 +1,7 @@
 //! A whole experiment as written in files: `config.ron` repeats a run from nothing else.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,10 @@ pub struct ExperimentConfig {
     pub preset: String,
     /// Seed of weights, training states, held-out states and the rollouts' initial states.
     pub seed: u64,
+    /// Members of an ensemble: networks of every model, from the seeds `seed`, `seed + 1`, …, each trained and judged as a run
+    /// of its seed is. One is no ensemble.
+    #[serde(skip_serializing_if = "is_one")]
+    pub ensemble: usize,
     /// The physical system.
     pub system: SystemConfig,
     /// Published protocol that observed motions, held-out states and rollouts start by, in place of any ranges; absent,
@@ -44,6 +49,12 @@ pub struct ExperimentConfig {
     pub checkpoint_every_seconds: f64,
 }
 
+/// Left out of files, so that those of runs of one seed stay as they are.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields so")]
+const fn is_one(members: &usize) -> bool {
+    *members == 1
+}
+
 impl Default for ExperimentConfig {
     /// Preset `fast` of the double pendulum with seed 0.
     fn default() -> Self {
@@ -53,7 +64,7 @@ impl Default for ExperimentConfig {
 
 impl ExperimentConfig {
     /// Name of the run's folder: `<preset>-<seed>`, with those of the system's parameters between them that are not
-    /// the defaults: `fast-links3-0`. A protocol's system is named by its links alone, where they are not 2.
+    /// the defaults, and the members of an ensemble: `fast-links3-0`, `fast-ensemble8-0`. A protocol's system is named by its links alone, where they are not 2.
     pub fn run_name(&self) -> String {
         format!("{}-{}", self.run_stem(), self.seed)
     }
@@ -64,12 +75,29 @@ impl ExperimentConfig {
         if self.protocol == Some(Protocol::Chnn) {
             // All else follows from the number of links.
             let links = self.system.parameters.get("links").copied().unwrap_or(1.0);
-            return if links == CHNN_LINKS as f64 { name } else { format!("{name}-links{links}") };
+            if links != CHNN_LINKS as f64 {
+                name += &format!("-links{links}");
+            }
+        } else {
+            for (parameter, value) in self.system.particular() {
+                name += &format!("-{parameter}{value}");
+            }
         }
-        for (parameter, value) in self.system.particular() {
-            name += &format!("-{parameter}{value}");
+        if self.ensemble != 1 {
+            name += &format!("-ensemble{}", self.ensemble);
         }
         name
+    }
+
+    /// The seeds of an ensemble's members, or the run's own.
+    pub fn seeds(&self) -> RangeInclusive<u64> {
+        self.seed..=self.seed + (self.ensemble as u64).saturating_sub(1)
+    }
+
+    /// The configuration of the run of `seed` that a member of the ensemble repeats.
+    #[must_use]
+    pub fn of_seed(&self, seed: u64) -> Self {
+        Self { seed, ensemble: 1, ..self.clone() }
     }
 
     /// The same experiment with the fields that do not influence results at their defaults.

@@ -267,6 +267,7 @@ fn experiment(preset: &str, log_every: u64, lnn: ModelConfig, baseline: ModelCon
         experiment: DOUBLE_PENDULUM.to_owned(),
         preset: preset.to_owned(),
         seed: 0,
+        ensemble: 1,
         system: SystemConfig::default(),
         protocol: None,
         sampling: None,

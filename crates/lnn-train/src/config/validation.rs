@@ -28,6 +28,8 @@ const MOST_PARTS: usize = 1024;
 const LARGEST_BATCH: usize = 1 << 22;
 /// Most parameters of one model: with the optimiser's state some ten numbers each are kept.
 const MOST_PARAMETERS: u64 = 1_000_000_000;
+/// Most members of an ensemble: their checkpoints are files of their own.
+const LARGEST_ENSEMBLE: usize = 1024;
 /// Most held-out states.
 const MOST_HELD_OUT: usize = 100_000_000;
 /// Most frames that a rollout may record.
@@ -141,7 +143,8 @@ impl Check {
         let ExperimentConfig {
             experiment,
             preset,
-            seed: _,
+            seed,
+            ensemble,
             system,
             protocol,
             sampling,
@@ -159,6 +162,7 @@ impl Check {
             &format!("the name of an experiment; {}", suggestion(experiment, experiments())),
         );
         self.file_name_part("preset", preset);
+        self.ensemble(*seed, *ensemble);
         let built = self.system(experiment, system);
         // Without a system the rest is judged as for the smallest one.
         let (dof, conditionals) = match &built {
@@ -198,6 +202,14 @@ impl Check {
         self.count("log_every", *log_every);
         self.checkpoint_every_seconds(*checkpoint_every_seconds);
         built.map(|(complete, _)| complete)
+    }
+
+    fn ensemble(&mut self, seed: u64, members: usize) {
+        let expected = format!("a whole number of members from 1 to {LARGEST_ENSEMBLE}");
+        self.require((1..=LARGEST_ENSEMBLE).contains(&members), "ensemble", members, &expected);
+        let most = u64::MAX - LARGEST_ENSEMBLE as u64;
+        let expected = format!("{most} at most, so that every member of an ensemble has a seed");
+        self.require(members == 1 || seed <= most, "seed", seed, &expected);
     }
 
     pub(crate) fn model(

@@ -27,6 +27,16 @@ pub enum ExperimentError {
     /// Training.
     #[error(transparent)]
     Fit(#[from] FitError),
+    /// An ensemble of which nothing is left.
+    #[error("all {members} members of the ensemble of `{name}` are lost; of the first: {reason}")]
+    AllLost {
+        /// Model name.
+        name: String,
+        /// Number of members.
+        members: usize,
+        /// Why the first one can learn no more.
+        reason: String,
+    },
     /// A model that cannot be built.
     #[error("model `{name}`: {source}")]
     Model {

@@ -3,6 +3,9 @@
 mod build;
 mod description;
 mod error;
+mod judge;
+mod members;
+mod models;
 mod observe;
 mod run;
 mod starts;

@@ -9,7 +9,7 @@ use lnn_autodiff::Real;
 use serde::de::DeserializeOwned;
 
 use super::run::Event;
-use crate::fit::{FitError, FitPlan, FitResult, StepError, Trainer, fit, restore};
+use crate::fit::{FitError, FitMember, FitPlan, FitResult, Judge, MemberEnd, StepError, Trainer, fit, restore};
 use crate::record::Judged;
 use crate::store::{Element, MetricsLog, RunFolder, RunState, StoreError, load_checkpoint};
 
@@ -39,6 +39,7 @@ pub(crate) struct ModelFile<'a, T> {
 
 /// A model's parameters after its last step or at its best one, or where a stop was asked for.
 pub(crate) struct TrainedParameters {
+    /// Of the model.
     pub(crate) name: String,
     /// Those that are kept, in double precision.
     pub(crate) parameters: Vec<f64>,
@@ -51,6 +52,27 @@ pub(crate) struct TrainedParameters {
     pub(crate) stepped: bool,
     /// Seconds that earlier sessions spent.
     pub(crate) earlier_seconds: f64,
+}
+
+/// Networks of one model that are trained together.
+pub(crate) struct TrainingSet<'a> {
+    pub(crate) model: &'a str,
+    /// Steps in all.
+    pub(crate) steps: u64,
+    pub(crate) members: &'a [FitMember<'a>],
+    /// Whether they are members of an ensemble, also if it is one alone.
+    pub(crate) ensemble: bool,
+}
+
+/// What became of a network of a [`TrainingSet`].
+pub(crate) enum Fate {
+    Trained(TrainedParameters),
+    /// It can learn no more.
+    Lost {
+        fault: FitError,
+        result: FitResult,
+        earlier_seconds: f64,
+    },
 }
 
 impl TrainingSession<'_> {
@@ -84,66 +106,121 @@ impl TrainingSession<'_> {
         log: &mut MetricsLog,
         observe: &mut dyn FnMut(Event<'_>),
     ) -> Result<TrainedParameters, FitError> {
+        let member = FitMember { name, configuration: self.fingerprint, seed: self.seed };
+        let set = TrainingSet { model: name, steps, members: &[member], ensemble: false };
+        let mut judge_all = |members: &[(usize, Vec<f64>)]| members.iter().map(|(_, p)| judge(p)).collect();
+        let files = std::slice::from_ref(file);
+        match self.train_set(&set, training, &mut judge_all, files, log, observe)?.pop() {
+            Some(Fate::Trained(trained)) => Ok(trained),
+            Some(Fate::Lost { fault, .. }) => Err(fault),
+            None => unreachable!("a set of one has one fate"),
+        }
+    }
+
+    /// As [`train`](Self::train) for a set of networks in step with each other, each with its checkpoint and its file; in
+    /// their order what became of them.
+    pub(crate) fn train_set<T: Real + Element>(
+        &self,
+        set: &TrainingSet<'_>,
+        training: &mut dyn Trainer<T>,
+        judge: &mut Judge<'_>,
+        files: &[ModelFile<'_, T>],
+        log: &mut MetricsLog,
+        observe: &mut dyn FnMut(Event<'_>),
+    ) -> Result<Vec<Fate>, FitError> {
+        let TrainingSet { model, steps, members, ensemble } = *set;
         let plan = FitPlan {
-            model: name,
+            model,
+            members,
+            ensemble,
             steps,
             log_every: self.log_every,
             // A validated number of seconds fits; one that does not means never.
             checkpoint_every: Duration::try_from_secs_f64(self.checkpoint_every_seconds).unwrap_or(Duration::MAX),
             folder: self.folder.path(),
-            configuration: self.fingerprint,
-            seed: self.seed,
             keep_best: self.keep_best,
         };
-        let (mut state, notice) = restore(training, &plan)?;
-        if let Some(notice) = notice {
-            observe(Event::Notice(notice.to_string()));
-        }
+        let (mut states, notices) = restore(training, &plan)?;
+        notices.into_iter().for_each(|notice| observe(Event::Notice(notice.to_string())));
+        let first_step = training.step_count();
+        let seeds: Vec<u64> = if ensemble { members.iter().map(|member| member.seed).collect() } else { Vec::new() };
         let parameters = training.parameter_count();
-        observe(Event::Training { model: name, parameters, from_step: training.step_count(), steps });
+        observe(Event::Training { model, seeds: &seeds, parameters, from_step: first_step, steps });
         let threads = rayon::current_num_threads();
-        if let Some(used) = training.threads_left_idle(threads) {
-            observe(Event::IdleThreads { model: name, used, threads });
+        // Once for all members that are trained one after the other.
+        if let Some(used) = training.threads_left_idle(threads).filter(|_| members[0].seed == self.seed) {
+            observe(Event::IdleThreads { model, used, threads });
         }
-        let (earlier_seconds, first_step) = (state.earlier_seconds(), training.step_count());
         let mut progress = |progress| observe(Event::Progress(progress));
-        let result = fit(training, &plan, &mut state, judge, log, self.stop, &mut progress)?;
-        observe(Event::Trained(result));
+        let ends = fit(training, &plan, &mut states, judge, log, self.stop, &mut progress)?;
+        if ensemble || ends.iter().all(|end| end.fault.is_none()) {
+            observe(Event::Trained(together(&ends, training.step_count())));
+        }
         if let Some(remark) = training.remark() {
-            observe(Event::Notice(format!("{name}: {remark}")));
+            observe(Event::Notice(format!("{model}: {remark}")));
         }
-        let unread = |source: StepError| FitError::Step { model: name.to_owned(), step: result.steps, source };
-        let kept: Vec<f64> = match state.best() {
-            Some(best) => best.parameters.clone(),
-            None => training.parameters().map_err(unread)?.iter().map(|p| p.to_f64()).collect(),
-        };
-        let kept_step = state.best().map_or(result.steps, |best| best.step);
-        if !result.interrupted {
-            if self.keep_best && state.best().is_none() {
-                return Err(FitError::NeverJudged { model: name.to_owned(), step: result.steps });
+        let stepped = training.step_count() > first_step;
+        let mut fates = Vec::with_capacity(ends.len());
+        for (number, (MemberEnd { result, fault }, state)) in ends.into_iter().zip(&states).enumerate() {
+            let name = members[number].name;
+            if let Some(fault) = fault {
+                fates.push(Fate::Lost { fault, result, earlier_seconds: state.earlier_seconds() });
+                continue;
             }
-            let path = self.folder.model_path(name);
-            if let Some(problem) = path.exists().then(|| (file.damage)(&path)).flatten() {
-                let reason = match problem {
-                    StoreError::Damaged { damage, .. } => damage.to_string(),
-                    other => other.to_string(),
-                };
-                let path = path.display();
-                observe(Event::Notice(format!("{path}: {reason}; the model is written again from its checkpoint")));
+            let unread = |source: StepError| FitError::Step { model: name.to_owned(), step: result.steps, source };
+            let parameters: Vec<f64> = match state.best() {
+                Some(best) => best.parameters.clone(),
+                None => training.parameters(number).map_err(unread)?.iter().map(|p| p.to_f64()).collect(),
+            };
+            let kept_step = state.best().map_or(result.steps, |best| best.step);
+            if !result.interrupted {
+                if self.keep_best && state.best().is_none() {
+                    return Err(FitError::NeverJudged { model: name.to_owned(), step: result.steps });
+                }
+                self.write_model(name, (kept_step, &parameters), &files[number], observe)?;
             }
-            let kept: Vec<T> = kept.iter().map(|&p| T::from_f64(p)).collect();
-            (file.save)(&path, kept_step, &kept)?;
+            fates.push(Fate::Trained(TrainedParameters {
+                name: model.to_owned(),
+                kept_step,
+                kept_error: state.best().map(|best| best.error),
+                parameters,
+                result,
+                batch: training.batch(),
+                stepped,
+                earlier_seconds: state.earlier_seconds(),
+            }));
         }
-        Ok(TrainedParameters {
-            name: name.to_owned(),
-            kept_step,
-            kept_error: state.best().map(|best| best.error),
-            parameters: kept,
-            result,
-            batch: training.batch(),
-            stepped: training.step_count() > first_step,
-            earlier_seconds,
-        })
+        Ok(fates)
+    }
+
+    fn write_model<T: Real + Element>(
+        &self,
+        name: &str,
+        (step, parameters): (u64, &[f64]),
+        file: &ModelFile<'_, T>,
+        observe: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), StoreError> {
+        let path = self.folder.model_path(name);
+        if let Some(problem) = path.exists().then(|| (file.damage)(&path)).flatten() {
+            let reason = match problem {
+                StoreError::Damaged { damage, .. } => damage.to_string(),
+                other => other.to_string(),
+            };
+            let path = path.display();
+            observe(Event::Notice(format!("{path}: {reason}; the model is written again from its checkpoint")));
+        }
+        let parameters: Vec<T> = parameters.iter().map(|&p| T::from_f64(p)).collect();
+        (file.save)(&path, step, &parameters)
+    }
+}
+
+/// How the training of a set ended: the time and the skipped steps of all members.
+fn together(ends: &[MemberEnd], steps: u64) -> FitResult {
+    FitResult {
+        steps,
+        train_seconds: ends.iter().map(|end| end.result.train_seconds).sum(),
+        skipped_steps: ends.iter().map(|end| end.result.skipped_steps).sum(),
+        interrupted: ends.iter().any(|end| end.result.interrupted),
     }
 }
 

@@ -6,13 +6,16 @@
 
 mod curriculum;
 mod dynamics;
+mod error;
 mod fresh_rows;
+mod members;
 mod objective;
 mod partition;
 mod plan;
 mod reduce;
 mod segment_worker;
 mod session;
+mod state;
 mod trainer;
 mod training;
 mod trapezium;
@@ -23,10 +26,12 @@ pub use curriculum::Curriculum;
 pub use dynamics::{
     Data, DynamicsObjective, DynamicsWorker, FreshStates, Observations, ObservedMotions, ResidualUnits, Tail,
 };
+pub use error::FitError;
 pub use objective::{Objective, StepInput};
 pub use partition::{NetworkSize, Partition};
 pub use plan::TrainingPlan;
-pub use session::{Best, FitError, FitPlan, FitResult, FitState, Progress, fit, restore};
+pub use session::{FitMember, FitPlan, FitResult, Judge, MemberEnd, Progress, fit};
+pub use state::{Best, FitState, restore};
 pub use trainer::{Advanced, Trainer, TrainingState};
 pub use training::{StepError, StepReport, Training};
 pub use trapezium::Rule;

@@ -1,59 +1,65 @@
-//! What brings parameters forward: the one thing of a training that [`fit`](super::fit) drives.
+//! What brings parameters forward: the one thing of a training that [`fit`](super::fit()) drives.
 
 use std::borrow::Cow;
 
 use lnn_autodiff::Real;
 
 use super::training::{StepError, StepReport};
-use crate::optimiser::NamedState;
+use crate::optimiser::{NamedState, OptimiserError};
 
-/// A training that goes on from step to step, one at a time or many at once.
+/// A training that goes on from step to step, one at a time or many at once; or several of one recipe and size in step
+/// with each other, its members.
 ///
-/// The state of a training is the same whatever computes it: a checkpoint of one trainer is restored by another of the
+/// The state of a member is the same whatever computes it: a checkpoint of one trainer is restored by another of the
 /// same configuration.
 pub trait Trainer<T: Real> {
+    /// Networks that are trained together, numbered from 0.
+    fn members(&self) -> usize {
+        1
+    }
+
     /// Goes on, at least one step and to `to_step` at most. A trainer that makes many steps at once returns in time for a
-    /// person who watches, after about a tenth of a second.
+    /// person who watches, after about a tenth of a second. What became of each member is written to `members`.
     ///
     /// # Errors
-    /// See [`StepError`].
+    /// See [`StepError`]; what ends one member alone is its [`fault`](Advanced::fault).
     ///
     /// # Panics
-    /// If `to_step` steps are done already.
-    fn advance(&mut self, to_step: u64) -> Result<Advanced, StepError>;
+    /// If `to_step` steps are done already, or `members` has another length.
+    fn advance(&mut self, to_step: u64, members: &mut [Advanced]) -> Result<(), StepError>;
 
     /// Steps done.
     fn step_count(&self) -> u64;
 
-    /// Steps skipped so far.
-    fn skipped_steps(&self) -> u64;
+    /// Steps that a member has skipped so far.
+    fn skipped_steps(&self, member: usize) -> u64;
 
-    /// Samples a step.
+    /// Samples a step of each member.
     fn batch(&self) -> usize;
 
-    /// Number of trained parameters.
+    /// Number of trained parameters of a member.
     fn parameter_count(&self) -> usize;
 
-    /// The parameters.
+    /// A member's parameters.
     ///
     /// # Errors
     /// They cannot be read from the device that has them.
-    fn parameters(&mut self) -> Result<Cow<'_, [T]>, StepError>;
+    fn parameters(&mut self, member: usize) -> Result<Cow<'_, [T]>, StepError>;
 
-    /// Everything that a continued run needs beside the number of steps.
+    /// Everything that a continued run of a member needs beside the number of steps.
     ///
     /// # Errors
-    /// It cannot be read from the device that has it.
-    fn state(&mut self) -> Result<TrainingState<'_, T>, StepError>;
+    /// It cannot be read from the device that has it, or is not finite.
+    fn state(&mut self, member: usize) -> Result<TrainingState<'_, T>, StepError>;
 
-    /// Goes back to a checkpoint with `step` steps done.
+    /// Goes back to a checkpoint with `step` steps of every member done.
     ///
     /// # Errors
     /// An optimiser's or clipping's state that is not of this training, or a device that cannot take it.
     ///
     /// # Panics
-    /// If the number of parameters differs.
-    fn restore(&mut self, step: u64, state: &TrainingState<'_, T>) -> Result<(), StepError>;
+    /// If the number of members or of parameters differs.
+    fn restore(&mut self, step: u64, members: &[TrainingState<'_, T>]) -> Result<(), StepError>;
 
     /// Most threads that share a step, if `threads` are more and another
     /// [`gradient_parts`](super::TrainingPlan::gradient_parts) could employ some of the others.
@@ -78,8 +84,8 @@ pub struct TrainingState<'a, T: Real> {
     pub clip: NamedState<'a, T>,
 }
 
-/// What the steps of one [`advance`](Trainer::advance) did.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// What the steps of one [`advance`](Trainer::advance) did to a member.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Advanced {
     /// Sum of the losses of the steps that were not skipped, penalties included.
     pub loss_sum: f64,
@@ -91,6 +97,8 @@ pub struct Advanced {
     pub learning_rate: f64,
     /// Gradient norm of the last step before clipping; NaN if it was skipped.
     pub gradient_norm: f64,
+    /// Why this member can learn no more.
+    pub fault: Option<OptimiserError>,
 }
 
 impl Advanced {
@@ -121,7 +129,14 @@ mod tests {
             advanced.add(report(loss, skipped));
             assert_eq!(advanced.skipped_at_end, at_end);
         }
-        let want = Advanced { loss_sum: 3.5, loss_count: 2, skipped_at_end: 2, learning_rate: 0.5, gradient_norm: 8.0 };
+        let want = Advanced {
+            loss_sum: 3.5,
+            loss_count: 2,
+            skipped_at_end: 2,
+            learning_rate: 0.5,
+            gradient_norm: 8.0,
+            fault: None,
+        };
         assert_eq!(advanced, want);
     }
 }

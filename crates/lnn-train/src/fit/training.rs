@@ -220,16 +220,21 @@ impl<T: Real, O: Objective<T>> Training<T, O> {
 }
 
 impl<T: Real, O: Objective<T>> Trainer<T> for Training<T, O> {
-    fn advance(&mut self, to_step: u64) -> Result<Advanced, StepError> {
+    fn advance(&mut self, to_step: u64, members: &mut [Advanced]) -> Result<(), StepError> {
         assert!(self.step < to_step, "{} steps are done, and {to_step} are asked for", self.step);
-        let mut advanced = Advanced::default();
-        advanced.add(self.step()?);
-        Ok(advanced)
+        let [advanced] = members else { panic!("one training, not {}", members.len()) };
+        *advanced = Advanced::default();
+        match self.step() {
+            Ok(report) => advanced.add(report),
+            Err(StepError::Optimiser(fault)) => advanced.fault = Some(fault),
+            Err(other) => return Err(other),
+        }
+        Ok(())
     }
     fn step_count(&self) -> u64 {
         self.step
     }
-    fn skipped_steps(&self) -> u64 {
+    fn skipped_steps(&self, _member: usize) -> u64 {
         self.plan.clip.skipped()
     }
     fn batch(&self) -> usize {
@@ -238,14 +243,15 @@ impl<T: Real, O: Objective<T>> Trainer<T> for Training<T, O> {
     fn parameter_count(&self) -> usize {
         self.plan.parameters.len()
     }
-    fn parameters(&mut self) -> Result<Cow<'_, [T]>, StepError> {
+    fn parameters(&mut self, _member: usize) -> Result<Cow<'_, [T]>, StepError> {
         Ok(Cow::Borrowed(&self.plan.parameters))
     }
-    fn state(&mut self) -> Result<TrainingState<'_, T>, StepError> {
+    fn state(&mut self, _member: usize) -> Result<TrainingState<'_, T>, StepError> {
         let TrainingPlan { parameters, optimiser, clip, .. } = &self.plan;
         Ok(TrainingState { parameters: Cow::Borrowed(parameters), optimiser: optimiser.state(), clip: clip.state() })
     }
-    fn restore(&mut self, step: u64, state: &TrainingState<'_, T>) -> Result<(), StepError> {
+    fn restore(&mut self, step: u64, members: &[TrainingState<'_, T>]) -> Result<(), StepError> {
+        let [state] = members else { panic!("one training, not {}", members.len()) };
         self.plan.optimiser.load_state(&state.optimiser)?;
         self.plan.clip.load_state(&state.clip)?;
         self.plan.parameters.copy_from_slice(&state.parameters);
@@ -344,8 +350,8 @@ mod tests {
                     let mut before = on_motions(model.kind);
                     advance(&mut before, stop);
                     let mut training = on_motions(model.kind);
-                    let state = before.state().expect("at hand");
-                    training.restore(stop as u64, &state).expect("the same optimiser and clipping");
+                    let state = before.state(0).expect("at hand");
+                    training.restore(stop as u64, &[state]).expect("the same optimiser and clipping");
                     advance(&mut training, 200 - stop);
                     training.parameters().to_vec()
                 });

@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use super::input::{ReportInput, SystemDescription};
 use crate::config::ModelKind;
 use crate::record::{
-    Distribution, EnergyReference, MassMatrixSpectrum, MetricsLine, ModelSummary, PublishedFigures, Rollouts, Summary,
-    Trajectory,
+    Distribution, EnergyReference, EnsembleSummary, LostMember, MassMatrixSpectrum, MemberSummary, MetricsLine,
+    ModelEnsemble, ModelSummary, PublishedFigures, Rollouts, Summary, Trajectory,
 };
 
 pub(crate) fn system() -> SystemDescription {
@@ -34,6 +34,7 @@ pub(crate) fn input<'a>(
     ReportInput {
         summary,
         metrics,
+        member_metrics: &[],
         rollouts,
         system,
         kinds: &KINDS,
@@ -81,8 +82,48 @@ pub(crate) fn summary() -> Summary {
         energy_reference: energy_reference(),
         wall_seconds: 141.0,
         models: BTreeMap::from([("lnn".to_owned(), model(0.064, 0.0129)), ("baseline".to_owned(), model(0.071, 2.3))]),
+        ensemble: None,
         paper: BTreeMap::from([("lnn".to_owned(), paper(0.073, 0.4)), ("baseline".to_owned(), paper(0.074, 8.0))]),
     }
+}
+
+/// Five members of each model, the figures of number k those of [`summary`] times k + 1; the last Lagrangian one is lost.
+pub(crate) fn ensemble() -> Summary {
+    let alone = summary();
+    let of_model = |(name, model): (&String, &ModelSummary)| {
+        let member = |seed: u64| {
+            let mut figures = model.clone();
+            let factor = (seed + 1) as f64;
+            figures.acceleration_l1 *= factor;
+            figures.energy_error_percent.mean *= factor;
+            figures.energy_error_percent.median *= factor;
+            let lost = (name == "lnn" && seed == 4).then(|| LostMember {
+                step: 1200,
+                skipped_steps: 1000,
+                reason: "it learns nothing".to_owned(),
+                train_seconds: 7.0,
+            });
+            MemberSummary { seed, figures: lost.is_none().then_some(figures), lost }
+        };
+        (name.clone(), ModelEnsemble::of((0..5).map(member).collect()))
+    };
+    let models = alone.models.iter().map(of_model).collect();
+    Summary { ensemble: Some(EnsembleSummary { members: 5, shown_seed: 0, models }), ..alone }
+}
+
+/// The training logs of four members of each model.
+pub(crate) fn member_metrics() -> Vec<MetricsLine> {
+    let of_seed = |seed: u64| {
+        let factor = 1.0 + 0.3 * seed as f64;
+        let scaled = move |line: MetricsLine| MetricsLine {
+            seed: Some(seed),
+            loss: factor * line.loss,
+            acceleration_l1: factor * line.acceleration_l1,
+            ..line
+        };
+        metrics().into_iter().map(scaled)
+    };
+    (0..4).flat_map(of_seed).collect()
 }
 
 pub(crate) fn metrics() -> Vec<MetricsLine> {
@@ -93,6 +134,7 @@ pub(crate) fn metrics() -> Vec<MetricsLine> {
             let progress = step as f64 / (170.0 * 59.0);
             lines.push(MetricsLine {
                 model: model.to_owned(),
+                seed: None,
                 step,
                 samples: 512 * step,
                 loss: 3.0 * (-5.0 * progress).exp() + 0.01,

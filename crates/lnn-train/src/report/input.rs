@@ -12,8 +12,10 @@ use crate::record::{EnergyReference, MetricsLine, Rollouts, Summary};
 pub struct ReportInput<'a> {
     /// The run's outcome, as in `summary.json`.
     pub summary: &'a Summary,
-    /// The training log of every model, as in `metrics.jsonl`, in order of steps.
+    /// The training log of every model, in order of steps.
     pub metrics: &'a [MetricsLine],
+    /// Those of all members of an ensemble; `metrics` has the shown one's.
+    pub member_metrics: &'a [MetricsLine],
     /// Rollouts of the truth and of every model.
     pub rollouts: &'a Rollouts,
     /// The physical system in words, units and geometry.

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! report.html             self-contained page: table, figures, animation, configuration
-//! figures/<name>.svg      loss, angles, energy, energy_error, mass_matrix
+//! figures/<name>.svg      loss, angles, energy, energy_error, mass_matrix; of an ensemble ensemble_learning, ensemble_errors
 //! figures/<name>.png      the same at twice the size, drawn with an embedded font
 //! trajectories.csv        every frame of every rollout
 //! ```
@@ -17,6 +17,7 @@ pub(crate) mod axis;
 pub(crate) mod colour_map;
 pub(crate) mod draw;
 pub(crate) mod draw_heat;
+mod ensemble;
 mod field;
 pub(crate) mod figure;
 mod figures;
@@ -37,12 +38,14 @@ pub(crate) mod raster;
 pub(crate) mod ruled_table;
 mod seeds;
 mod table;
+mod tiles;
 mod trajectories;
 
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+pub use ensemble::ensemble_table;
 pub use field::{FieldReportInput, field_table, write_field};
 pub use initialisation::{InitialisationInput, initialisation_table, write_initialisation};
 pub use input::{Coordinate, PendulumGeometry, ReportInput, SystemDescription};
@@ -123,10 +126,10 @@ pub enum ReportError {
 /// variants for what their names say.
 pub fn write(directory: &Path, input: &ReportInput<'_>, save: &SaveFile<'_>) -> Result<ReportFiles, ReportError> {
     check(input)?;
-    let figures = figures::all(input);
-    let page = page::html(input, &figures)?;
+    let (figures, of_ensemble) = (figures::all(input), figures::ensemble(input));
+    let page = page::html(input, &figures, &of_ensemble)?;
     let trajectories = if input.rollouts.truth.is_empty() { None } else { Some(trajectories::csv(input.rollouts)?) };
-    let drawn = draw_files(&figures)?;
+    let drawn = [draw_files(&figures)?, draw_files(&of_ensemble)?].concat();
 
     let put = |path: PathBuf, bytes: &[u8]| save(&path, bytes).map(|()| path);
     let folder = directory.join("figures");

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::animation::{Animation, animation};
 use super::draw::{DrawError, NARROW, WIDE, svg};
+use super::ensemble::{EnsembleView, seeds, view as ensemble_view};
 use super::figure::Figure;
 use super::figures::amount;
 use super::input::ReportInput;
@@ -11,6 +12,7 @@ use super::kinds::{KindView, kinds};
 use super::number::{duration, grouped, significant};
 use super::palette::model_styles;
 use super::table::{machine, trim};
+use super::tiles::{Tile, tiles};
 use crate::config::ModelKind;
 use crate::record::{ModelSummary, PublishedFigures};
 
@@ -41,7 +43,9 @@ struct Page<'a> {
     kinds: Vec<KindView>,
     machine: String,
     preset: &'a str,
-    seed: u64,
+    seeds: String,
+    ensemble: Option<EnsembleView>,
+    ensemble_figures: Vec<FigureView>,
     tiles: Vec<Tile>,
     columns: Vec<Column>,
     rows: Vec<Row>,
@@ -53,14 +57,6 @@ struct Page<'a> {
     command: &'a str,
     style: &'static str,
     script: &'static str,
-}
-
-/// A headline number.
-struct Tile {
-    value: String,
-    unit: String,
-    label: String,
-    paper: Option<String>,
 }
 
 /// A column's head in the result table, or an actor's in the animation.
@@ -98,11 +94,10 @@ struct AnimationView {
 }
 
 /// Writes the page.
-pub(crate) fn html(input: &ReportInput<'_>, figures: &[Figure]) -> Result<String, PageError> {
+pub(crate) fn html(input: &ReportInput<'_>, figures: &[Figure], of_ensemble: &[Figure]) -> Result<String, PageError> {
     let (summary, system) = (input.summary, input.system);
-    let figures = figures
-        .iter()
-        .map(|figure| {
+    let drawn = |figures: &[Figure]| {
+        let one = |figure: &Figure| {
             let named = |source| PageError::Figure { figure: figure.name.to_owned(), source };
             let draw = |width| svg(figure, width).map_err(named);
             Ok(FigureView {
@@ -111,8 +106,9 @@ pub(crate) fn html(input: &ReportInput<'_>, figures: &[Figure]) -> Result<String
                 narrow: draw(NARROW)?,
                 caption: figure.caption.clone(),
             })
-        })
-        .collect::<Result<Vec<_>, PageError>>()?;
+        };
+        figures.iter().map(one).collect::<Result<Vec<_>, PageError>>()
+    };
     let animation = animation(input).map(|data| view(&data)).transpose()?;
     let page = Page {
         title: &system.title,
@@ -120,14 +116,16 @@ pub(crate) fn html(input: &ReportInput<'_>, figures: &[Figure]) -> Result<String
         kinds: kinds(input),
         machine: machine(summary),
         preset: &summary.preset,
-        seed: summary.seed,
+        seeds: seeds(summary),
+        ensemble: ensemble_view(input),
+        ensemble_figures: drawn(of_ensemble)?,
         tiles: tiles(input),
         columns: columns(input),
         rows: rows(input),
         published: !summary.paper.is_empty(),
         table_note: table_note(input),
         animation,
-        figures,
+        figures: drawn(figures)?,
         config: input.config_ron,
         command: input.command,
         style: include_str!("../../templates/report.css"),
@@ -155,54 +153,6 @@ fn view(data: &Animation) -> Result<AnimationView, PageError> {
     })
 }
 
-/// The three headline numbers of the first model.
-fn tiles(input: &ReportInput<'_>) -> Vec<Tile> {
-    let summary = input.summary;
-    let Some(model) =
-        model_styles(summary, input.rollouts).into_iter().find(|model| summary.models.contains_key(&model.name))
-    else {
-        return Vec::new();
-    };
-    let result = &summary.models[&model.name];
-    let paper = summary.paper.get(&model.name);
-    let stated = |value: Option<f64>| value.map(|_| published(value));
-    let acceleration = match (result.geometric_mean_relative_error, result.weighted_acceleration_l1) {
-        (Some(relative), _) => Tile {
-            value: significant(relative.geometric_mean, 3),
-            unit: String::new(),
-            label: format!("{} relative error, geometric mean", model.label),
-            paper: stated(paper.and_then(|paper| paper.geometric_mean_relative_error)),
-        },
-        (None, Some(weighted)) => Tile {
-            value: significant(weighted, 3),
-            unit: input.system.acceleration_unit.clone(),
-            label: format!("{} weighted acceleration L1", model.label),
-            paper: stated(paper.and_then(|paper| paper.weighted_acceleration_l1)),
-        },
-        (None, None) => Tile {
-            value: significant(result.acceleration_l1, 3),
-            unit: input.system.acceleration_unit.clone(),
-            label: format!("{} acceleration L1", model.label),
-            paper: stated(paper.and_then(|paper| paper.acceleration_l1)),
-        },
-    };
-    vec![
-        acceleration,
-        Tile {
-            value: significant(result.energy_error_percent.mean, 3),
-            unit: "%".to_owned(),
-            label: format!("{} mean energy error", model.label),
-            paper: stated(paper.and_then(|paper| paper.energy_error_percent)).map(|percent| format!("{percent} %")),
-        },
-        Tile {
-            value: duration(result.train_seconds),
-            unit: String::new(),
-            label: format!("{} training time", model.label),
-            paper: None,
-        },
-    ]
-}
-
 /// One column a model, each followed by the paper's where the paper has one.
 fn columns(input: &ReportInput<'_>) -> Vec<Column> {
     let mut columns = Vec::new();
@@ -223,7 +173,7 @@ fn columns(input: &ReportInput<'_>) -> Vec<Column> {
 }
 
 /// A figure of the paper without digits that it does not state; nothing where it states none.
-fn published(value: Option<f64>) -> String {
+pub(super) fn published(value: Option<f64>) -> String {
     value.map_or_else(String::new, |value| trim(&significant(value, 3)).to_owned())
 }
 
@@ -356,7 +306,7 @@ mod tests {
     fn page() -> (String, Animation) {
         let (summary, rollouts, metrics, system) = fixture::run();
         let input = fixture::input(&summary, &metrics, &rollouts, &system);
-        let text = html(&input, &figures::all(&input)).expect("complete input");
+        let text = html(&input, &figures::all(&input), &[]).expect("complete input");
         (text, animation(&input).expect("a pendulum"))
     }
 
@@ -405,7 +355,7 @@ mod tests {
         summary.device = "A & B <i>".to_owned();
         let mut input = fixture::input(&summary, &metrics, &rollouts, &system);
         input.config_ron = "</pre><script>alert(1)</script>";
-        let text = html(&input, &[]).expect("complete input");
+        let text = html(&input, &[], &[]).expect("complete input");
         assert!(!text.contains("<b>bold") && !text.contains("<i>") && !text.contains("alert(1)</"));
         assert_eq!(text.matches("</script>").count(), text.matches("<script").count());
     }
@@ -422,11 +372,32 @@ mod tests {
     }
 
     #[test]
+    fn the_headlines_of_an_ensemble_are_medians_and_its_lost_members_are_named() {
+        let (_, rollouts, metrics, system) = fixture::run();
+        let (summary, lines) = (fixture::ensemble(), fixture::member_metrics());
+        let mut input = fixture::input(&summary, &metrics, &rollouts, &system);
+        input.member_metrics = &lines;
+        let text = html(&input, &figures::all(&input), &figures::ensemble(&input)).expect("complete input");
+        let tiles = between(&text, "<section class=\"tiles\"", "</section>");
+        // Of 0.064 times 1, 2, 3 and 4.
+        assert!(tiles.contains("LNN acceleration L1, median of 4") && tiles.contains(">0.160 "), "{tiles}");
+        assert!(tiles.contains("LNN training time of 5"), "{tiles}");
+        let section = between(&text, "id=\"ensemble-heading\"", "</section>");
+        for words in
+            ["seeds 0 to 4", "What follows this section is of seed 0", "LNN, seed 4, at step 1200: it learns nothing."]
+        {
+            assert!(section.contains(words), "{words}");
+        }
+        assert!(text.contains("preset fast · seeds 0 to 4") && text.contains("Results of seed 0 beside"));
+        assert!(!page().0.contains("Ensemble"));
+    }
+
+    #[test]
     fn a_run_without_rollouts_still_has_a_page() {
         let (summary, _, _, system) = fixture::run();
         let nothing = crate::record::Rollouts::default();
         let input = fixture::input(&summary, &[], &nothing, &system);
-        let text = html(&input, &figures::all(&input)).expect("complete input");
+        let text = html(&input, &figures::all(&input), &[]).expect("complete input");
         assert!(!text.contains("id=\"rollout-data\"") && text.contains("<table"));
     }
 }

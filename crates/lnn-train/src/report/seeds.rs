@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, Table};
 use super::number::significant;
 use super::palette::model_styles;
 use crate::record::{ModelSummary, Rollouts, Summary};
+use crate::spread::Spread;
 
 /// Figures of one row, as they are compared between seeds.
 struct Row {
@@ -36,8 +37,8 @@ pub fn seeds_table(summaries: &[Summary]) -> String {
             table.add_row(cells(&model.label, &summary.seed.to_string(), &row));
             rows.push(row);
         }
-        table.add_row(cells(&model.label, "median", &reduce(&rows, median)));
-        table.add_row(cells(&model.label, "worst", &reduce(&rows, worst)));
+        table.add_row(cells(&model.label, "median", &reduce(&rows, |spread| spread.median)));
+        table.add_row(cells(&model.label, "worst", &reduce(&rows, |spread| spread.max)));
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -68,8 +69,9 @@ fn count(value: f64) -> String {
     if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") }
 }
 
-fn reduce(rows: &[Row], reduction: fn(Vec<f64>) -> f64) -> Row {
-    let column = |value: fn(&Row) -> f64| reduction(rows.iter().map(value).collect());
+/// NaN counts as the worst value of all, in the median too.
+fn reduce(rows: &[Row], reduction: fn(Spread) -> f64) -> Row {
+    let column = |value: fn(&Row) -> f64| reduction(Spread::of(rows.iter().map(value)));
     Row {
         acceleration_l1: column(|row| row.acceleration_l1),
         energy: [column(|row| row.energy[0]), column(|row| row.energy[1]), column(|row| row.energy[2])],
@@ -77,28 +79,6 @@ fn reduce(rows: &[Row], reduction: fn(Vec<f64>) -> f64) -> Row {
         skipped: column(|row| row.skipped),
         seconds: column(|row| row.seconds),
     }
-}
-
-/// NaN counts as the worst value of all, in the median too.
-fn sorted(mut values: Vec<f64>) -> Vec<f64> {
-    for value in &mut values {
-        // The total order puts this NaN above infinity, but one with a sign below everything.
-        if value.is_nan() {
-            *value = f64::NAN;
-        }
-    }
-    values.sort_unstable_by(f64::total_cmp);
-    values
-}
-
-fn median(values: Vec<f64>) -> f64 {
-    let values = sorted(values);
-    let n = values.len();
-    if n % 2 == 1 { values[n / 2] } else { 0.5 * (values[n / 2 - 1] + values[n / 2]) }
-}
-
-fn worst(values: Vec<f64>) -> f64 {
-    sorted(values).last().copied().unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]

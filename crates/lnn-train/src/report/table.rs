@@ -2,6 +2,7 @@
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color};
 
+use super::ensemble::seeds;
 use super::number::{duration, grouped, significant};
 use super::palette::model_styles;
 use crate::record::{ModelSummary, PublishedFigures, Rollouts, Summary};
@@ -135,19 +136,19 @@ fn relative_errors(summary: &Summary) -> String {
 /// The run and the machine in one line.
 pub(crate) fn machine(summary: &Summary) -> String {
     let run = [&summary.experiment, &summary.preset, &summary.backend, &summary.device];
-    machine_line(run.map(String::as_str), summary.seed, summary.threads, summary.wall_seconds)
+    machine_line(run.map(String::as_str), &seeds(summary), summary.threads, summary.wall_seconds)
 }
 
 /// The same of any experiment from its name, preset, backend and device.
 pub(super) fn machine_line(
     [experiment, preset, backend, device]: [&str; 4],
-    seed: u64,
+    seeds: &str,
     threads: usize,
     seconds: f64,
 ) -> String {
     let several = if threads == 1 { "" } else { "s" };
     format!(
-        "{experiment} · preset {preset} · seed {seed} · {backend} · {device} · {threads} thread{several} · {} in all",
+        "{experiment} · preset {preset} · {seeds} · {backend} · {device} · {threads} thread{several} · {} in all",
         duration(seconds)
     )
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::atomic::write_atomically;
 use super::error::StoreError;
+use super::run_folder::member_name;
 use crate::record::MetricsLine;
 
 /// An open metrics file.
@@ -27,6 +28,8 @@ pub struct MetricsLog {
 #[derive(Deserialize)]
 struct Position {
     model: String,
+    #[serde(default)]
+    seed: Option<u64>,
     step: u64,
 }
 
@@ -39,8 +42,8 @@ impl MetricsLog {
         Self::resume(path, &BTreeMap::new())
     }
 
-    /// Opens the file after dropping every line that the checkpoints do not cover: lines of a model beyond
-    /// the step in `checkpoints`, all lines of a model without an entry, and an incomplete last line.
+    /// Opens the file after dropping every line that the checkpoints do not cover: lines of a model, or a member of an
+    /// ensemble, beyond the step that `checkpoints` has under its [name](member_name), all lines of a model without an entry, and an incomplete last line.
     /// A missing file is created.
     ///
     /// # Errors
@@ -55,8 +58,8 @@ impl MetricsLog {
         let mut kept = Vec::with_capacity(before.len());
         for line in whole_lines(&before).enumerate() {
             let (index, line) = line;
-            let Position { model, step } = serde_json::from_slice(line).map_err(bad_line(path, index))?;
-            if checkpoints.get(&model).is_some_and(|&saved| step <= saved) {
+            let Position { model, seed, step } = serde_json::from_slice(line).map_err(bad_line(path, index))?;
+            if checkpoints.get(&member_name(&model, seed)).is_some_and(|&saved| step <= saved) {
                 kept.extend_from_slice(line);
             }
         }
@@ -117,6 +120,7 @@ mod tests {
     fn line(model: &str, step: u64) -> MetricsLine {
         MetricsLine {
             model: model.to_owned(),
+            seed: None,
             step,
             samples: 512 * step,
             loss: 0.25 * step as f64,

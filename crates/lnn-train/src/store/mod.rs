@@ -20,7 +20,7 @@ mod tensor;
 pub(crate) use atomic::{PartialFile, write_unless_there};
 pub use atomic::{create_folder, write_atomically};
 pub use checkpoint::{
-    Checkpoint, CheckpointRecord, FallbackNotice, FoundCheckpoint, checkpoint_path, load_checkpoint,
+    Checkpoint, CheckpointRecord, FallbackNotice, FoundCheckpoint, align_checkpoints, checkpoint_path, load_checkpoint,
     previous_checkpoint_path, save_checkpoint,
 };
 pub use error::{Damage, StoreError, TensorProblem};
@@ -28,5 +28,5 @@ pub use field_model_file::{FieldModelHeader, LoadedFieldModel, load_field_model,
 pub use metrics_log::{MetricsLog, read_metrics};
 pub use model_file::{LoadedModel, MODEL_FORMAT, ModelFileFacts, Parameters, load_model, model_file_facts, save_model};
 pub use model_header::{Label, ModelHeader, ModelSystemError, Provenance};
-pub use run_folder::{FolderConfiguration, RunFolder, RunState};
+pub use run_folder::{FolderConfiguration, RunFolder, RunState, member_name};
 pub use tensor::{Element, Elements, Tensor};

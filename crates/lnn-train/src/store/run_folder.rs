@@ -166,9 +166,19 @@ impl RunFolder {
         self.path.join(SUMMARY)
     }
 
-    /// `model-<name>.safetensors`.
+    /// `model-<name>.safetensors`; the name of a member of an ensemble is [`member_name`].
     pub fn model_path(&self, name: &str) -> PathBuf {
         self.path.join(format!("model-{name}.safetensors"))
+    }
+}
+
+/// What a model, or a member of an ensemble by its seed, is called in the names of its files: `lnn`, or `lnn.seed3`.
+///
+/// No model has such a name, since those have no dot.
+pub fn member_name(model: &str, seed: Option<u64>) -> String {
+    match seed {
+        Some(seed) => format!("{model}.seed{seed}"),
+        None => model.to_owned(),
     }
 }
 

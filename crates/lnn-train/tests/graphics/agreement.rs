@@ -1,7 +1,7 @@
 //! Loss by loss: the graphics card against the processor.
 
 use lnn_train::config::{ExperimentConfig, ModelKind, SamplingTail, preset, presets};
-use lnn_train::fit::Trainer;
+use lnn_train::fit::{Advanced, Trainer};
 use lnn_train::optimiser::{ClippingConfig, SoapSettings};
 
 use crate::trainings::{BY_ADAM, BY_SOAP, adam, config, first_apart, lagrangian, losses, on_card, on_processor};
@@ -11,7 +11,7 @@ fn agree(config: &ExperimentConfig, steps: u64, tolerance: f64) -> Vec<f64> {
     let (mut card, mut processor) = (on_card(config), on_processor(config));
     let (of_card, of_processor) = (losses(&mut card, steps), losses(&mut processor, steps));
     assert_eq!(first_apart(&of_card, &of_processor, tolerance), None, "{of_card:?}\n{of_processor:?}");
-    assert_eq!((card.step_count(), card.skipped_steps(), card.remark()), (steps, 0, None));
+    assert_eq!((card.step_count(), card.skipped_steps(0), card.remark()), (steps, 0, None));
     of_card
 }
 
@@ -71,9 +71,9 @@ fn a_weighted_system_with_conditionals() {
 fn a_perturbed_first_weight_is_seen() {
     let config = config(lagrangian(), adam());
     let (mut card, mut processor) = (on_card(&config), on_processor(&config));
-    let mut state = processor.state().expect("at hand");
+    let mut state = processor.state(0).expect("at hand");
     state.parameters.to_mut()[7] += 0.01;
-    card.restore(0, &state).expect("of this training");
+    card.restore(0, &[state]).expect("of this training");
     let (of_card, of_processor) = (losses(&mut card, 50), losses(&mut processor, 50));
     assert!(first_apart(&of_card, &of_processor, BY_ADAM).is_some(), "{of_card:?}");
 }
@@ -89,12 +89,14 @@ fn many_steps_at_once_have_the_bits_of_one_at_a_time() {
         let mut sum = 0.0;
         let mut calls = 0;
         while at_once.step_count() < 40 {
-            sum += at_once.advance(40).expect("ordinary steps").loss_sum;
+            let mut advanced = [Advanced::default()];
+            at_once.advance(40, &mut advanced).expect("ordinary steps");
+            sum += advanced[0].loss_sum;
             calls += 1;
         }
         assert!(calls < 40, "more than one step at once");
         let bits = |training: &mut dyn Trainer<f32>| {
-            training.parameters().expect("read").iter().map(|p| p.to_bits()).collect::<Vec<_>>()
+            training.parameters(0).expect("read").iter().map(|p| p.to_bits()).collect::<Vec<_>>()
         };
         assert_eq!(bits(&mut one_by_one), bits(&mut at_once));
         // Sums of the same numbers in another order.

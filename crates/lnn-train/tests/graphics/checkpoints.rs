@@ -18,12 +18,12 @@ fn either_backend_goes_on_from_the_other_s_checkpoint() {
             let mut first = on_processor(&config);
             losses(&mut first, stop);
             let mut second = on_card(&config);
-            second.restore(stop, &first.state().expect("at hand")).expect("of this training");
+            second.restore(stop, &[first.state(0).expect("at hand")]).expect("of this training");
             assert_eq!(second.step_count(), stop);
             let rest = losses(&mut second, 36);
             assert_eq!(first_apart(&rest, &expected[stop as usize..36], tolerance), None, "from {stop}");
             let mut third = on_processor(&config);
-            third.restore(36, &second.state().expect("read")).expect("of this training");
+            third.restore(36, &[second.state(0).expect("read")]).expect("of this training");
             let rest = losses(&mut third, 50);
             assert_eq!(first_apart(&rest, &expected[36..], tolerance), None, "from {stop}, then 36");
         }
@@ -37,9 +37,9 @@ fn a_state_is_the_same_after_the_card_has_held_it() {
         let config = config(lagrangian(), optimiser);
         let (mut processor, mut card) = (on_processor(&config), on_card(&config));
         losses(&mut processor, 13);
-        let state = processor.state().expect("at hand");
-        card.restore(13, &state).expect("of this training");
-        let back = card.state().expect("read");
+        let state = processor.state(0).expect("at hand");
+        card.restore(13, std::slice::from_ref(&state)).expect("of this training");
+        let back = card.state(0).expect("read");
         assert_eq!(back.parameters, state.parameters);
         assert_eq!(back.optimiser, state.optimiser);
         let words = |tensors: &[(String, StateTensor<'_, f32>)]| match &tensors[0].1 {
@@ -57,6 +57,6 @@ fn a_state_is_the_same_after_the_card_has_held_it() {
 fn a_state_of_another_optimiser_is_refused() {
     let mut processor = on_processor(&config(lagrangian(), adam()));
     let mut card = on_card(&config(lagrangian(), SoapSettings::default().into()));
-    let refused = card.restore(0, &processor.state().expect("at hand")).expect_err("Adam's");
+    let refused = card.restore(0, &[processor.state(0).expect("at hand")]).expect_err("Adam's");
     assert!(matches!(refused, StepError::Optimiser(OptimiserError::StateMissing { .. })), "{refused}");
 }

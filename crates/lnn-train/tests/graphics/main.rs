@@ -2,6 +2,7 @@
 
 mod agreement;
 mod checkpoints;
+mod ensemble;
 mod faults;
 mod program;
 mod trainings;

@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use lnn_gpu::device::AdapterChoice;
+use lnn_train::backend::Asked;
 use lnn_train::config::{EvaluationConfig, ExperimentConfig, ModelKind, presets};
 use lnn_train::optimiser::SoapSettings;
-use lnn_train::store::read_metrics;
+use lnn_train::store::{checkpoint_path, load_checkpoint, previous_checkpoint_path, read_metrics};
 use serde_json::Value;
 
 use crate::trainings::{config, device, lagrangian};
@@ -40,9 +42,13 @@ fn small() -> ExperimentConfig {
     config
 }
 
-/// The adapter of the other tests, by its name.
+/// The adapter of the other tests, by its kind.
 fn adapter() -> String {
     device().adapter().kind.name().to_owned()
+}
+
+fn kind() -> AdapterChoice {
+    adapter().parse().expect("the name of a kind")
 }
 
 fn summary(folder: &Path) -> Value {
@@ -159,6 +165,76 @@ fn a_long_run_holds_its_memory() {
     let (early, late) = (at(STEPS / 4), held.last().expect("log lines").1);
     // The allocator's own play; a buffer a step would be hundreds of megabytes.
     assert!(late <= early + (4 << 20), "{early} bytes at first, {late} at last: {held:?}");
+}
+
+/// Side by side where there are kernels for it and else one after the other; killed between the saves of two members it goes on
+/// from the earlier one, and ends with the same bytes.
+#[test]
+fn an_ensemble_has_the_losses_of_the_processor_and_survives_a_kill_between_two_saves() {
+    let place = tempfile::tempdir().expect("a folder");
+    let place = place.path();
+    let config = ExperimentConfig { ensemble: 2, checkpoint_every_seconds: 0.01, ..small() };
+    std::fs::write(place.join("small.ron"), config.to_ron().expect("plain data")).expect("writable");
+    let line = format!("experiment dblpend --config small.ron --out card --backend gpu --adapter {}", adapter());
+    let said = succeed(place, &line);
+    assert!(said.contains("lnn        training seeds 0 to 1 side by side, 401 parameters each"), "{said}");
+    assert!(said.contains("note: baseline: its 2 members are trained one after the other"), "{said}");
+    succeed(place, "experiment dblpend --config small.ron --out processor --backend cpu");
+    let lines = |run: &str| {
+        let mut lines = read_metrics(&place.join(run).join("metrics.jsonl")).expect("written");
+        // The card writes those of both members at a step, the processor those of one after the other.
+        lines.sort_by_key(|line| (line.model.clone(), line.seed, line.step));
+        lines
+    };
+    let (card, processor) = (lines("card"), lines("processor"));
+    assert!(card.len() == processor.len() && card.len() > 40, "{} {}", card.len(), processor.len());
+    for (a, b) in card.iter().zip(&processor) {
+        assert_eq!((&a.model, a.seed, a.step, a.skipped_steps), (&b.model, b.seed, b.step, b.skipped_steps));
+        let name = format!("{} of seed {:?} at {}", a.model, a.seed, a.step);
+        assert!((a.loss - b.loss).abs() <= 0.01 * b.loss, "{name}: {} and {}", a.loss, b.loss);
+    }
+
+    let run = place.join("card");
+    let files = ["model-lnn.seed0", "model-lnn.seed1"].map(|name| run.join(format!("{name}.safetensors")));
+    let whole = files.each_ref().map(|file| std::fs::read(file).expect("written"));
+    let log = std::fs::read(run.join("metrics.jsonl")).expect("written");
+    let step = |name: &str| load_checkpoint(&run, name).expect("readable").expect("saved").checkpoint.record.step;
+    std::fs::rename(previous_checkpoint_path(&run, "lnn.seed1"), checkpoint_path(&run, "lnn.seed1"))
+        .expect("two saves");
+    let (ahead, behind) = (step("lnn.seed0"), step("lnn.seed1"));
+    assert!(ahead == 50 && behind < ahead, "{ahead} {behind}");
+    for file in files.iter().chain([&run.join("summary.json")]) {
+        std::fs::remove_file(file).expect("there");
+    }
+    let said = succeed(place, &format!("{line} --resume"));
+    assert!(said.contains(&format!("side by side, 401 parameters each, 50 steps, from step {behind}")), "{said}");
+    assert!(files.each_ref().map(|file| std::fs::read(file).expect("written")) == whole, "the same bytes");
+    let sorted = |bytes: &[u8]| {
+        let mut lines: Vec<String> = String::from_utf8_lossy(bytes).lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    // The lines of the model that is trained last are written again.
+    assert_eq!(sorted(&std::fs::read(run.join("metrics.jsonl")).expect("written")), sorted(&log));
+}
+
+#[test]
+fn an_ensemble_without_room_is_refused_or_computed_by_the_processor() {
+    let mut config = ExperimentConfig { ensemble: 1024, ..small() };
+    let lnn = config.models.get_mut(presets::LNN).expect("there");
+    (lnn.hidden, lnn.training.batch) = (vec![64; 8], 1 << 12);
+    let choose = |asked| lnn_train::backend::choose(asked, Some(&kind()), &config);
+    let message = choose(Asked::Gpu).expect_err("hundreds of GiB").to_string();
+    for words in ["1024 members of `lnn` side by side need about", "offers", "smaller --ensemble"] {
+        assert!(message.contains(words), "{words}: {message}");
+    }
+    // Eight hidden layers keep six numbers a unit and sample.
+    let kept = 1024 * 8 * 6 * 64 * (1 << 12) * 4 / (1 << 20);
+    let megabytes = message.split("about ").nth(1).and_then(|rest| rest.split(' ').next()?.parse::<u64>().ok());
+    assert!(megabytes.is_some_and(|megabytes| (kept..2 * kept).contains(&megabytes)), "{kept}: {message}");
+    let choice = choose(Asked::Auto).expect("the processor");
+    assert_eq!(choice.backend.name(), "cpu");
+    assert!(choice.reason.is_some_and(|reason| reason.contains("1024 members of `lnn`")));
 }
 
 #[test]

@@ -7,8 +7,8 @@ use lnn_gpu::device::{Device, DeviceOptions};
 use lnn_train::backend::DeviceTraining;
 use lnn_train::config::{ExperimentConfig, ModelConfig, ModelKind, presets};
 use lnn_train::experiment::{build_system, build_training};
-use lnn_train::fit::{Trainer, Training};
-use lnn_train::optimiser::{AdamSettings, OptimiserConfig, Schedule};
+use lnn_train::fit::{Advanced, Trainer, Training};
+use lnn_train::optimiser::{AdamSettings, OptimiserConfig, Schedule, SoapSettings};
 
 /// The best adapter there is, with checks in the kernels; named once, for the summary of `cargo xtask test`.
 pub(crate) fn device() -> &'static Device {
@@ -24,6 +24,11 @@ pub(crate) fn device() -> &'static Device {
 
 pub(crate) fn adam() -> OptimiserConfig {
     AdamSettings { weight_decay: 1e-3, ..AdamSettings::default() }.into()
+}
+
+/// With bases that are turned within a short training.
+pub(crate) fn soap(refresh_every: u64) -> OptimiserConfig {
+    SoapSettings { refresh_every, ..SoapSettings::default() }.into()
 }
 
 /// A double pendulum with two layers of 16 and batches of 32, and a recipe that each part of has something to do.
@@ -56,9 +61,11 @@ pub(crate) fn losses(training: &mut dyn Trainer<f32>, to_step: u64) -> Vec<f64> 
     let mut losses = Vec::new();
     while training.step_count() < to_step {
         let next = training.step_count() + 1;
-        let advanced = training.advance(next).expect("an ordinary step");
-        assert_eq!((advanced.loss_count, advanced.skipped_at_end), (1, 0), "step {next}");
-        losses.push(advanced.loss_sum);
+        let mut advanced = [Advanced::default()];
+        training.advance(next, &mut advanced).expect("an ordinary step");
+        let [Advanced { loss_sum, loss_count, skipped_at_end, fault, .. }] = advanced;
+        assert_eq!((loss_count, skipped_at_end, fault), (1, 0, None), "step {next}");
+        losses.push(loss_sum);
     }
     losses
 }

@@ -3,6 +3,7 @@
 mod bad_input;
 mod command_line;
 mod damage;
+mod ensemble;
 mod errors_document;
 mod eval;
 mod fields;

@@ -18,7 +18,8 @@ use crate::kernels;
 ///
 /// What [`MlpJet`](super::MlpJet) does product by product, each workgroup does here for a block of samples with a layer's
 /// weight in workgroup memory: from the inputs to second derivatives in one launch, and the functional's gradient in a
-/// second one. Arrays are those of `MlpJet`, one model after the other. For gradients of f alone or of a directional
+/// second one. Arrays are those of `MlpJet`, in each channel the rows of one model after those of the other: the stages
+/// before and after see one batch of models × rows. For gradients of f alone or of a directional
 /// derivative take `MlpJet`, which has kernels for any width.
 #[derive(Debug)]
 pub struct NarrowJet {
@@ -112,7 +113,7 @@ impl NarrowJet {
         let second_derivatives = device.buffer("second derivatives", models * rows * hessian_pairs(tangents).len())?;
 
         let sources = Sources::choose(device, &plan)?;
-        let networks = Networks::new(device, plan, channels, sources.splits(&plan))?;
+        let networks = Networks::new(device, plan, sources.splits(&plan))?;
         let kept = device.buffer("kept", models * networks.kept_of_one)?;
         let arrays = [&inputs, &output_bar, &kept, &output, &input_bar, &second_derivatives];
         let jet = networks.bind(device, sources.jet, &arrays)?;
@@ -161,8 +162,8 @@ impl NarrowJet {
         functional.sum.record(recorder);
     }
 
-    /// The networks' inputs: `[models][tangents…, value]`, for a functional `[models][tangents…, value, x_u, x_w, a]`, of
-    /// which x_u and x_w are neither read nor written.
+    /// The networks' inputs: channels [tangents…, value], for a functional [tangents…, value, x_u, x_w, a], of which x_u and
+    /// x_w are neither read nor written; each `[models][rows][stride]`.
     pub fn inputs(&self) -> &Buffer<f32> {
         &self.inputs
     }
@@ -187,7 +188,7 @@ impl NarrowJet {
         &self.second_derivatives
     }
 
-    /// u and w over the tangents, `[models][2][rows][t]`, without padding.
+    /// u and w over the tangents, `[2][models][rows][t]`, without padding.
     ///
     /// # Panics
     /// If the plan was made without a functional.
@@ -203,8 +204,8 @@ impl NarrowJet {
         &self.functional().gradient
     }
 
-    /// The functional's gradient by the inputs x and by their directions x_u and x_w, `[models][x̄, x̄_u, x̄_w]`, each
-    /// `[rows][stride]`; empty if the plan was made without it.
+    /// The functional's gradient by the inputs x and by their directions x_u and x_w, [x̄, x̄_u, x̄_w], each
+    /// `[models][rows][stride]`; empty if the plan was made without it.
     ///
     /// # Panics
     /// If the plan was made without a functional.

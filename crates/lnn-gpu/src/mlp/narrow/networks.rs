@@ -16,7 +16,6 @@ struct JetConstants {
     hidden: u32,
     tangents: u32,
     value: u32,
-    channels: u32,
     parameters4: u32,
     kept4: u32,
     models: u32,
@@ -45,12 +44,7 @@ pub(super) struct Networks<'a> {
 }
 
 impl<'a> Networks<'a> {
-    pub(super) fn new(
-        device: &Device,
-        plan: NarrowPlan<'a>,
-        channels: usize,
-        splits: usize,
-    ) -> Result<Self, DeviceError> {
+    pub(super) fn new(device: &Device, plan: NarrowPlan<'a>, splits: usize) -> Result<Self, DeviceError> {
         let NarrowPlan { layout, models, tangents, rows, .. } = plan;
         // Of each hidden layer [ż…, z, δ, c_z].
         let (places, kept_of_one) = places(layout, rows, tangents + 3);
@@ -61,7 +55,6 @@ impl<'a> Networks<'a> {
             hidden: layout.shape().hidden_layers() as u32,
             tangents: tangents as u32,
             value: 0,
-            channels: channels as u32,
             parameters4: (layout.padded_len() / 4) as u32,
             kept4: (kept_of_one / 4) as u32,
             models: models as u32,

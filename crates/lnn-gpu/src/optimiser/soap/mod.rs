@@ -56,6 +56,16 @@ pub enum SoapError {
     },
 }
 
+impl SoapError {
+    /// The model that it is about, where it is about one.
+    pub fn model(&self) -> Option<usize> {
+        match self {
+            Self::Eigendecomposition { model, .. } => Some(*model),
+            Self::Device(_) | Self::BlockSize { .. } => None,
+        }
+    }
+}
+
 /// Most rows or columns of a block: `LARGEST` of the kernels, which hold a column in workgroup memory.
 const LARGEST: usize = 2048;
 

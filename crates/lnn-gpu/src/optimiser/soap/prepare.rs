@@ -7,35 +7,52 @@ use faer::{MatMut, MatRef, Par};
 
 use super::layout::Factor;
 use super::{Soap, SoapError};
-use crate::device::Device;
+use crate::device::{Device, DeviceError};
 use crate::step::StepControl;
 
 impl Soap {
     /// After [`record_preparation`](Self::record_preparation): the eigenvectors of the factors by falling eigenvalue,
-    /// computed on the processor. False if the gradient was skipped in every model; then the preparation is to be
+    /// computed on the processor. Nothing if the gradient was skipped in every model; then the preparation is to be
     /// repeated at the next step. A model whose gradient was skipped while another's was not starts from the unit matrix.
     ///
-    /// The step does not count as an update of the optimiser.
+    /// The step does not count as an update of the optimiser. What is given back are the
+    /// [eigendecompositions](SoapError::Eigendecomposition) that did not converge, one a model at most: nothing can be
+    /// learned by that model, and the others go on.
     ///
     /// # Errors
-    /// [`SoapError::Eigendecomposition`]; the device is lost or does not answer in time.
-    pub fn prepare(&self, device: &Device, control: &StepControl) -> Result<bool, SoapError> {
+    /// The device is lost or does not answer in time.
+    pub fn prepare(&self, device: &Device, control: &StepControl) -> Result<Option<Vec<SoapError>>, DeviceError> {
         let mut states = control.download_states(device)?;
         if states.iter().all(|state| state.apply == 0) {
-            return Ok(false);
+            return Ok(None);
         }
+        let mut failed = Vec::new();
         let mut factors = vec![0.0; self.factors.len()];
         device.download(&self.factors, 0, &mut factors)?;
         let mut bases = vec![0.0; factors.len()];
         let matrices = self.layout.matrices;
         for (model, state) in states.iter_mut().enumerate() {
             let range = model * matrices..(model + 1) * matrices;
-            self.decompose(state.apply == 1, model, &factors[range.clone()], &mut bases[range])?;
+            let decomposed = self.decompose(state.apply == 1, model, &factors[range.clone()], &mut bases[range]);
+            failed.extend(decomposed.err());
             state.updates = 0;
         }
         device.upload(&self.bases, 0, &bases)?;
         control.upload_states(device, &states)?;
-        Ok(true)
+        Ok(Some(failed))
+    }
+
+    /// Unit matrices as the bases of a model: after a checkpoint that has those of other models only.
+    ///
+    /// # Errors
+    /// The device is lost.
+    pub fn upload_unit_bases(&self, device: &Device, model: usize) -> Result<(), DeviceError> {
+        let matrices = self.layout.matrices;
+        let mut bases = vec![0.0; matrices];
+        for factor in &self.layout.factors {
+            factor.set_columns(&mut bases, &unit_matrix(factor));
+        }
+        device.upload(&self.bases, model * matrices, &bases)
     }
 
     fn decompose(&self, usable: bool, model: usize, factors: &[f32], bases: &mut [f32]) -> Result<(), SoapError> {

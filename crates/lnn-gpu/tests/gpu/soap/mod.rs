@@ -215,7 +215,9 @@ fn the_first_step_sets_up_bases_and_changes_no_parameter() {
     device().upload(&fixture.given.parameters, 0, &fixture.flat(parameters.iter())).unwrap();
     let prepare = |gradients: &[Matrix]| {
         fixture.step(gradients, 0.1, |recorder| fixture.soap.record_preparation(recorder));
-        fixture.soap.prepare(device(), &fixture.control).unwrap()
+        let failed = fixture.soap.prepare(device(), &fixture.control).unwrap();
+        assert!(failed.as_ref().is_none_or(Vec::is_empty), "{failed:?}");
+        failed.is_some()
     };
     // A gradient that nothing can be learned from leaves it to the next step.
     let bad: Vec<_> = gradients.iter().map(|gradient| gradient.map(|_| f64::NAN)).collect();

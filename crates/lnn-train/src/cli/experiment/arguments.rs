@@ -67,6 +67,11 @@ pub(in crate::cli) struct ExperimentArguments {
     #[arg(long, value_name = "FIRST-LAST", conflicts_with = "seed", value_parser = seed_range)]
     pub(super) seeds: Option<RangeInclusive<u64>>,
 
+    /// Train K networks of every model, from the seeds N, N + 1, … of --seed, and report their spread. Each is the network of a
+    /// run with its seed; a graphics card trains Lagrangian ones up to 64 wide side by side [default: the recipe's, 1 in presets].
+    #[arg(long, value_name = "K", conflicts_with = "seeds")]
+    pub(super) ensemble: Option<usize>,
+
     /// Models to train, separated by commas [default: all of the recipe].
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(super) models: Option<Vec<String>>,
@@ -227,6 +232,8 @@ Examples:
   cargo xtask experiment dblpend --preset best --seed 3
   cargo xtask experiment dblpend --seeds 0-9 --resume
       Ten seeds, compared in one table; finished ones are not run again.
+  cargo xtask experiment dblpend --ensemble 8
+      The same networks in one run, with their spread in one report.
   cargo xtask experiment dblpend --models lnn --threads 1 --out runs/lnn-alone
       One model on one thread; another recipe needs a folder of its own.
   cargo xtask experiment dblpend --preset trajectories

@@ -23,7 +23,7 @@ use lnn_train::experiment::{Outcome, RunOptions, run as run_experiment};
 use lnn_train::initialisation_search;
 use lnn_train::properties::EXPERIMENT as PROPERTIES;
 use lnn_train::record::Summary;
-use lnn_train::report::{seeds_table, terminal_table};
+use lnn_train::report::{ensemble_table, seeds_table, terminal_table};
 use lnn_train::store::{RunFolder, RunState, write_atomically};
 use serde_json::json;
 
@@ -45,6 +45,7 @@ pub(in crate::cli) fn run(arguments: &ExperimentArguments) -> Result<ExitCode, B
         return Err(CommandError::NoDocument.into());
     }
     require_kernels(arguments)?;
+    require_ensembles(arguments)?;
     if field::EXPERIMENTS.contains(&arguments.name.as_str()) {
         return field::run(arguments, &*stop_on_signal()?);
     }
@@ -96,7 +97,10 @@ fn run_one(
     display.finish();
     match outcome? {
         Outcome::Finished { summary, report } => {
-            finished(arguments.output, folder, &*summary, &report, |colour| terminal_table(&summary, colour))?;
+            finished(arguments.output, folder, &*summary, &report, |colour| match ensemble_table(&summary, colour) {
+                Some(table) => table,
+                None => terminal_table(&summary, colour),
+            })?;
             Ok(Some(*summary))
         }
         Outcome::Interrupted => {
@@ -171,6 +175,15 @@ fn finished_summary(folder: &Path, config: &ExperimentConfig) -> Result<Option<S
     Ok(Some(summary))
 }
 
+/// Refuses an ensemble of an experiment that is not one training of every model.
+fn require_ensembles(arguments: &ExperimentArguments) -> Result<(), CommandError> {
+    let mut others = field::EXPERIMENTS.into_iter().chain([initialisation_search::EXPERIMENT, PROPERTIES]);
+    if arguments.ensemble.is_some() && others.any(|name| name == arguments.name) {
+        return Err(CommandError::NoEnsemble { experiment: arguments.name.clone() });
+    }
+    Ok(())
+}
+
 /// Refuses a graphics card for an experiment that none has kernels for.
 fn require_kernels(arguments: &ExperimentArguments) -> Result<(), CommandError> {
     let others = field::EXPERIMENTS.into_iter().chain([initialisation_search::EXPERIMENT, PROPERTIES]);
@@ -213,6 +226,12 @@ fn configuration(arguments: &ExperimentArguments) -> Result<Validated, Box<dyn E
     }
     if let Some(seed) = arguments.seed {
         config.seed = seed;
+    }
+    if let Some(members) = arguments.ensemble {
+        config.ensemble = members;
+    }
+    if arguments.seeds.is_some() && config.ensemble > 1 {
+        return Err(CommandError::SeedsOfEnsemble { members: config.ensemble }.into());
     }
     if let Some(train_on) = arguments.train_on {
         for model in config.models.values_mut() {
@@ -290,6 +309,9 @@ pub(super) fn repeat_command(
             command += &format!(" --sites {sites}");
         }
         command += &format!(" --seed {seed}");
+        if let Some(members) = arguments.ensemble.filter(|&members| members != 1) {
+            command += &format!(" --ensemble {members}");
+        }
         for (parameter, value) in &arguments.system {
             command += &format!(" --system {parameter}={value}");
         }

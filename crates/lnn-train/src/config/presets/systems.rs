@@ -46,6 +46,7 @@ pub(super) fn preset(system: SystemConfig, built: &dyn System, name: &str) -> Ex
         experiment: system.name.clone(),
         preset: name.to_owned(),
         seed: 0,
+        ensemble: 1,
         protocol: None,
         sampling: None,
         sampling_tail: None,

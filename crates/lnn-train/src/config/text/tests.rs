@@ -255,6 +255,7 @@ fn any_config() -> impl Strategy<Value = ExperimentConfig> {
                 experiment,
                 preset,
                 seed: counts[0],
+                ensemble: counts[1] as usize,
                 system,
                 protocol: counts[0].is_multiple_of(2).then_some(Protocol::Chnn),
                 sampling,

@@ -176,8 +176,8 @@ fn training_has_the_same_bits_on_any_number_of_threads_and_across_a_resumption()
                 advance(&mut before, 13);
                 let mut training = make();
                 let step = before.step_count();
-                let state = before.state().expect("at hand");
-                training.restore(step, &state).expect("the same optimiser and clipping");
+                let state = before.state(0).expect("at hand");
+                training.restore(step, &[state]).expect("the same optimiser and clipping");
                 advance(&mut training, 11);
                 training.parameters().to_vec()
             });

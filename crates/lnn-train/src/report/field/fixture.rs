@@ -218,6 +218,7 @@ fn metrics() -> Vec<MetricsLine> {
             let progress = step as f64 / 20_000.0;
             lines.push(MetricsLine {
                 model: model.to_owned(),
+                seed: None,
                 step,
                 samples: 32 * step,
                 loss: 0.3 * (-30.0 * progress).exp() + floor * floor,

@@ -100,7 +100,7 @@ pub(super) fn html(input: &FieldReportInput<'_>, figures: &[FieldFigure]) -> Res
         rows: rows(&models, &motions, input),
         columns,
         note: note(input),
-        machine: machine_line(run, summary.seed, summary.threads, summary.wall_seconds),
+        machine: machine_line(run, &format!("seed {}", summary.seed), summary.threads, summary.wall_seconds),
         animation: animation(input).map(|data| view(&data)).transpose()?,
         figures,
         config: input.config_ron,

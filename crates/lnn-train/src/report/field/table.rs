@@ -71,7 +71,7 @@ pub fn field_table(summary: &FieldSummary) -> String {
         moved.trim_fmt(),
         grouped(summary.training_sites as u64),
         grouped(summary.sites as u64),
-        machine_line(run, summary.seed, summary.threads, summary.wall_seconds)
+        machine_line(run, &format!("seed {}", summary.seed), summary.threads, summary.wall_seconds)
     )
 }
 

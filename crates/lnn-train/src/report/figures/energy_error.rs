@@ -8,9 +8,9 @@ use super::super::palette::{ModelStyle, REFERENCE, TRUTH};
 use super::amount;
 
 /// Height of one row in pixels.
-const ROW_HEIGHT: u32 = 58;
+pub(super) const ROW_HEIGHT: u32 = 58;
 /// Share of a row's height over which dots are spread so that they do not hide each other.
-const SPREAD: f64 = 0.46;
+pub(super) const SPREAD: f64 = 0.46;
 
 /// Draws two rows a model, the last frame and the worst frame; `None` if no model has rollouts.
 pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle]) -> Option<Figure> {
@@ -93,6 +93,6 @@ pub(super) fn figure(input: &ReportInput<'_>, models: &[ModelStyle]) -> Option<F
 
 /// A place from −½ to ½ for the dot of this rank: neighbours in value land far apart (the golden
 /// ratio's multiples are the most evenly spread).
-fn offset(rank: usize) -> f64 {
+pub(super) fn offset(rank: usize) -> f64 {
     (rank as f64 * 0.618_033_988_749_895 + 0.5).fract() - 0.5
 }

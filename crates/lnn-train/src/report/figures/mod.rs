@@ -3,11 +3,13 @@
 mod coordinates;
 mod energy;
 mod energy_error;
+mod ensemble;
 mod initialisation;
 mod loss;
 mod mass_matrix;
 mod velocity;
 
+pub(super) use ensemble::figures as ensemble;
 pub(crate) use initialisation::figure as initialisation;
 pub(super) use loss::{Learning, curves};
 
