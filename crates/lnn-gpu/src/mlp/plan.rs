@@ -2,6 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use super::tiles::{ENOUGH_WORKGROUPS, ProductTile, Tile};
 use crate::device::{Argument, BoundKernel, Device, DeviceError, Recorder};
 use crate::kernels::{KernelFamily, KernelSource};
 
@@ -69,25 +70,55 @@ pub(super) struct LayerConstants {
 }
 
 impl LayerConstants {
-    /// The variant of a product's kernel for its width, and the workgroups that cover it.
+    /// The variant of a product's kernel with this tile, or with one for its size, and the workgroups that cover it.
     ///
     /// Up to 64 columns a tile of 128 would be half empty.
     ///
     /// # Errors
-    /// There are too many channels.
+    /// There are too many channels, or there is no such tile.
     pub(super) fn tiles(
         &self,
         family: &'static KernelFamily,
         channels: usize,
+        chosen: Option<ProductTile>,
     ) -> Result<(&'static KernelSource, [u32; 3]), DeviceError> {
-        let columns = if self.width <= 64 { 64 } else { 128 };
-        let wanted = [("CHANNELS", channels as u32), ("COLUMNS", columns)];
-        let source = family.variant(&wanted).ok_or_else(|| DeviceError::NoKernel {
-            kernel: family.name,
-            wanted: format!("{} tangents", channels - 1),
-            offered: "up to 9",
-        })?;
-        let samples = source.constant("SAMPLES").map_or(1, |samples| 16 * samples);
-        Ok((source, [self.rows.div_ceil(samples), self.width.div_ceil(columns), 1]))
+        let serves = |source: &KernelSource| source.constant("CHANNELS") == Some(channels as u32);
+        let workgroups = |tile: ProductTile| {
+            let ProductTile { samples, columns } = tile;
+            [self.rows.div_ceil(16 * samples), self.width.div_ceil(columns), 1]
+        };
+        let narrow = self.width <= 64;
+        let tile = match chosen {
+            Some(tile) => ProductTile { columns: if narrow { 64 } else { tile.columns }, ..tile },
+            // The largest of which there are enough, or the smallest.
+            None => {
+                let tiles = family.variants.iter().filter(|source| serves(source)).filter_map(ProductTile::of);
+                let fits =
+                    |tile: &ProductTile| tile.samples <= usual_samples(channels) && (tile.columns == 64 || !narrow);
+                let best = tiles.filter(fits).max_by_key(|tile| {
+                    let size = i64::from(tile.samples * tile.columns);
+                    let enough = workgroups(*tile).iter().product::<u32>() as usize >= ENOUGH_WORKGROUPS;
+                    (if enough { size } else { -size }, tile.columns)
+                });
+                best.ok_or_else(|| DeviceError::NoKernel {
+                    kernel: family.name,
+                    wanted: format!("{} tangents", channels - 1),
+                    offered: "up to 9",
+                })?
+            }
+        };
+        Ok((tile.find(family, serves)?, workgroups(tile)))
+    }
+}
+
+/// Samples of a thread in a product of so many channels, unless fewer make enough workgroups: as many as leave its sums in
+/// registers.
+const fn usual_samples(channels: usize) -> u32 {
+    match channels {
+        1 => 8,
+        2 => 4,
+        3 => 3,
+        4 | 5 => 2,
+        _ => 1,
     }
 }

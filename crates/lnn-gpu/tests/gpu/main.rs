@@ -24,4 +24,5 @@ mod soap;
 mod step;
 mod sum;
 mod target;
+mod tiles;
 mod whole_gradient;
