@@ -7,7 +7,7 @@ use super::buffers::Buffers;
 use super::gradient::{Factors, gives_gradient};
 use super::plan::Dispatch;
 use super::planner::Planner;
-use super::tiles::{Tiles, default_splits};
+use super::tiles::{TileRole, Tiles, default_splits};
 use crate::device::{Buffer, Device, DeviceError, Recorder};
 
 /// The jets of a fixed number of rows of one network in `t` directions, on a device.
@@ -210,6 +210,16 @@ impl MlpJet {
             // A linear network's derivative does not depend on where it is taken.
             None => recorder.clear(&self.buffers.input_cotangents),
         }
+    }
+
+    /// The dispatches of one role of a functional's step alone, for a tuner.
+    pub(crate) fn record_role(&self, recorder: &mut Recorder, role: TileRole) {
+        let entries: &[&str] = match role {
+            TileRole::WeightGradient => &["weight_gradient", "bias_gradient", "gradient_sum"],
+            role => &[role.family().name],
+        };
+        let all = [&self.forward, &self.reverse, &self.derivative_gradient].into_iter().flatten();
+        all.filter(|dispatch| entries.contains(&dispatch.entry())).for_each(|dispatch| dispatch.record(recorder));
     }
 
     /// The network's inputs: `[tangents…, value]`, followed by `[x_u, x_w, a]` for a functional, of which a caller

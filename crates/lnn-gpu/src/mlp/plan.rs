@@ -43,6 +43,11 @@ impl Dispatch {
         Ok(Self { linear: true, ..plan })
     }
 
+    /// The kernel's entry point.
+    pub(super) fn entry(&self) -> &'static str {
+        self.kernel.source.entry
+    }
+
     pub(super) fn record(&self, recorder: &mut Recorder) {
         if self.linear {
             recorder.dispatch_linear(&self.kernel, self.workgroups[0], 0);

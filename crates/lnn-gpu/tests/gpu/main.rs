@@ -25,4 +25,5 @@ mod step;
 mod sum;
 mod target;
 mod tiles;
+mod tuning;
 mod whole_gradient;
