@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::tiles::{ENOUGH_WORKGROUPS, ProductTile, Tile};
-use crate::device::{Argument, BoundKernel, Device, DeviceError, Recorder};
+use crate::device::{AdapterSummary, Argument, BoundKernel, Device, DeviceError, Recorder};
 use crate::kernels::{KernelFamily, KernelSource};
 
 /// A kernel with its buffers, its constants and its number of workgroups.
@@ -86,6 +86,7 @@ impl LayerConstants {
         family: &'static KernelFamily,
         channels: usize,
         chosen: Option<ProductTile>,
+        adapter: &AdapterSummary,
     ) -> Result<(&'static KernelSource, [u32; 3]), DeviceError> {
         let serves = |source: &KernelSource| source.constant("CHANNELS") == Some(channels as u32);
         let workgroups = |tile: ProductTile| {
@@ -97,13 +98,15 @@ impl LayerConstants {
             Some(tile) => ProductTile { columns: if narrow { 64 } else { tile.columns }, ..tile },
             // The largest of which there are enough, or the smallest.
             None => {
-                let tiles = family.variants.iter().filter(|source| serves(source)).filter_map(ProductTile::of);
+                let has_room = |source: &&KernelSource| source.workgroup_memory <= adapter.workgroup_memory;
+                let sources = family.variants.iter().filter(|source| serves(source)).filter(has_room);
+                let tiles = sources.filter_map(ProductTile::of);
                 let fits =
                     |tile: &ProductTile| tile.samples <= usual_samples(channels) && (tile.columns == 64 || !narrow);
                 let best = tiles.filter(fits).max_by_key(|tile| {
                     let size = i64::from(tile.samples * tile.columns);
                     let enough = workgroups(*tile).iter().product::<u32>() as usize >= ENOUGH_WORKGROUPS;
-                    (if enough { size } else { -size }, tile.columns)
+                    (if enough { size } else { -size }, tile.samples)
                 });
                 best.ok_or_else(|| DeviceError::NoKernel {
                     kernel: family.name,
@@ -125,5 +128,58 @@ const fn usual_samples(channels: usize) -> u32 {
         3 => 3,
         4 | 5 => 2,
         _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::AdapterKind;
+    use crate::kernels;
+
+    fn adapter(workgroup_memory: u32) -> AdapterSummary {
+        AdapterSummary {
+            name: String::new(),
+            kind: AdapterKind::Other,
+            backend: String::new(),
+            driver: String::new(),
+            largest_buffer: 0,
+            largest_binding: 0,
+            workgroup_memory,
+            workgroup_invocations: 256,
+            storage_buffers: 8,
+            subgroup_sizes: [1, 1],
+            timestamps: false,
+            float64: false,
+            subgroup: false,
+        }
+    }
+
+    fn tile(rows: u32, width: u32, channels: usize, memory: u32) -> (ProductTile, [u32; 3]) {
+        let product = LayerConstants { rows, width, ..LayerConstants::default() };
+        let (source, workgroups) =
+            product.tiles(&kernels::LAYER_FORWARD, channels, None, &adapter(memory)).expect("there is one");
+        assert!(source.workgroup_memory <= memory, "{}", source.name);
+        (ProductTile::of(source).expect("it has tiles"), workgroups)
+    }
+
+    #[test]
+    fn large_products_have_large_tiles_and_small_ones_enough_of_them() {
+        assert_eq!(tile(4096, 500, 4, 48 << 10), (ProductTile { samples: 2, columns: 128 }, [128, 4, 1]));
+        assert_eq!(tile(4096, 500, 1, 48 << 10), (ProductTile { samples: 8, columns: 128 }, [32, 4, 1]));
+        // In tiles of 128 units there would be 64 workgroups.
+        assert_eq!(tile(512, 500, 4, 48 << 10), (ProductTile { samples: 2, columns: 64 }, [16, 8, 1]));
+        // However small, one of them.
+        assert_eq!(tile(5, 500, 1, 48 << 10), (ProductTile { samples: 2, columns: 64 }, [1, 8, 1]));
+        assert_eq!(tile(1 << 20, 64, 1, 48 << 10).0.columns, 64);
+    }
+
+    #[test]
+    fn every_adapter_has_room_for_some_tile() {
+        for channels in 1..=10 {
+            for (rows, width) in [(1 << 16, 1000), (40, 30)] {
+                tile(rows, width, channels, 16 << 10);
+            }
+        }
     }
 }

@@ -5,9 +5,9 @@ use lnn_autodiff::{Activation, MlpShape};
 
 use super::buffers::{Buffers, Hidden};
 use super::plan::{Dispatch, LayerConstants};
-use super::{MlpParameters, Tiles, stride};
+use super::{MlpParameters, ProductTile, Tiles, stride};
 use crate::device::{Device, DeviceError};
-use crate::kernels;
+use crate::kernels::{self, KernelFamily, KernelSource};
 
 /// Constants of `hessian_contract`.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
@@ -35,6 +35,17 @@ pub(super) struct Planner<'a> {
 impl Planner<'_> {
     pub(super) fn activation(&self) -> [(&'static str, f64); 1] {
         activation(&self.buffers.shape)
+    }
+
+    /// The kernel of a product, and its workgroups.
+    pub(super) fn tiled(
+        &self,
+        product: &LayerConstants,
+        family: &'static KernelFamily,
+        channels: usize,
+        chosen: Option<ProductTile>,
+    ) -> Result<(&'static KernelSource, [u32; 3]), DeviceError> {
+        product.tiles(family, channels, chosen, self.device.adapter())
     }
 
     /// Constants of a product with the weight of `layer`, forwards.
@@ -78,7 +89,7 @@ impl Planner<'_> {
         let Self { device, parameters, buffers, .. } = self;
         let constants = self.forwards(layer, 0);
         let (source, workgroups) =
-            constants.tiles(&kernels::LAYER_FORWARD, buffers.tangents + 1, self.tiles.forward)?;
+            self.tiled(&constants, &kernels::LAYER_FORWARD, buffers.tangents + 1, self.tiles.forward)?;
         let Hidden { kept, activations, .. } = &buffers.hidden[layer];
         let arguments = [parameters.buffer(), buffers.below(layer).0, kept, activations].map(Into::into);
         Dispatch::plan(device, (source, &self.activation()), constants, &arguments, workgroups)
@@ -89,7 +100,7 @@ impl Planner<'_> {
         let Self { device, parameters, buffers, .. } = self;
         let layer = buffers.hidden.len();
         let constants = LayerConstants { linear: 1, tangents: 0, ..self.forwards(layer, buffers.tangents) };
-        let (source, workgroups) = constants.tiles(&kernels::LAYER_FORWARD, 1, None)?;
+        let (source, workgroups) = self.tiled(&constants, &kernels::LAYER_FORWARD, 1, None)?;
         let below = buffers.below(layer).0;
         let arguments = [parameters.buffer(), below, &buffers.output, &buffers.nothing_written].map(Into::into);
         Dispatch::plan(device, (source, &self.activation()), constants, &arguments, workgroups)
@@ -106,7 +117,7 @@ impl Planner<'_> {
             bar_start: below.map_or(0, |below| fours(buffers.bar_start(below))),
             ..self.backwards(layer)
         };
-        let (source, workgroups) = constants.tiles(&kernels::LAYER_REVERSE, 1, self.tiles.reverse)?;
+        let (source, workgroups) = self.tiled(&constants, &kernels::LAYER_REVERSE, 1, self.tiles.reverse)?;
         let (kept, delta, bars) = match below {
             None => (&buffers.nothing_read, &buffers.input_bar, &buffers.nothing_written),
             Some(below) => {
