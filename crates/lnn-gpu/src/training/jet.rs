@@ -100,4 +100,11 @@ impl Jet {
             Self::Tiled(jet) => jet.gradient(),
         }
     }
+
+    pub(super) fn gradient_parts(&self) -> usize {
+        match self {
+            Self::Narrow(jet) => jet.gradient_parts(),
+            Self::Tiled(jet) => jet.gradient_parts(),
+        }
+    }
 }

@@ -134,4 +134,11 @@ impl Network {
             Self::Plain { jet, .. } => jet.gradient(),
         }
     }
+
+    pub(super) fn gradient_parts(&self) -> usize {
+        match self {
+            Self::Lagrangian { jet, .. } => jet.gradient_parts(),
+            Self::Plain { jet, .. } => jet.gradient_parts(),
+        }
+    }
 }

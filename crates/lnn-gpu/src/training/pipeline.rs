@@ -1,5 +1,7 @@
 //! The data flow of a training step, and many of them in one submission.
 
+mod profile;
+
 use super::network::{Network, Outcomes};
 use super::optimiser::{Optimiser, OptimiserState};
 use super::settings::{Model, TrainingSettings};

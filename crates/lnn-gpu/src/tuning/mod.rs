@@ -41,7 +41,7 @@ pub enum Clock {
 pub struct Timing {
     /// The part that was timed.
     pub role: TileRole,
-    /// The candidate; only this role's tile is set.
+    /// The candidate: only this role's tile is set, or none for what is taken without a choice.
     pub tiles: Tiles,
     /// Median over the rounds of this part of one step.
     pub seconds: f64,
@@ -52,7 +52,7 @@ pub struct Timing {
 pub struct Tuned {
     /// For what it is good.
     pub class: ShapeClass,
-    /// The fastest of each role.
+    /// The fastest of each role; not set where that is what is taken without a choice.
     pub tiles: Tiles,
     /// Each candidate, role after role, the fastest first.
     pub timings: Vec<Timing>,

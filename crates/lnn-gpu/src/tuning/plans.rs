@@ -69,7 +69,8 @@ impl Plans {
         };
         let (mut candidates, mut jets, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
         for &role in case.roles() {
-            for tiles in role.candidates(device.adapter(), tangents, rows) {
+            // First what is taken without a choice.
+            for tiles in [vec![Tiles::default()], role.candidates(device.adapter(), tangents, rows)].concat() {
                 match make(&tiles) {
                     Ok(jet) => {
                         candidates.push((role, tiles));

@@ -1,0 +1,142 @@
+//! Whole trainings as a person runs them: by `lnn experiment`, with its log lines and checkpoints.
+
+use std::error::Error;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use lnn::train::backend::{Backend, Card, Choice};
+use lnn::train::config::{EvaluationConfig, ExperimentConfig, preset, presets};
+use lnn::train::experiment::{Event, Outcome, RunOptions, run};
+use serde_json::{Value, json};
+
+/// Acceleration L1 that preset `fast` is to reach: the paper's.
+const ACCURACY: f64 = 0.073;
+/// Steps from which the rate of the paper's training is taken, unless all of them are made.
+const STEPS_OF_RATE: u64 = 4000;
+/// Models of the ensemble.
+const ENSEMBLE: usize = 64;
+
+/// The trainings that were asked for, each as JSON.
+pub(crate) fn measure(card: &Card, quick: bool, whole: bool) -> Result<Value, Box<dyn Error>> {
+    eprintln!("training of the authors' notebook");
+    let paper = paper(card, quick, whole)?;
+    eprintln!("training of preset fast");
+    let fast = fast(card, quick)?;
+    Ok(json!({ "paper": paper, "fast": fast, "ensemble": ensemble(card, quick)? }))
+}
+
+/// The double pendulum's Lagrangian network by the authors' own recipe: the rate of its steps, and from that the time of
+/// all of them, or that time itself.
+fn paper(card: &Card, quick: bool, whole: bool) -> Result<Value, Box<dyn Error>> {
+    let mut config = lagrangian("notebook")?;
+    let steps = config.models[presets::LNN].training.steps;
+    if !whole {
+        config.evaluation = little();
+        training_of(&mut config).steps = STEPS_OF_RATE;
+    }
+    if quick {
+        tiny(&mut config);
+    }
+    let trained = train(card, config)?;
+    let rate = trained.steps as f64 / trained.seconds;
+    Ok(json!({
+        "steps": steps,
+        "measured_steps": trained.steps,
+        "measured_seconds": trained.seconds,
+        "steps_a_second": rate,
+        // By the rate, unless all steps were made.
+        "seconds": if trained.steps == steps { trained.seconds } else { steps as f64 / rate },
+        "acceleration_l1": (trained.steps == steps).then_some(trained.acceleration_l1),
+    }))
+}
+
+/// Preset `fast`: its time in all, and at the first log line at which it is as accurate as the paper.
+fn fast(card: &Card, quick: bool) -> Result<Value, Box<dyn Error>> {
+    let mut config = lagrangian("fast")?;
+    // Only rollouts are left out, which come after the training.
+    config.evaluation = EvaluationConfig { held_out: config.evaluation.held_out, ..little() };
+    if quick {
+        tiny(&mut config);
+    }
+    let trained = train(card, config)?;
+    Ok(json!({
+        "steps": trained.steps,
+        "seconds": trained.seconds,
+        "acceleration_l1": trained.acceleration_l1,
+        "accuracy": ACCURACY,
+        "seconds_to_accuracy": trained.seconds_to_accuracy,
+    }))
+}
+
+/// Many models of preset `fast` side by side: seconds of all their trainings, or `None` where the library has no such training.
+fn ensemble(_card: &Card, _quick: bool) -> Result<Option<Value>, Box<dyn Error>> {
+    // To be filled by `lagrangian("fast")` with an ensemble of ENSEMBLE, and `train`: { "models", "steps", "seconds" }.
+    eprintln!("an ensemble of {ENSEMBLE} models is left out: experiments train one model at a time");
+    Ok(None)
+}
+
+/// A preset of the double pendulum with its Lagrangian network alone.
+fn lagrangian(name: &str) -> Result<ExperimentConfig, Box<dyn Error>> {
+    let mut config = preset("dblpend", name)?;
+    config.models.retain(|name, _| name == presets::LNN);
+    Ok(config)
+}
+
+fn training_of(config: &mut ExperimentConfig) -> &mut lnn::train::config::TrainingConfig {
+    let model = config.models.get_mut(presets::LNN).expect("the presets of the double pendulum have it");
+    &mut model.training
+}
+
+/// As little of what comes after a training as there can be.
+fn little() -> EvaluationConfig {
+    EvaluationConfig { held_out: 100, rollouts: 1, t_end: 0.1, ..EvaluationConfig::default() }
+}
+
+/// To see that all runs, not how fast.
+fn tiny(config: &mut ExperimentConfig) {
+    config.log_every = 10;
+    let model = config.models.get_mut(presets::LNN).expect("the presets of the double pendulum have it");
+    model.hidden = vec![16; 2];
+    (model.training.steps, model.training.batch) = (20, 32);
+}
+
+/// How a training went.
+struct Trained {
+    steps: u64,
+    seconds: f64,
+    acceleration_l1: f64,
+    seconds_to_accuracy: Option<f64>,
+}
+
+/// Runs the experiment in a folder that is gone afterwards.
+fn train(card: &Card, config: ExperimentConfig) -> Result<Trained, Box<dyn Error>> {
+    let place = tempfile::tempdir()?;
+    let origin = format!("preset {}", config.preset);
+    let config = config.validate().map_err(|problems| format!("{origin}: {problems:?}"))?;
+    let options = RunOptions {
+        command: "cargo xtask bench gpu".to_owned(),
+        config,
+        folder: place.path().join("run"),
+        resume: false,
+        threads: 0,
+        computes: Choice { backend: Backend::Gpu { card: card.clone(), falls_back: false }, reason: None },
+    };
+    let (mut start, mut seconds_to_accuracy) = (Instant::now(), None);
+    let mut observe = |event: Event<'_>| match event {
+        Event::Training { .. } => start = Instant::now(),
+        Event::Progress(progress) if progress.logged && progress.acceleration_l1.is_some_and(|l1| l1 <= ACCURACY) => {
+            seconds_to_accuracy.get_or_insert_with(|| start.elapsed().as_secs_f64());
+        }
+        Event::Notice(text) => eprintln!("note: {text}"),
+        _ => {}
+    };
+    match run(&options, &AtomicBool::new(false), &mut observe)? {
+        Outcome::Finished { summary, .. } => {
+            let model = &summary.models[presets::LNN];
+            let (steps, seconds, acceleration_l1) = (model.steps, model.train_seconds, model.acceleration_l1);
+            Ok(Trained { steps, seconds, acceleration_l1, seconds_to_accuracy })
+        }
+        Outcome::Interrupted => Err(format!("{}: nobody asked it to stop", Path::new(&origin).display()).into()),
+    }
+}
