@@ -1,13 +1,13 @@
 //! Whole trainings as a person runs them: by `lnn experiment`, with its log lines and checkpoints.
 
 use std::error::Error;
-use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use lnn::train::backend::{Backend, Card, Choice};
-use lnn::train::config::{EvaluationConfig, ExperimentConfig, preset, presets};
+use lnn::train::config::{EvaluationConfig, ExperimentConfig, TrainingConfig, preset, presets};
 use lnn::train::experiment::{Event, Outcome, RunOptions, run};
+use lnn::train::optimiser::Schedule;
 use serde_json::{Value, json};
 
 /// Acceleration L1 that preset `fast` is to reach: the paper's.
@@ -30,17 +30,18 @@ pub(crate) fn measure(card: &Card, quick: bool, whole: bool) -> Result<Value, Bo
 /// all of them, or that time itself.
 fn paper(card: &Card, quick: bool, whole: bool) -> Result<Value, Box<dyn Error>> {
     let mut config = lagrangian("notebook")?;
-    let steps = config.models[presets::LNN].training.steps;
-    if !whole {
-        config.evaluation = little();
-        training_of(&mut config).steps = STEPS_OF_RATE;
-    }
     if quick {
         tiny(&mut config);
+    }
+    let (what, steps) = (in_words(&config), config.models[presets::LNN].training.steps);
+    if !whole {
+        config.evaluation = little();
+        shorten(&mut config, steps.min(STEPS_OF_RATE));
     }
     let trained = train(card, config)?;
     let rate = trained.steps as f64 / trained.seconds;
     Ok(json!({
+        "what": what,
         "steps": steps,
         "measured_steps": trained.steps,
         "measured_seconds": trained.seconds,
@@ -83,9 +84,18 @@ fn lagrangian(name: &str) -> Result<ExperimentConfig, Box<dyn Error>> {
     Ok(config)
 }
 
-fn training_of(config: &mut ExperimentConfig) -> &mut lnn::train::config::TrainingConfig {
-    let model = config.models.get_mut(presets::LNN).expect("the presets of the double pendulum have it");
-    &mut model.training
+/// The network, and its steps.
+fn in_words(config: &ExperimentConfig) -> String {
+    let model = &config.models[presets::LNN];
+    let TrainingConfig { steps, batch, .. } = model.training;
+    format!("{}×{}, {steps} steps of {batch}", model.hidden.len(), model.hidden[0])
+}
+
+/// So many steps, at a rate that stays: a schedule ends with its steps.
+fn shorten(config: &mut ExperimentConfig, steps: u64) {
+    for model in config.models.values_mut() {
+        (model.training.steps, model.training.schedule) = (steps, Schedule::Constant { rate: 1e-5 });
+    }
 }
 
 /// As little of what comes after a training as there can be.
@@ -96,9 +106,10 @@ fn little() -> EvaluationConfig {
 /// To see that all runs, not how fast.
 fn tiny(config: &mut ExperimentConfig) {
     config.log_every = 10;
-    let model = config.models.get_mut(presets::LNN).expect("the presets of the double pendulum have it");
-    model.hidden = vec![16; 2];
-    (model.training.steps, model.training.batch) = (20, 32);
+    shorten(config, 20);
+    for model in config.models.values_mut() {
+        (model.hidden, model.training.batch) = (vec![16; 2], 32);
+    }
 }
 
 /// How a training went.
@@ -137,6 +148,6 @@ fn train(card: &Card, config: ExperimentConfig) -> Result<Trained, Box<dyn Error
             let (steps, seconds, acceleration_l1) = (model.steps, model.train_seconds, model.acceleration_l1);
             Ok(Trained { steps, seconds, acceleration_l1, seconds_to_accuracy })
         }
-        Outcome::Interrupted => Err(format!("{}: nobody asked it to stop", Path::new(&origin).display()).into()),
+        Outcome::Interrupted => Err(format!("{origin}: it was interrupted, and nobody asked for that").into()),
     }
 }
