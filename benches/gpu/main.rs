@@ -73,7 +73,9 @@ fn run(options: &Options) -> Result<String, Box<dyn Error>> {
         "rounds": rounds,
     });
     if tune {
-        document["tuning"] = tune::run(&mut card, &shapes, rounds)?;
+        // Tiny sizes that nobody named are nobody's.
+        let keep = !quick || !options.shapes.is_empty();
+        document["tuning"] = tune::run(&mut card, &shapes, rounds, keep)?;
         return Ok(document.to_string());
     }
     eprintln!("ceilings");

@@ -72,8 +72,8 @@ pub(crate) fn shapes(quick: bool, asked: &[Shape], words: &[String]) -> Result<V
     crate::case::named(if quick { &QUICK } else { &SHAPES }, words, |shape| shape.name())
 }
 
-/// Tunes each shape and keeps what is fastest.
-pub(crate) fn run(card: &mut Card, shapes: &[Shape], rounds: usize) -> Result<Value, Box<dyn Error>> {
+/// Tunes each shape, and keeps what is fastest if that is asked for.
+pub(crate) fn run(card: &mut Card, shapes: &[Shape], rounds: usize, keep: bool) -> Result<Value, Box<dyn Error>> {
     let clock = if card.device().adapter().timestamps { Clock::Device } else { Clock::Host };
     let mut tiles = card.tiles().clone();
     let mut documents = Vec::new();
@@ -85,9 +85,9 @@ pub(crate) fn run(card: &mut Card, shapes: &[Shape], rounds: usize) -> Result<Va
         tiles.add(tuned.class, tuned.tiles);
         documents.push(document(shape, &case, &tuned));
     }
-    let file = card.keep_tiles(tiles)?;
+    let file = if keep { card.keep_tiles(tiles)? } else { None };
     let clock = if clock == Clock::Device { "device" } else { "host" };
-    Ok(json!({ "clock": clock, "rounds": rounds, "file": file, "shapes": documents }))
+    Ok(json!({ "clock": clock, "rounds": rounds, "file": file, "keep": keep, "shapes": documents }))
 }
 
 fn document(shape: &Shape, case: &TuningCase, tuned: &Tuned) -> Value {

@@ -1,5 +1,6 @@
 //! A graphics card with what earlier runs have kept for it.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lnn_gpu::device::{AdapterChoice, Device, DeviceError, DeviceOptions, PipelineCacheData};
@@ -78,7 +79,7 @@ impl Card {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn keep_tiles(&mut self, tiles: TunedTiles) -> Result<Option<std::path::PathBuf>, CacheProblem> {
+    pub fn keep_tiles(&mut self, tiles: TunedTiles) -> Result<Option<PathBuf>, CacheProblem> {
         self.tiles = tiles;
         self.folder.as_ref().map(|folder| self.tiles.store(folder, self.device.adapter())).transpose()
     }

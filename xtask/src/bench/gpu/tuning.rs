@@ -28,6 +28,9 @@ pub(super) fn tables(report: &Value, date: &str) -> Result<String, TaskError> {
         }
     }
     out += &match tuning["file"].as_str() {
+        None if tuning["keep"] == false => {
+            "\nNot kept: these sizes show that all runs, and nobody trains them.\n".to_owned()
+        }
         Some(file) => format!("\nKept in {file}: `lnn` and this bench read it from now on.\n"),
         None => "\nNot kept, since there is no cache folder: LNN_CACHE_DIR can name one.\n".to_owned(),
     };
@@ -82,7 +85,7 @@ mod tests {
         timings.push(timing("weight gradient", None, 1e-4));
         json!({
             "adapter": { "name": "Some Card", "kind": "discrete", "backend": "vulkan", "driver": "driver 1.0" },
-            "tuning": { "clock": "device", "rounds": 15, "file": file, "shapes": [{
+            "tuning": { "clock": "device", "rounds": 15, "file": file, "keep": true, "shapes": [{
                 "name": "4×500, batch 4096", "class": "3 directions, up to 512 wide, 2049 to 4096 rows", "timings": timings,
                 "left_out": [{ "tile": "8 samples, 64 rows of a weight", "reason": "no room" }],
             }] },
@@ -106,6 +109,9 @@ mod tests {
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
         let unkept = tables(&report(Value::Null), "2026-01-02").expect("all entries");
         assert!(unkept.contains("LNN_CACHE_DIR"), "{unkept}");
+        let mut quick = report(Value::Null);
+        quick["tuning"]["keep"] = false.into();
+        assert!(tables(&quick, "").expect("all entries").contains("Not kept: these sizes"));
     }
 
     #[test]

@@ -67,7 +67,8 @@ impl fmt::Display for ProductTile {
 impl fmt::Display for GradientTile {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { side, splits } = self;
-        write!(formatter, "{side} × {side} units, {splits} splits")
+        let parts = if *splits == 1 { "split" } else { "splits" };
+        write!(formatter, "{side} × {side} units, {splits} {parts}")
     }
 }
 

@@ -38,7 +38,7 @@ pub enum CacheProblem {
     },
     /// The file is no file of tuned tiles.
     #[error("tuned tiles are left aside (`cargo xtask bench gpu --tune` writes them anew): {0}")]
-    Syntax(SyntaxError),
+    Syntax(Box<SyntaxError>),
     /// The file is in a form that another version of the program writes.
     #[error(
         "{path} has format {found}, and this program reads format {known}: the tuned tiles are left aside; \
@@ -70,7 +70,7 @@ pub enum CacheProblem {
         /// What they are for.
         class: ShapeClass,
         /// What is wrong with them.
-        source: DeviceError,
+        source: Box<DeviceError>,
     },
     /// Compiled kernels that are damaged.
     #[error("{path} is damaged, and is written anew: kernels are compiled again")]

@@ -47,7 +47,7 @@ impl TunedTiles {
                 Ok(()) => tiles.insert(entry),
                 Err(source) => {
                     let path = Self::path(folder, adapter);
-                    problems.push(CacheProblem::Tiles { path, class: entry.class, source });
+                    problems.push(CacheProblem::Tiles { path, class: entry.class, source: Box::new(source) });
                 }
             }
         }
@@ -60,14 +60,15 @@ impl TunedTiles {
         struct Head {
             format: u32,
         }
+        let syntax = |error| CacheProblem::Syntax(Box::new(error));
         let path = Self::path(folder, adapter);
         let Some(bytes) = read(&path)? else { return Ok(None) };
         let text = String::from_utf8_lossy(&bytes);
-        let Head { format: found } = from_ron(&text, &path.display().to_string()).map_err(CacheProblem::Syntax)?;
+        let Head { format: found } = from_ron(&text, &path.display().to_string()).map_err(syntax)?;
         if found != FORMAT {
             return Err(CacheProblem::Format { path, found, known: FORMAT });
         }
-        let file: File = from_ron(&text, &path.display().to_string()).map_err(CacheProblem::Syntax)?;
+        let file: File = from_ron(&text, &path.display().to_string()).map_err(syntax)?;
         let wanted = Made::on(adapter);
         if file.made_on != wanted {
             let (found, wanted) = (file.made_on.in_words(), wanted.in_words());
