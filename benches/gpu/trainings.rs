@@ -8,6 +8,7 @@ use lnn::train::backend::{Backend, Card, Choice};
 use lnn::train::config::{EvaluationConfig, ExperimentConfig, TrainingConfig, preset, presets};
 use lnn::train::experiment::{Event, Outcome, RunOptions, run};
 use lnn::train::optimiser::Schedule;
+use lnn::train::record::{ModelSummary, Summary};
 use serde_json::{Value, json};
 
 /// Acceleration L1 that preset `fast` is to reach: the paper's.
@@ -23,6 +24,7 @@ pub(crate) fn measure(card: &Card, quick: bool, whole: bool) -> Result<Value, Bo
     let paper = paper(card, quick, whole)?;
     eprintln!("training of preset fast");
     let fast = fast(card, quick)?;
+    eprintln!("trainings of preset fast side by side");
     Ok(json!({ "paper": paper, "fast": fast, "ensemble": ensemble(card, quick)? }))
 }
 
@@ -38,17 +40,18 @@ fn paper(card: &Card, quick: bool, whole: bool) -> Result<Value, Box<dyn Error>>
         config.evaluation = little();
         shorten(&mut config, steps.min(STEPS_OF_RATE));
     }
-    let trained = train(card, config)?;
-    let rate = trained.steps as f64 / trained.seconds;
+    let (summary, _) = train(card, config)?;
+    let ModelSummary { steps: made, train_seconds: seconds, acceleration_l1, .. } = summary.models[presets::LNN];
+    let rate = made as f64 / seconds;
     Ok(json!({
         "what": what,
         "steps": steps,
-        "measured_steps": trained.steps,
-        "measured_seconds": trained.seconds,
+        "measured_steps": made,
+        "measured_seconds": seconds,
         "steps_a_second": rate,
         // By the rate, unless all steps were made.
-        "seconds": if trained.steps == steps { trained.seconds } else { steps as f64 / rate },
-        "acceleration_l1": (trained.steps == steps).then_some(trained.acceleration_l1),
+        "seconds": if made == steps { seconds } else { steps as f64 / rate },
+        "acceleration_l1": (made == steps).then_some(acceleration_l1),
     }))
 }
 
@@ -60,21 +63,36 @@ fn fast(card: &Card, quick: bool) -> Result<Value, Box<dyn Error>> {
     if quick {
         tiny(&mut config);
     }
-    let trained = train(card, config)?;
+    let (summary, seconds_to_accuracy) = train(card, config)?;
+    let ModelSummary { steps, train_seconds: seconds, acceleration_l1, .. } = summary.models[presets::LNN];
     Ok(json!({
-        "steps": trained.steps,
-        "seconds": trained.seconds,
-        "acceleration_l1": trained.acceleration_l1,
+        "steps": steps,
+        "seconds": seconds,
+        "acceleration_l1": acceleration_l1,
         "accuracy": ACCURACY,
-        "seconds_to_accuracy": trained.seconds_to_accuracy,
+        "seconds_to_accuracy": seconds_to_accuracy,
     }))
 }
 
-/// Many models of preset `fast` side by side: seconds of all their trainings, or `None` where the library has no such training.
-fn ensemble(_card: &Card, _quick: bool) -> Result<Option<Value>, Box<dyn Error>> {
-    // To be filled by `lagrangian("fast")` with an ensemble of ENSEMBLE, and `train`: { "models", "steps", "seconds" }.
-    eprintln!("an ensemble of {ENSEMBLE} models is left out: experiments train one model at a time");
-    Ok(None)
+/// Many models of preset `fast` side by side: the time of all their trainings, and how accurate they became.
+fn ensemble(card: &Card, quick: bool) -> Result<Value, Box<dyn Error>> {
+    let mut config = lagrangian("fast")?;
+    config.evaluation = EvaluationConfig { held_out: config.evaluation.held_out, ..little() };
+    config.ensemble = ENSEMBLE;
+    if quick {
+        tiny(&mut config);
+        config.ensemble = 3;
+    }
+    let (summary, _) = train(card, config)?;
+    let ensemble = summary.ensemble.ok_or("an ensemble without a summary of its members")?;
+    let members = &ensemble.models[presets::LNN];
+    Ok(json!({
+        "models": ensemble.members,
+        "lost": members.lost,
+        "steps": summary.models[presets::LNN].steps,
+        "seconds": members.train_seconds,
+        "acceleration_l1": members.spread.acceleration_l1.median,
+    }))
 }
 
 /// A preset of the double pendulum with its Lagrangian network alone.
@@ -112,16 +130,9 @@ fn tiny(config: &mut ExperimentConfig) {
     }
 }
 
-/// How a training went.
-struct Trained {
-    steps: u64,
-    seconds: f64,
-    acceleration_l1: f64,
-    seconds_to_accuracy: Option<f64>,
-}
-
-/// Runs the experiment in a folder that is gone afterwards.
-fn train(card: &Card, config: ExperimentConfig) -> Result<Trained, Box<dyn Error>> {
+/// Runs the experiment in a folder that is gone afterwards: its summary, and the seconds to the first log line at which a
+/// model is as accurate as the paper's.
+fn train(card: &Card, config: ExperimentConfig) -> Result<(Summary, Option<f64>), Box<dyn Error>> {
     let place = tempfile::tempdir()?;
     let origin = format!("preset {}", config.preset);
     let config = config.validate().map_err(|problems| format!("{origin}: {problems:?}"))?;
@@ -143,11 +154,7 @@ fn train(card: &Card, config: ExperimentConfig) -> Result<Trained, Box<dyn Error
         _ => {}
     };
     match run(&options, &AtomicBool::new(false), &mut observe)? {
-        Outcome::Finished { summary, .. } => {
-            let model = &summary.models[presets::LNN];
-            let (steps, seconds, acceleration_l1) = (model.steps, model.train_seconds, model.acceleration_l1);
-            Ok(Trained { steps, seconds, acceleration_l1, seconds_to_accuracy })
-        }
+        Outcome::Finished { summary, .. } => Ok((*summary, seconds_to_accuracy)),
         Outcome::Interrupted => Err(format!("{origin}: it was interrupted, and nobody asked for that").into()),
     }
 }

@@ -28,8 +28,7 @@ pub(crate) struct Results {
 pub(crate) struct Trainings {
     pub(crate) paper: Paper,
     pub(crate) fast: Fast,
-    /// None where the library trains one model at a time.
-    pub(crate) ensemble: Option<Ensemble>,
+    pub(crate) ensemble: Ensemble,
 }
 
 /// The authors' own training of the double pendulum.
@@ -61,7 +60,23 @@ pub(crate) struct Fast {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Ensemble {
     pub(crate) models: f64,
+    /// Models that could learn no more before their last step.
+    pub(crate) lost: f64,
+    pub(crate) steps: f64,
+    /// Of all of them.
     pub(crate) seconds: f64,
+    /// The median.
+    pub(crate) acceleration_l1: f64,
+}
+
+impl Ensemble {
+    /// How accurate the models became.
+    pub(crate) fn in_words(&self) -> String {
+        let Self { models, lost, steps, acceleration_l1, .. } = *self;
+        let lost = if lost > 0.0 { format!(", {lost} lost") } else { String::new() };
+        let l1 = shown::significant(acceleration_l1);
+        format!("{models} models of {steps} steps, median L1 {l1}{lost}")
+    }
 }
 
 impl Paper {
@@ -190,9 +205,7 @@ fn case(value: &Value) -> Result<Case, TaskError> {
 }
 
 fn trainings(value: &Value) -> Result<Trainings, TaskError> {
-    let (paper, fast) = (&value["paper"], &value["fast"]);
-    let ensemble =
-        |value: &Value| Ok(Ensemble { models: number(value, "models")?, seconds: number(value, "seconds")? });
+    let (paper, fast, ensemble) = (&value["paper"], &value["fast"], &value["ensemble"]);
     Ok(Trainings {
         paper: Paper {
             what: text(paper, "what")?,
@@ -207,7 +220,13 @@ fn trainings(value: &Value) -> Result<Trainings, TaskError> {
             accuracy: number(fast, "accuracy")?,
             seconds_to_accuracy: fast["seconds_to_accuracy"].as_f64(),
         },
-        ensemble: some(value, "ensemble", ensemble)?,
+        ensemble: Ensemble {
+            models: number(ensemble, "models")?,
+            lost: number(ensemble, "lost")?,
+            steps: number(ensemble, "steps")?,
+            seconds: number(ensemble, "seconds")?,
+            acceleration_l1: number(ensemble, "acceleration_l1")?,
+        },
     })
 }
 
@@ -291,7 +310,7 @@ pub(crate) mod tests {
                     "steps_a_second": 1500.0, "seconds": 400.0, "acceleration_l1": null },
                 "fast": { "steps": 20_000, "seconds": 12.0, "acceleration_l1": 0.05, "accuracy": 0.073,
                     "seconds_to_accuracy": 4.5 },
-                "ensemble": null,
+                "ensemble": { "models": 64, "lost": 1, "steps": 20_000, "seconds": 61.0, "acceleration_l1": 0.05 },
             },
             "peers": { "python": "python3", "versions": { "jax": "0.9", "lnn": "0.1.0" }, "device": "cuda:0 (Some Card)",
                 "rounds": 3, "cases": [
@@ -326,7 +345,7 @@ pub(crate) mod tests {
             ("/cases/0/steps/1", "rate"),
             ("/adapter", "driver"),
             ("", "trainings"),
-            ("/trainings", "ensemble"),
+            ("/trainings/ensemble", "lost"),
             ("/trainings/paper", "seconds"),
             ("/trainings/fast", "acceleration_l1"),
             ("/peers", "cases"),

@@ -69,25 +69,17 @@ fn steps(results: &Results) -> Table {
 /// Whole trainings, where they were made.
 fn trainings(results: &Results) -> String {
     let Some(Trainings { paper, fast, ensemble }) = &results.trainings else { return String::new() };
-    let mut table = started(&["training", "time", "of"]);
-    table.add_row(["the authors' notebook", &number::duration(paper.seconds), &paper.in_words()]);
+    let mut table = started(&["preset", "time", "of"]);
+    table.add_row(["notebook", &number::duration(paper.seconds), &paper.in_words()]);
     let to_accuracy = fast.seconds_to_accuracy.map_or_else(|| "not reached".to_owned(), number::duration);
-    table.add_row(["preset fast, to this accuracy", &to_accuracy, &format!("acceleration L1 ≤ {}", fast.accuracy)]);
+    table.add_row(["fast, to this accuracy", &to_accuracy, &format!("acceleration L1 ≤ {}", fast.accuracy)]);
     let l1 = number::significant(fast.acceleration_l1);
     table.add_row([
-        "preset fast, whole",
+        "fast, whole",
         &number::duration(fast.seconds),
         &format!("{} steps, acceleration L1 {l1}", fast.steps),
     ]);
-    match ensemble {
-        Some(ensemble) => {
-            let models = format!("{} models of preset fast", ensemble.models);
-            table.add_row([&models, &number::duration(ensemble.seconds), "side by side"]);
-        }
-        None => {
-            table.add_row(["models of preset fast side by side", "–", "not measured"]);
-        }
-    }
+    table.add_row(["fast, side by side", &number::duration(ensemble.seconds), &ensemble.in_words()]);
     format!("\nWhole trainings, by lnn experiment\n{table}\n")
 }
 
@@ -175,11 +167,11 @@ mod tests {
         assert_eq!(cells(&text, "SOAP", ""), wanted);
         let wanted = ["whole step, Adam", "20.0 TFLOP/s", "18.0 TFLOP/s", "28.0 TFLOP/s", "must"];
         assert_eq!(cells(&text, "whole step", ""), wanted);
-        let wanted = ["the authors' notebook", "400 s", "3×600, 600000 steps of 512, by the rate of 4000"];
-        assert_eq!(cells(&text, "the authors' notebook", ""), wanted);
+        let wanted = ["notebook", "400 s", "3×600, 600000 steps of 512, by the rate of 4000"];
+        assert_eq!(cells(&text, "notebook", ""), wanted);
         let wanted = ["training step 3×64, batch 512", "f32 'highest'", "400 µs", "100 µs", "4.00×"];
         assert_eq!(cells(&text, "3×64", "highest"), wanted);
-        assert!(text.contains("Not measured:\n  64 models of fast: must 60.0 s, goal 60.0 s"), "{text}");
+        assert!(text.contains("Not measured:\n  64 models side by side: must 60.0 s, goal 60.0 s"), "{text}");
         assert!(text.contains("4×500, batch 4096; tiles tuned for this adapter on 2026-01-01\n"), "{text}");
         assert!(!text.contains("no speeds"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
