@@ -16,6 +16,7 @@ mod loss;
 mod mlp;
 mod mlp_example;
 mod narrow;
+mod profile;
 mod pseudoinverse;
 mod rollout;
 mod roofline;
