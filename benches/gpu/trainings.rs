@@ -142,7 +142,7 @@ fn train(card: &Card, config: ExperimentConfig) -> Result<(Summary, Option<f64>)
         folder: place.path().join("run"),
         resume: false,
         threads: 0,
-        computes: Choice { backend: Backend::Gpu { card: card.clone(), falls_back: false }, reason: None },
+        computes: Choice { backend: Backend::Gpu { card: Box::new(card.clone()), falls_back: false }, reason: None },
     };
     let (mut start, mut seconds_to_accuracy) = (Instant::now(), None);
     let mut observe = |event: Event<'_>| match event {

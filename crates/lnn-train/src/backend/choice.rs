@@ -29,7 +29,7 @@ pub enum Backend {
     /// A graphics card, or its likeness in software.
     Gpu {
         /// The card.
-        card: Card,
+        card: Box<Card>,
         /// Whether the processor goes on if the card fails.
         falls_back: bool,
     },
@@ -125,7 +125,7 @@ pub fn choose(
         Asked::Gpu => {
             let card = open()?;
             require_room(card.device(), config)?;
-            Ok(Choice { backend: Backend::Gpu { card, falls_back: false }, reason: None })
+            Ok(Choice { backend: Backend::Gpu { card: Box::new(card), falls_back: false }, reason: None })
         }
         Asked::Auto => {
             let processor = |reason: String| Choice { backend: Backend::Cpu, reason: Some(reason) };
@@ -150,7 +150,10 @@ pub fn choose(
                         outcome => outcome?,
                     }
                     let reason = "it is the best graphics card, and has kernels for all of this run".to_owned();
-                    Ok(Choice { backend: Backend::Gpu { card, falls_back: true }, reason: Some(reason) })
+                    Ok(Choice {
+                        backend: Backend::Gpu { card: Box::new(card), falls_back: true },
+                        reason: Some(reason),
+                    })
                 }
             }
         }
