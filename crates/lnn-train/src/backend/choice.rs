@@ -124,7 +124,7 @@ pub fn choose(
         Asked::Gpu if !missing.is_empty() => Err(BackendError::NoKernels { missing }),
         Asked::Gpu => {
             let card = open()?;
-            require_room(card.device(), config)?;
+            require_room(&card, config)?;
             Ok(Choice { backend: Backend::Gpu { card: Box::new(card), falls_back: false }, reason: None })
         }
         Asked::Auto => {
@@ -145,7 +145,7 @@ pub fn choose(
                     Ok(processor(format!("there is no graphics card but {name}, which is software")))
                 }
                 Ok(card) => {
-                    match require_room(card.device(), config) {
+                    match require_room(&card, config) {
                         Err(error @ BackendError::NoRoom { .. }) => return Ok(processor(error.to_string())),
                         outcome => outcome?,
                     }
