@@ -82,7 +82,12 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
         print(&tuning::tables(&report, date)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    report["peers"] = peers::measure(&program, &options, report["software"] == true)?;
+    // What was measured by itself is shown and saved in any case.
+    let compared = peers::measure(&program, &options, report["software"] == true);
+    report["peers"] = match &compared {
+        Ok(found) => found.clone(),
+        Err(error) => json!({ "left_out": format!("it failed: {error}") }),
+    };
     let results = Results::new(&report)?;
     print(&format!("\n{}, {date}\n{}", results.adapter, table::tables(&results)))?;
     if options.save {
@@ -97,6 +102,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
         report["targets"] = targets::document(&results);
         document::save(&cargo::root(), "gpu", &report)?;
     }
+    compared?;
     match results.peers {
         Err(why) if options.require_peers => {
             Err(TaskError::Missing(format!("JAX on the same card was not measured: {why}")))

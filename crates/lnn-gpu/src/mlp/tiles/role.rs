@@ -82,7 +82,6 @@ impl TileRole {
                 && source.invocations() <= adapter.workgroup_invocations
         };
         let sources = self.family().variants.iter().filter(fits);
-        let none = Tiles::default();
         let product = |set: fn(ProductTile) -> Tiles| sources.clone().filter_map(ProductTile::of).map(set).collect();
         let narrow = |set: fn(NarrowTile) -> Tiles| sources.clone().filter_map(NarrowTile::of).map(set).collect();
         match self {
@@ -99,7 +98,7 @@ impl TileRole {
                 splits.dedup();
                 let tiles = GradientTile::sides()
                     .flat_map(|side| splits.iter().map(move |&splits| GradientTile { side, splits }));
-                tiles.map(|tile| Tiles { weight_gradient: Some(tile), ..none }).collect()
+                tiles.map(|tile| Tiles { weight_gradient: Some(tile), ..Tiles::default() }).collect()
             }
         }
     }
