@@ -6,18 +6,20 @@
 
 #[path = "peers/lattice.rs"]
 mod lattice;
+#[path = "peers/recipe.rs"]
+mod recipe;
 mod work;
 
 use std::error::Error;
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
 use clap::{Args, Parser};
+use lnn::autodiff::Activation;
 use lnn::autodiff::jet::Accumulate;
-use lnn::autodiff::{Activation, MlpShape};
 use lnn::physics::System;
 use lnn::train::config::{
     AngleFeatures, ExperimentConfig, FeaturesConfig, Initialisation, Interval, ModelConfig, ModelKind, Precision,
@@ -29,9 +31,9 @@ use lnn::train::model::{Model, Rates, RatesMut, States};
 use lnn::train::optimiser::{AdamSettings, ClippingConfig, Schedule};
 use lnn::train::rollout::Rk4Rollout;
 use rayon::ThreadPool;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
+use recipe::{Recipe, end_with_parent, first_parameters, first_states, read_recipe, uniform};
 use work::PENDULUM;
 use work::products::{self, OnAllThreads};
 
@@ -113,41 +115,6 @@ struct Timings {
     /// End when standard input is closed, that is when the program that started this one is gone.
     #[arg(long)]
     end_with_stdin: bool,
-}
-
-/// What both sides do beside the size: the content of `benches/peers/recipe.json`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Recipe {
-    /// Of the double pendulum, upper and lower.
-    masses: [f64; 2],
-    lengths: [f64; 2],
-    gravity: f64,
-    /// Ranges of the states.
-    angle: [f64; 2],
-    velocity: [f64; 2],
-    /// Divides the velocities that enter the network.
-    velocity_scale: f64,
-    /// Ranges of a field and its rate.
-    field: [f64; 2],
-    field_rate: [f64; 2],
-    residual_mass: f64,
-    /// Eigenvalues of the mass matrix below this part of the largest count as zero: the default of
-    /// `jnp.linalg.pinv` for a matrix of two rows in single precision, 20 ε.
-    eigenvalue_cutoff: f64,
-    /// Standard deviation of the weights times √inputs: first layer, hidden layers, output layer.
-    gains: [f64; 3],
-    /// Of Adam.
-    learning_rate: f64,
-    beta_1: f64,
-    beta_2: f64,
-    epsilon: f64,
-    /// Length of a Runge–Kutta step.
-    time_step: f64,
-    /// Runge–Kutta steps in one timing.
-    steps_a_timing: usize,
-    /// Untimed calls before the first timing.
-    warm_up: usize,
 }
 
 fn main() -> ExitCode {
@@ -320,12 +287,6 @@ fn time_rollout(size: &Size) -> Result<Value, Box<dyn Error>> {
     Ok(first.report("rollout", &seconds, &check))
 }
 
-/// The recipe in a file.
-fn read_recipe(path: &Path) -> Result<Recipe, Box<dyn Error>> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    Ok(serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?)
-}
-
 /// The double pendulum with a Lagrangian network of this size and the recipe.
 fn configuration(size: &Size, recipe: &Recipe) -> ExperimentConfig {
     let ([m1, m2], [l1, l2]) = (recipe.masses, recipe.lengths);
@@ -375,44 +336,6 @@ fn configuration(size: &Size, recipe: &Recipe) -> ExperimentConfig {
     }
 }
 
-/// Uniform number k of (0, 1), the same in every program: 32-bit integer arithmetic, then (h + ½) / 2³². A
-/// multiplication by 2³² over the golden ratio spreads neighbours apart, the rest breaks their regular distances.
-fn uniform(k: usize) -> f64 {
-    const MASK: u64 = 0xffff_ffff;
-    let mut h = ((k as u64 + 1) * 0x9e37_79b1) & MASK;
-    h ^= h >> 15;
-    h = (h * 0x85eb_ca77) & MASK;
-    h ^= h >> 13;
-    (h as f64 + 0.5) / 4_294_967_296.0
-}
-
-/// Weights of deviation gain / √inputs, and zero biases. Parameter k of the list in which each layer's weights
-/// `[outputs, inputs]` come before its biases is made from uniform number k.
-fn first_parameters(shape: &MlpShape, [first, hidden, output]: [f64; 3]) -> Vec<f32> {
-    let mut parameters = vec![0.0; shape.parameter_count()];
-    for (index, layer) in shape.layers().iter().enumerate() {
-        let gain = match index {
-            0 => first,
-            _ if index == shape.hidden_layers() => output,
-            _ => hidden,
-        };
-        let scale = gain / (layer.inputs as f64).sqrt() * 12.0_f64.sqrt();
-        for k in layer.weight.clone() {
-            parameters[k] = (scale * (uniform(k) - 0.5)) as f32;
-        }
-    }
-    parameters
-}
-
-/// States `[batch, 2d]` over the recipe's ranges, from the uniform numbers that come after the parameters'.
-fn first_states(recipe: &Recipe, parameters: usize, batch: usize) -> Vec<f32> {
-    let state = |place: usize| {
-        let [low, high] = if place % (2 * PENDULUM) < PENDULUM { recipe.angle } else { recipe.velocity };
-        (low + (high - low) * uniform(parameters + place)) as f32
-    };
-    (0..batch * 2 * PENDULUM).map(state).collect()
-}
-
 /// Rates of the engine's products at sizes of real steps, and the best of them: the ceiling of a step's rate.
 fn time_products(repeat: usize, pool: &ThreadPool) -> Value {
     let mut products = Vec::new();
@@ -441,15 +364,6 @@ fn peak_memory() -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(1024 * kibibytes)
-}
-
-/// Ends this process once standard input is closed.
-fn end_with_parent() {
-    std::thread::spawn(|| {
-        // Whether it ends or breaks, nobody waits for the result any more.
-        let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
-        std::process::exit(1);
-    });
 }
 
 /// A whole number from 1.

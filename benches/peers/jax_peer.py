@@ -9,6 +9,9 @@ double pendulum; `lattice` is one acceleration of a field on a periodic line. Th
 the paper (Cranmer et al. 2020, Appendix A): the Lagrangian of one state, its derivatives by `jax.hessian`, `jax.grad`
 and `jax.jacfwd`, `jax.vmap` over the batch or the sites, `jax.jit` around the whole. Numbers are in single precision.
 
+With `--device gpu` a timing of `step` is some steps in one compiled loop, so that the host is in nobody's way, and
+`--precision highest` asks for products in single precision, where `default` lets the card round their factors.
+
 One line of JSON goes to standard output. `benches/peer_work.rs` does the same work from the same recipe, weights
 and states, explains the recipe's entries, and prints the same line.
 """
@@ -195,6 +198,23 @@ def time_step(recipe, parameters, states, repeat):
     return seconds, [float(first[4]), float(np.sqrt(sum(squares))) / (1 - recipe.beta_1)]
 
 
+def time_steps(recipe, parameters, states, repeat):
+    """Seconds of each training step, averaged over each loop of some; loss and norm of the gradient in the first one."""
+
+    def one(carried, _):
+        *carried, loss = training_step(recipe, *carried, states)
+        return tuple(carried), loss
+
+    zeros = jax.tree.map(jnp.zeros_like, parameters)
+    start = (parameters, zeros, zeros, jnp.float32(0))
+    loop = jax.jit(lambda carried: jax.lax.scan(one, carried, None, length=recipe.steps_a_timing))
+    seconds, _, last = timed(recipe, lambda last: loop(last[0] if last else start), repeat)
+    require_finite(float(last[1][-1]))
+    loss, gradient = jax.jit(jax.value_and_grad(partial(mean_error, recipe)))(parameters, states)
+    squares = [np.square(np.asarray(part, np.float64)).sum() for part in jax.tree.leaves(gradient)]
+    return [value / recipe.steps_a_timing for value in seconds], [float(loss), float(np.sqrt(sum(squares)))]
+
+
 def time_rollout(recipe, parameters, states, repeat):
     """Seconds of each Runge-Kutta step, averaged over each call; mean of the numbers reached, and the first state."""
     advance = rollout(recipe, parameters)
@@ -257,18 +277,26 @@ def main():
     parser.add_argument("--repeat", type=positive, required=True, help="timings")
     parser.add_argument("--threads", type=positive, required=True, help="threads")
     parser.add_argument("--recipe", required=True, help="file with the recipe")
+    parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu", help="what computes")
+    parser.add_argument("--precision", choices=["default", "highest"], default="default", help="of products")
+    parser.add_argument("--loop", action="store_true", help="time a loop of steps, as with --device gpu")
     parser.add_argument("--end-with-stdin", action="store_true", help="end when standard input is closed")
     arguments = parser.parse_args()
     size = "points" if arguments.work == "lattice" else "batch"
     count = getattr(arguments, size)
     if count is None:
         parser.error(f"`{arguments.work}` takes --{size}")
+    if arguments.device == "gpu" and arguments.work != "step":
+        parser.error("--device gpu is for `step`")
     # Ctrl-C ends the program at once, also inside compiled code.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if arguments.end_with_stdin:
         end_with_parent()
     # Read when the processor is first used, which is later than this.
     os.environ["PJRT_NPROC"] = os.environ["NPROC"] = str(arguments.threads)
+    jax.config.update("jax_default_matmul_precision", arguments.precision)
+    if jax.devices()[0].platform != arguments.device:
+        sys.exit(f"JAX computes on {jax.devices()[0].platform}, and --device {arguments.device} was asked for")
     with open(arguments.recipe, encoding="utf-8") as file:
         recipe = SimpleNamespace(**json.load(file))
 
@@ -277,6 +305,8 @@ def main():
     parameters, place = first_parameters(recipe, sizes)
     start = (first_field if arguments.work == "lattice" else first_states)(recipe, place, count)
     work = {"step": time_step, "rollout": time_rollout, "lattice": time_lattice}[arguments.work]
+    if arguments.work == "step" and (arguments.loop or arguments.device == "gpu"):
+        work = time_steps
     seconds, check = work(recipe, parameters, start, arguments.repeat)
     report = {
         "program": "jax",
@@ -288,7 +318,8 @@ def main():
         "seconds": seconds,
         "threads": arguments.threads,
         "peak_memory_bytes": peak_memory(),
-        "device": str(jax.devices()[0]),
+        "device": f"{jax.devices()[0]} ({jax.devices()[0].device_kind})",
+        "precision": arguments.precision,
         "versions": {"jax": jax.__version__, "numpy": np.__version__, "python": platform.python_version()},
     }
     print(json.dumps(report))

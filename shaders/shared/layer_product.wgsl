@@ -31,7 +31,8 @@ struct Layer {
 fn load_x(i: u32, first_sample: u32, k4: u32) -> vec4<f32> {
     let row = i / DEPTH4;
     let sample = first_sample + row % SAMPLES_A_TILE;
-    if sample >= layer.rows || k4 >= layer.depth4 {
+    // A workgroup has as many threads as four rows a thread need, or eight; the tile may have fewer.
+    if row >= 16u * ROWS || sample >= layer.rows || k4 >= layer.depth4 {
         return vec4(0.0);
     }
     let channel = row / SAMPLES_A_TILE;
@@ -81,14 +82,16 @@ fn layer_product(group: vec3<u32>, local: u32) -> Tile {
     let k = local % DEPTH4;
     var sums: Sums;
     var x0 = load_x(local, first_sample, k);
-    var x1 = load_x(local + THREADS, first_sample, k);
+    @if(ROW_4) var x1 = load_x(local + THREADS, first_sample, k);
     @if(ROW_8) var x2 = load_x(local + 2u * THREADS, first_sample, k);
     var w0 = load_w(local, first_column4, 0u);
     @if(WIDE) var w1 = load_w(local + THREADS, first_column4, 0u);
     for (var k4 = 0u; k4 < layer.depth4; k4 += DEPTH4) {
         workgroupBarrier();
-        x_tile[local] = x0;
-        if local + THREADS < ROWS * 64u {
+        if local < ROWS * 64u {
+            x_tile[local] = x0;
+        }
+        @if(ROW_4) if local + THREADS < ROWS * 64u {
             x_tile[local + THREADS] = x1;
         }
         @if(ROW_8) if local + 2u * THREADS < ROWS * 64u {
@@ -100,7 +103,7 @@ fn layer_product(group: vec3<u32>, local: u32) -> Tile {
         // The next tile is on its way while this one is multiplied.
         let next = k4 + DEPTH4;
         x0 = load_x(local, first_sample, next + k);
-        x1 = load_x(local + THREADS, first_sample, next + k);
+        @if(ROW_4) x1 = load_x(local + THREADS, first_sample, next + k);
         @if(ROW_8) x2 = load_x(local + 2u * THREADS, first_sample, next + k);
         w0 = load_w(local, first_column4, next);
         @if(WIDE) w1 = load_w(local + THREADS, first_column4, next);

@@ -5,7 +5,8 @@
 // are ordered [channel][16 · SAMPLES samples], so that a thread has all channels of its SAMPLES samples: row i = c ·
 // SAMPLES + j of it is channel c of sample 16 j + ty of the tile.
 //
-// Accumulators have names rather than indices: drivers keep those in registers.
+// Accumulators have names rather than indices: drivers keep those in registers. ROWS is 2 to 10, and the flag ROW_i says
+// that there is a row i.
 
 import constants::{ROWS, SAMPLES};
 
@@ -27,20 +28,20 @@ var<workgroup> w_tile: array<vec4<f32>, COLUMNS4 * 17u>;
 struct Sums {
     l0: vec4<f32>,
     l1: vec4<f32>,
-    l2: vec4<f32>,
-    l3: vec4<f32>,
-    l4: vec4<f32>,
-    l5: vec4<f32>,
+    @if(ROW_2) l2: vec4<f32>,
+    @if(ROW_3) l3: vec4<f32>,
+    @if(ROW_4) l4: vec4<f32>,
+    @if(ROW_5) l5: vec4<f32>,
     @if(ROW_6) l6: vec4<f32>,
     @if(ROW_7) l7: vec4<f32>,
     @if(ROW_8) l8: vec4<f32>,
     @if(ROW_9) l9: vec4<f32>,
     @if(WIDE) r0: vec4<f32>,
     @if(WIDE) r1: vec4<f32>,
-    @if(WIDE) r2: vec4<f32>,
-    @if(WIDE) r3: vec4<f32>,
-    @if(WIDE) r4: vec4<f32>,
-    @if(WIDE) r5: vec4<f32>,
+    @if(WIDE && ROW_2) r2: vec4<f32>,
+    @if(WIDE && ROW_3) r3: vec4<f32>,
+    @if(WIDE && ROW_4) r4: vec4<f32>,
+    @if(WIDE && ROW_5) r5: vec4<f32>,
     @if(WIDE && ROW_6) r6: vec4<f32>,
     @if(WIDE && ROW_7) r7: vec4<f32>,
     @if(WIDE && ROW_8) r8: vec4<f32>,
@@ -102,18 +103,26 @@ fn accumulate(sums: ptr<function, Sums>, tx: u32, ty: u32) {
         let x1 = x_tile[at + 64u];
         (*sums).l1 = times(x1, l, (*sums).l1);
         @if(WIDE) { (*sums).r1 = times(x1, r, (*sums).r1); }
-        let x2 = x_tile[at + 128u];
-        (*sums).l2 = times(x2, l, (*sums).l2);
-        @if(WIDE) { (*sums).r2 = times(x2, r, (*sums).r2); }
-        let x3 = x_tile[at + 192u];
-        (*sums).l3 = times(x3, l, (*sums).l3);
-        @if(WIDE) { (*sums).r3 = times(x3, r, (*sums).r3); }
-        let x4 = x_tile[at + 256u];
-        (*sums).l4 = times(x4, l, (*sums).l4);
-        @if(WIDE) { (*sums).r4 = times(x4, r, (*sums).r4); }
-        let x5 = x_tile[at + 320u];
-        (*sums).l5 = times(x5, l, (*sums).l5);
-        @if(WIDE) { (*sums).r5 = times(x5, r, (*sums).r5); }
+        @if(ROW_2) {
+            let x2 = x_tile[at + 128u];
+            (*sums).l2 = times(x2, l, (*sums).l2);
+            @if(WIDE) { (*sums).r2 = times(x2, r, (*sums).r2); }
+        }
+        @if(ROW_3) {
+            let x3 = x_tile[at + 192u];
+            (*sums).l3 = times(x3, l, (*sums).l3);
+            @if(WIDE) { (*sums).r3 = times(x3, r, (*sums).r3); }
+        }
+        @if(ROW_4) {
+            let x4 = x_tile[at + 256u];
+            (*sums).l4 = times(x4, l, (*sums).l4);
+            @if(WIDE) { (*sums).r4 = times(x4, r, (*sums).r4); }
+        }
+        @if(ROW_5) {
+            let x5 = x_tile[at + 320u];
+            (*sums).l5 = times(x5, l, (*sums).l5);
+            @if(WIDE) { (*sums).r5 = times(x5, r, (*sums).r5); }
+        }
         @if(ROW_6) {
             let x6 = x_tile[at + 384u];
             (*sums).l6 = times(x6, l, (*sums).l6);
@@ -142,10 +151,10 @@ fn rows_of(sums: Sums, half: u32) -> array<vec4<f32>, ROWS> {
     var rows: array<vec4<f32>, ROWS>;
     rows[0] = sums.l0;
     rows[1] = sums.l1;
-    rows[2] = sums.l2;
-    rows[3] = sums.l3;
-    rows[4] = sums.l4;
-    rows[5] = sums.l5;
+    @if(ROW_2) rows[2] = sums.l2;
+    @if(ROW_3) rows[3] = sums.l3;
+    @if(ROW_4) rows[4] = sums.l4;
+    @if(ROW_5) rows[5] = sums.l5;
     @if(ROW_6) rows[6] = sums.l6;
     @if(ROW_7) rows[7] = sums.l7;
     @if(ROW_8) rows[8] = sums.l8;
@@ -153,10 +162,10 @@ fn rows_of(sums: Sums, half: u32) -> array<vec4<f32>, ROWS> {
     @if(WIDE) if half == 1u {
         rows[0] = sums.r0;
         rows[1] = sums.r1;
-        rows[2] = sums.r2;
-        rows[3] = sums.r3;
-        rows[4] = sums.r4;
-        rows[5] = sums.r5;
+        @if(ROW_2) rows[2] = sums.r2;
+        @if(ROW_3) rows[3] = sums.r3;
+        @if(ROW_4) rows[4] = sums.r4;
+        @if(ROW_5) rows[5] = sums.r5;
         @if(ROW_6) rows[6] = sums.r6;
         @if(ROW_7) rows[7] = sums.r7;
         @if(ROW_8) rows[8] = sums.r8;

@@ -12,9 +12,14 @@ use crate::error::TaskError;
 pub(crate) fn root() -> PathBuf {
     // The run-time variable comes first: with a target folder shared by several clones, the path
     // compiled in may be another clone's.
-    let package =
-        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-    package.parent().map_or_else(|| package.clone(), Path::to_path_buf)
+    if let Some(package) = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from) {
+        return package.parent().map_or_else(|| package.clone(), Path::to_path_buf);
+    }
+    // Without cargo this program is on another machine, or was started by its path.
+    match Path::new(env!("CARGO_MANIFEST_DIR")).parent().filter(|root| root.is_dir()) {
+        Some(root) => root.to_path_buf(),
+        None => PathBuf::from("."),
+    }
 }
 
 /// The cargo that started this program, run in the repository's root.

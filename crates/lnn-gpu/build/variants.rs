@@ -56,15 +56,19 @@ fn table() -> Vec<Variant> {
     }
     // A Lagrangian of d coordinates has d + 2 channels; rollouts and plain networks have fewer.
     for channels in 1..=10 {
-        layer_product(&mut table, "mlp/layer_forward", channels, true);
+        layer_product(&mut table, "mlp/layer_forward", channels, true, true);
     }
-    layer_product(&mut table, "mlp/layer_reverse", 1, false);
-    layer_product(&mut table, "mlp/functional_forward", 1, true);
-    layer_product(&mut table, "mlp/functional_reverse", 3, false);
-    layer_product(&mut table, "mlp/input_cotangents", 3, false);
-    layer_product(&mut table, "mlp/input_cotangents", 1, false);
-    layer_product(&mut table, "mlp/directional_forward", 1, true);
-    layer_product(&mut table, "mlp/directional_reverse", 1, false);
+    layer_product(&mut table, "mlp/layer_reverse", 1, false, true);
+    layer_product(&mut table, "mlp/functional_forward", 1, true, true);
+    layer_product(&mut table, "mlp/functional_reverse", 3, false, true);
+    layer_product(&mut table, "mlp/input_cotangents", 3, false, false);
+    layer_product(&mut table, "mlp/input_cotangents", 1, false, false);
+    layer_product(&mut table, "mlp/directional_forward", 1, true, false);
+    layer_product(&mut table, "mlp/directional_reverse", 1, false, false);
+    for (side, flags) in [(128, vec!["WIDE"]), (64, vec![])] {
+        let (kernel, suffix) = ("mlp/weight_gradient".to_owned(), format!("n{side}"));
+        table.push(Variant { kernel, suffix, constants: vec![("SIDE", side)], flags });
+    }
     for tangents in 2..=9 {
         table.push(Variant {
             kernel: "mlp/hessian_contract".into(),
@@ -102,29 +106,31 @@ fn by_dimension() -> impl Iterator<Item = Variant> {
 
 /// A layer product of this many channels, in tiles of 128 and of 64 columns.
 ///
-/// A thread has all channels of as many samples as make 6 to 10 rows, so that its sums fit into registers.
-fn layer_product(table: &mut Vec<Variant>, kernel: &str, channels: u32, transposed: bool) {
-    let samples = match channels {
-        1 => 8,
-        2 => 4,
-        3 => 3,
-        4 | 5 => 2,
-        _ => 1,
+/// A thread has all channels of so many samples: as many as make 6 to 10 rows, so that its sums fit into registers; and, if
+/// there is a choice, of fewer and of more of them, down to 2 rows and up to 10.
+fn layer_product(table: &mut Vec<Variant>, kernel: &str, channels: u32, transposed: bool, choice: bool) {
+    let (usual, others): (u32, &[u32]) = match channels {
+        1 => (8, &[2, 4, 6, 10]),
+        2 => (4, &[1, 2, 5]),
+        3 => (3, &[1, 2]),
+        4 | 5 => (2, &[1]),
+        _ => (1, &[]),
     };
-    let rows = channels * samples;
-    for columns in [128, 64] {
-        let mut flags = vec![];
-        for (row, flag) in [(6, "ROW_6"), (7, "ROW_7"), (8, "ROW_8"), (9, "ROW_9")] {
-            flags.extend((rows > row).then_some(flag));
+    let others = if choice { others } else { &[] };
+    for samples in others.iter().copied().chain([usual]) {
+        for columns in [128, 64] {
+            let rows = channels * samples;
+            let names = ["ROW_2", "ROW_3", "ROW_4", "ROW_5", "ROW_6", "ROW_7", "ROW_8", "ROW_9"];
+            let mut flags: Vec<_> = (2..rows).zip(names).map(|(_, name)| name).collect();
+            flags.extend((columns == 128).then_some("WIDE"));
+            flags.extend(transposed.then_some("TRANSPOSED"));
+            table.push(Variant {
+                kernel: kernel.into(),
+                suffix: format!("c{channels}_s{samples}_n{columns}"),
+                constants: vec![("CHANNELS", channels), ("ROWS", rows), ("SAMPLES", samples), ("COLUMNS", columns)],
+                flags,
+            });
         }
-        flags.extend((columns == 128).then_some("WIDE"));
-        flags.extend(transposed.then_some("TRANSPOSED"));
-        table.push(Variant {
-            kernel: kernel.into(),
-            suffix: format!("c{channels}_n{columns}"),
-            constants: vec![("CHANNELS", channels), ("ROWS", rows), ("SAMPLES", samples), ("COLUMNS", columns)],
-            flags,
-        });
     }
 }
 
@@ -158,11 +164,19 @@ fn narrow(table: &mut Vec<Variant>) {
         push("mlp/narrow_jet", channels, 4, 4, Some(tangents), "");
         push("mlp/narrow_jet", channels, 4, WIDEST4, Some(tangents), "");
         push("mlp/narrow_jet", channels, if channels <= 4 { 16 } else { 8 }, 8, Some(tangents), "");
+        push("mlp/narrow_jet", channels, 2, WIDEST4, Some(tangents), "");
+        // With more channels there is no room for it.
+        if channels <= 7 {
+            push("mlp/narrow_jet", channels, 8, WIDEST4, Some(tangents), "");
+        }
     }
     for flag in ["", "COTANGENTS"] {
         push("mlp/narrow_functional", 4, 4, 4, None, flag);
         push("mlp/narrow_functional", 4, 4, WIDEST4, None, flag);
         push("mlp/narrow_functional", 4, 16, 8, None, flag);
+        for samples in [2, 8] {
+            push("mlp/narrow_functional", 4, samples, WIDEST4, None, flag);
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 //! * [`sampling`] draws states, the same as on the processor.
 //! * [`target`] has the true accelerations of systems.
 //! * [`training`] is the whole step, many steps in one submission.
+//! * [`tuning`] finds out which tiles are fastest on a device.
 //!
 //! A module is a stage of the data flow; what it plans on given buffers is recorded any number of times.
 //!
@@ -41,6 +42,7 @@ mod stage;
 pub mod step;
 pub mod target;
 pub mod training;
+pub mod tuning;
 
 pub use stage::Stage;
 

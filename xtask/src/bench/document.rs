@@ -182,12 +182,30 @@ mod tests {
             "| `adam` |  | 1 | 15.0 µs | 1.40 TB/s | 70.0 % |",
             "| `clip_decide` |  | 1 | 3.00 µs | – | – |",
             "- whole step, Adam, 4×500, batch 4096: 20.0 TFLOP/s; must 18.0 TFLOP/s, goal 28.0 TFLOP/s; reached: must.",
-            "goal 5 min; `cargo xtask experiment dblpend --preset paper --backend gpu` measures it.",
+            "Tiles tuned for this adapter on 2026-01-01.",
+            "- The authors' notebook, 3×600, 600000 steps of 512: 400 s, by the rate of 4000 steps.",
+            "- Preset `fast`: 12.0 s for 20000 steps, to an acceleration L1 of 0.0500; 4.50 s to 0.073 or below.",
+            "| training step 3×64, batch 512 | highest | 400 µs | 100 µs | 4.00× |",
+            "- 64 models of preset `fast` side by side, 20000 steps of each: 61.0 s, to a median acceleration L1 of 0.0500; 1 of them",
+            "- 64 models side by side: must 60.0 s, goal 60.0 s; still to be measured: 64 models of 20000 steps, median",
         ] {
             assert!(page.contains(told), "{told}\nis not in\n{page}");
         }
         assert!(!page.contains("Still to be measured"), "{page}");
         assert!(!page.contains("\n\n\n"), "{page}");
+    }
+
+    #[test]
+    fn what_a_run_on_a_card_left_out_is_not_shown() {
+        let mut report = gpu_report();
+        report["trainings"] = Value::Null;
+        report["peers"] = json!({ "left_out": "no JAX there" });
+        report["targets"] = gpu_targets(&report);
+        report["machine"] = json!({ "system": "linux x86_64", "rustc": null, "revision": null, "date": "2025-01-31" });
+        report["command"] = json!("cargo xtask bench gpu --save");
+        let page = render(&Map::from_iter([("gpu".to_owned(), report)])).expect("the template fits the data");
+        assert!(!page.contains("notebook, 3×600, 600000") && !page.contains("### JAX"), "{page}");
+        assert!(page.contains("still to be measured: no JAX there.") && !page.contains("\n\n\n"), "{page}");
     }
 
     #[test]

@@ -181,14 +181,19 @@ fn run_benches() -> Result<Vec<Part>, TaskError> {
                 [&["lattice", "--points", "40"], &NETWORK[..]].concat(),
                 vec!["product", "--repeat", "1", "--threads", "2"],
             ],
-            "gpu" => vec![vec!["--quick"]],
+            "gpu" => vec![
+                vec!["--quick"],
+                vec!["--quick", "--tune"],
+                vec!["peer", "--hidden", "8", "--layers", "2", "--batch", "40", "--repeat", "1", "--recipe", RECIPE],
+            ],
             // Criterion's own way to run everything once.
             _ => vec![vec!["--test"]],
         };
         for arguments in calls {
             let call = format!("{} {}", bench.target, arguments.join(" "));
             let mut command = Command::new(&bench.executable);
-            command.args(arguments);
+            // Not the cache of whoever runs the tests.
+            command.args(arguments).env("LNN_CACHE_DIR", "");
             let remedy = format!("cargo test --bench {}", call.replacen(' ', " -- ", 1));
             programs.push(Program { name: format!("bench {call}"), remedy, command });
         }

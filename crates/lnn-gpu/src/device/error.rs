@@ -72,6 +72,16 @@ pub enum DeviceError {
         /// What there is.
         offered: &'static str,
     },
+    /// No variant of a kernel has the tile that was chosen.
+    #[error("there is no kernel {kernel} in tiles of {tile}; there are those of {offered}; choose one, or none")]
+    NoTile {
+        /// The kernel's name.
+        kernel: &'static str,
+        /// What was chosen.
+        tile: String,
+        /// All there are.
+        offered: String,
+    },
     /// The device stopped working.
     #[error("{adapter} was lost: {reason}; nothing computed since the last download can be trusted")]
     Lost {

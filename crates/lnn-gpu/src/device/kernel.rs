@@ -19,7 +19,7 @@ pub struct Kernel {
 /// A kernel with its buffers.
 #[derive(Clone, Debug)]
 pub struct BoundKernel {
-    pub(super) source: &'static KernelSource,
+    pub(crate) source: &'static KernelSource,
     pub(super) pipeline: wgpu::ComputePipeline,
     pub(super) group: wgpu::BindGroup,
     /// Bytes from one record of its constants to the next, and their number.

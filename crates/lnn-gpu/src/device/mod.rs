@@ -109,6 +109,18 @@ impl Device {
     /// # Errors
     /// There is no adapter, or none that fits the choice, or the driver refuses.
     pub fn open(options: &DeviceOptions) -> Result<Self, DeviceError> {
+        Self::open_with_cache(options, |_| options.pipeline_cache.clone())
+    }
+
+    /// As [`open`](Self::open), with the pipeline cache that `cache` has for the adapter that was chosen, in place of that of
+    /// the options.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn open_with_cache(
+        options: &DeviceOptions,
+        cache: impl FnOnce(&AdapterSummary) -> Option<PipelineCacheData>,
+    ) -> Result<Self, DeviceError> {
         let (adapter, summary) = adapter::choose(&options.adapter)?;
         let limits = adapter.limits();
         let descriptor = wgpu::DeviceDescriptor {
@@ -121,7 +133,7 @@ impl Device {
         let (raw, queue) = pollster::block_on(adapter.request_device(&descriptor))
             .map_err(|error| DeviceError::Refused { adapter: summary.name.clone(), message: error.to_string() })?;
         let health = Health::watch(&raw, &summary.name);
-        let pipelines = pipeline_cache::make(&raw, options.pipeline_cache.as_ref());
+        let pipelines = pipeline_cache::make(&raw, cache(&summary).as_ref());
         Ok(Self {
             raw,
             queue,

@@ -3,16 +3,18 @@
 use lnn_autodiff::MlpShape;
 use lnn_autodiff::jet::Purpose;
 
-use super::gradient::{gives_gradient, splits};
+use super::gradient::gives_gradient;
 use super::{ParameterLayout, hessian_pairs, stride};
 use crate::device::{Buffer, Device, DeviceError};
 
-/// What the passes hand on.
-#[derive(Debug)]
+/// What the passes hand on. Copies have the same buffers.
+#[derive(Clone, Debug)]
 pub(super) struct Buffers {
     pub(super) shape: MlpShape,
     pub(super) rows: usize,
     pub(super) tangents: usize,
+    /// Partial sums of a gradient.
+    pub(super) splits: usize,
     /// `[tangents…, value]`, then `[u, w, c]` for a functional, `[c]` for a directional derivative.
     pub(super) inputs: Buffer<f32>,
     pub(super) hidden: Vec<Hidden>,
@@ -36,7 +38,7 @@ pub(super) struct Buffers {
 }
 
 /// What one hidden layer keeps.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Hidden {
     pub(super) width: usize,
     /// `[ż…, z]`.
@@ -58,6 +60,7 @@ impl Buffers {
         tangents: usize,
         rows: usize,
         purpose: Purpose,
+        splits: usize,
     ) -> Result<Self, DeviceError> {
         let shape = layout.shape();
         let array = |name: &str, channels: usize, width: usize| device.buffer(name, channels * rows * stride(width));
@@ -86,6 +89,7 @@ impl Buffers {
         Ok(Self {
             rows,
             tangents,
+            splits,
             inputs: array("inputs", tangents + 1 + carried, shape.inputs())?,
             hidden,
             output: array("output", 1, shape.outputs())?,
@@ -94,12 +98,22 @@ impl Buffers {
             input_cotangents: array("input cotangents", carried, shape.inputs())?,
             second_derivatives: device.buffer("second derivatives", rows * pairs)?,
             coefficients: device.buffer("coefficients", coefficients)?,
-            partial_gradients: device.buffer("partial gradients", splits(rows) * parameters)?,
+            partial_gradients: device.buffer("partial gradients", splits * parameters)?,
             gradient: device.buffer("gradient", parameters)?,
             nothing_read: device.buffer("nothing read", 0)?,
             nothing_written: device.buffer("nothing written", 0)?,
             shape: shape.clone(),
         })
+    }
+
+    /// The same buffers, with others for partial gradients of another number.
+    pub(super) fn with_splits(&self, device: &Device, splits: usize) -> Result<Self, DeviceError> {
+        let partial_gradients = if splits == self.splits {
+            self.partial_gradients.clone()
+        } else {
+            device.buffer("partial gradients", splits * self.gradient.len())?
+        };
+        Ok(Self { splits, partial_gradients, ..self.clone() })
     }
 
     /// Numbers of one channel.

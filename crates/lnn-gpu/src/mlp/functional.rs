@@ -49,9 +49,9 @@ impl Planner<'_> {
     }
 
     fn directional_forward(&self, layer: usize) -> Result<Dispatch, DeviceError> {
-        let Self { device, parameters, buffers } = self;
+        let Self { device, parameters, buffers, .. } = self;
         let constants = self.forwards(layer, buffers.tangents + 1);
-        let (source, workgroups) = constants.tiles(&kernels::DIRECTIONAL_FORWARD, 1)?;
+        let (source, workgroups) = self.tiled(&constants, &kernels::DIRECTIONAL_FORWARD, 1, None)?;
         let Hidden { kept, activations, directional, .. } = &buffers.hidden[layer];
         let below = buffers.below(layer).0;
         let arguments = [parameters.buffer(), below, kept, directional, activations].map(Into::into);
@@ -59,9 +59,9 @@ impl Planner<'_> {
     }
 
     fn directional_reverse(&self, layer: usize) -> Result<Dispatch, DeviceError> {
-        let Self { device, parameters, buffers } = self;
+        let Self { device, parameters, buffers, .. } = self;
         let (constants, above) = self.adjoint_from_above(layer);
-        let (source, workgroups) = constants.tiles(&kernels::DIRECTIONAL_REVERSE, 1)?;
+        let (source, workgroups) = self.tiled(&constants, &kernels::DIRECTIONAL_REVERSE, 1, None)?;
         let Hidden { kept, delta, bars, directional, .. } = &buffers.hidden[layer];
         let arguments = [parameters.buffer(), above, kept, delta, directional, bars].map(Into::into);
         Dispatch::plan(device, (source, &self.activation()), constants, &arguments, workgroups)
@@ -93,9 +93,10 @@ impl Planner<'_> {
     }
 
     fn functional_forward(&self, layer: usize) -> Result<Dispatch, DeviceError> {
-        let Self { device, parameters, buffers } = self;
+        let Self { device, parameters, buffers, .. } = self;
         let constants = self.forwards(layer, buffers.tangents + 3);
-        let (source, workgroups) = constants.tiles(&kernels::FUNCTIONAL_FORWARD, 1)?;
+        let (source, workgroups) =
+            self.tiled(&constants, &kernels::FUNCTIONAL_FORWARD, 1, self.tiles.functional_forward)?;
         let Hidden { kept, activations, directional, .. } = &buffers.hidden[layer];
         let below = buffers.below(layer).0;
         let arguments = [parameters.buffer(), below, kept, &buffers.coefficients, directional, activations];
@@ -103,9 +104,10 @@ impl Planner<'_> {
     }
 
     fn functional_reverse(&self, layer: usize) -> Result<Dispatch, DeviceError> {
-        let Self { device, parameters, buffers } = self;
+        let Self { device, parameters, buffers, .. } = self;
         let (constants, above) = self.adjoint_from_above(layer);
-        let (source, workgroups) = constants.tiles(&kernels::FUNCTIONAL_REVERSE, 3)?;
+        let (source, workgroups) =
+            self.tiled(&constants, &kernels::FUNCTIONAL_REVERSE, 3, self.tiles.functional_reverse)?;
         let Hidden { kept, delta, bars, directional, .. } = &buffers.hidden[layer];
         let arguments = [parameters.buffer(), above, kept, delta, directional, bars].map(Into::into);
         Dispatch::plan(device, (source, &self.activation()), constants, &arguments, workgroups)
@@ -113,10 +115,10 @@ impl Planner<'_> {
 
     /// The cotangents of the inputs after a gradient of derivatives with this many adjoints; nothing without hidden layers.
     pub(super) fn input_cotangents(&self, channels: usize) -> Result<Option<Dispatch>, DeviceError> {
-        let Self { device, parameters, buffers } = self;
+        let Self { device, parameters, buffers, .. } = self;
         let Some(first) = buffers.hidden.first() else { return Ok(None) };
         let constants = self.backwards(0);
-        let (source, workgroups) = constants.tiles(&kernels::INPUT_COTANGENTS, channels)?;
+        let (source, workgroups) = self.tiled(&constants, &kernels::INPUT_COTANGENTS, channels, None)?;
         let arguments = [parameters.buffer(), &first.bars, &buffers.input_cotangents].map(Into::into);
         Dispatch::plan(device, (source, &[]), constants, &arguments, workgroups).map(Some)
     }

@@ -5,7 +5,7 @@ use lnn_autodiff::jet::Purpose;
 
 use super::plan::Dispatch;
 use super::planner::{Planner, fours};
-use super::stride;
+use super::{GradientTile, stride};
 use crate::device::DeviceError;
 use crate::kernels;
 
@@ -33,11 +33,6 @@ impl Factors {
 /// Whether a plan of this purpose is asked for gradients of parameters; one for second derivatives alone is not.
 pub(super) fn gives_gradient(purpose: Purpose) -> bool {
     matches!(purpose, Purpose::Gradient | Purpose::Directional | Purpose::Functional)
-}
-
-/// Into how many parts the sums over rows are split: enough workgroups to fill a device, each with enough to do.
-pub(super) fn splits(rows: usize) -> usize {
-    (4 * rows).div_ceil(512).clamp(1, 16)
 }
 
 /// Constants of `weight_gradient`.
@@ -78,14 +73,14 @@ struct SumConstants {
 impl Planner<'_> {
     /// The gradient of all parameters from its factors.
     pub(super) fn gradient(&self, factors: Factors) -> Result<Vec<Dispatch>, DeviceError> {
-        let Self { device, parameters, buffers } = self;
+        let Self { device, parameters, buffers, .. } = self;
         let mut dispatches = Vec::new();
         for layer in 0..=buffers.hidden.len() {
             dispatches.push(self.weight_gradient(layer, factors)?);
             dispatches.push(self.bias_gradient(layer, factors)?);
         }
         let parameters4 = fours(parameters.layout().padded_len());
-        let constants = SumConstants { parameters4, splits: splits(buffers.rows) as u32 };
+        let constants = SumConstants { parameters4, splits: buffers.splits as u32 };
         let arguments = [&buffers.partial_gradients, &buffers.gradient].map(Into::into);
         let source = (kernels::GRADIENT_SUM.only(), &[][..]);
         dispatches.push(Dispatch::plan_linear(device, source, constants, &arguments, parameters4.div_ceil(256))?);
@@ -93,7 +88,7 @@ impl Planner<'_> {
     }
 
     fn weight_gradient(&self, layer: usize, factors: Factors) -> Result<Dispatch, DeviceError> {
-        let Self { device, parameters, buffers } = self;
+        let Self { device, parameters, buffers, .. } = self;
         let rows = buffers.rows;
         let (left, outputs) = buffers.above(layer);
         let (right, inputs) = buffers.below(layer);
@@ -107,7 +102,7 @@ impl Planner<'_> {
         let depth = channels * rows;
         let constants = OuterConstants {
             depth: depth as u32,
-            split: depth.div_ceil(splits(rows)).next_multiple_of(16) as u32,
+            split: depth.div_ceil(buffers.splits).next_multiple_of(16) as u32,
             outputs: outputs as u32,
             outputs4: fours(stride(outputs)),
             inputs4: fours(stride(inputs)),
@@ -117,27 +112,30 @@ impl Planner<'_> {
             parameters4: fours(parameters.layout().padded_len()),
         };
         let arguments = [left, right, &buffers.partial_gradients].map(Into::into);
-        let workgroups = [inputs.div_ceil(128) as u32, outputs.div_ceil(128) as u32, splits(rows) as u32];
-        let source = (kernels::WEIGHT_GRADIENT.only(), &[][..]);
-        Dispatch::plan(device, source, constants, &arguments, workgroups)
+        let chosen = self.tiles.weight_gradient.map_or(128, |tile| tile.side);
+        let splits = buffers.splits as u32;
+        let tile = GradientTile { side: if inputs.min(outputs) <= 64 { 64 } else { chosen }, splits };
+        let workgroups = [inputs, outputs].map(|width| (width as u32).div_ceil(tile.side));
+        let workgroups = [workgroups[0], workgroups[1], splits];
+        Dispatch::plan(device, (tile.find()?, &[]), constants, &arguments, workgroups)
     }
 
     fn bias_gradient(&self, layer: usize, factors: Factors) -> Result<Dispatch, DeviceError> {
-        let Self { device, parameters, buffers } = self;
+        let Self { device, parameters, buffers, .. } = self;
         let (left, outputs) = buffers.above(layer);
         // Derivatives of f do not depend on its output's bias.
         let output = layer == buffers.hidden.len();
         let rows = if output && factors != Factors::Value { 0 } else { buffers.rows };
         let constants = BiasConstants {
             rows: rows as u32,
-            split: rows.div_ceil(splits(buffers.rows)) as u32,
+            split: rows.div_ceil(buffers.splits) as u32,
             outputs4: fours(stride(outputs)),
             left_start: if factors == Factors::Value { fours(buffers.bar_start(layer)) } else { 0 },
             bias: fours(parameters.layout().bias(layer)),
             parameters4: fours(parameters.layout().padded_len()),
         };
         let arguments = [left, &buffers.partial_gradients].map(Into::into);
-        let workgroups = [constants.outputs4.div_ceil(16), splits(buffers.rows) as u32, 1];
+        let workgroups = [constants.outputs4.div_ceil(16), buffers.splits as u32, 1];
         let source = (kernels::BIAS_GRADIENT.only(), &[][..]);
         Dispatch::plan(device, source, constants, &arguments, workgroups)
     }

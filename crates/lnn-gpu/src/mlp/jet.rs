@@ -7,6 +7,7 @@ use super::buffers::Buffers;
 use super::gradient::{Factors, gives_gradient};
 use super::plan::Dispatch;
 use super::planner::Planner;
+use super::tiles::{TileRole, Tiles, default_splits};
 use crate::device::{Buffer, Device, DeviceError, Recorder};
 
 /// The jets of a fixed number of rows of one network in `t` directions, on a device.
@@ -53,10 +54,48 @@ impl MlpJet {
         rows: usize,
         purpose: Purpose,
     ) -> Result<Self, DeviceError> {
+        Self::with_tiles(device, parameters, tangents, rows, purpose, &Tiles::default())
+    }
+
+    /// As [`new`](Self::new), with these tiles where they are chosen.
+    ///
+    /// # Errors
+    /// Also if there is no kernel with such a tile, or the adapter is too small for it.
+    ///
+    /// # Panics
+    /// If there are no rows.
+    pub fn with_tiles(
+        device: &Device,
+        parameters: &MlpParameters,
+        tangents: usize,
+        rows: usize,
+        purpose: Purpose,
+        tiles: &Tiles,
+    ) -> Result<Self, DeviceError> {
         assert!(rows > 0, "a plan for no rows");
         assert_eq!(parameters.models(), 1, "a plan for one network; NarrowJet takes several");
-        let buffers = Buffers::new(device, parameters.layout(), tangents, rows, purpose)?;
-        let planner = Planner { device, parameters, buffers: &buffers };
+        let splits = splits(tiles, rows)?;
+        let buffers = Buffers::new(device, parameters.layout(), tangents, rows, purpose, splits)?;
+        Self::plan(device, parameters, purpose, buffers, tiles)
+    }
+
+    /// The same plan with other tiles, on the same buffers but for partial gradients.
+    ///
+    /// # Errors
+    /// There is no kernel with such a tile, or the adapter is too small for it.
+    pub fn retiled(&self, device: &Device, parameters: &MlpParameters, tiles: &Tiles) -> Result<Self, DeviceError> {
+        let buffers = self.buffers.with_splits(device, splits(tiles, self.buffers.rows)?)?;
+        Self::plan(device, parameters, self.purpose, buffers, tiles)
+    }
+
+    fn plan(
+        device: &Device,
+        parameters: &MlpParameters,
+        purpose: Purpose,
+        buffers: Buffers,
+        tiles: &Tiles,
+    ) -> Result<Self, DeviceError> {
+        let planner = Planner { device, parameters, buffers: &buffers, tiles };
         let layers = buffers.hidden.len();
         let forward = (0..layers).map(|layer| planner.forward(layer)).collect::<Result<_, _>>()?;
         let output = planner.output()?;
@@ -173,6 +212,16 @@ impl MlpJet {
         }
     }
 
+    /// The dispatches of one role of a functional's step alone, for a tuner.
+    pub(crate) fn record_role(&self, recorder: &mut Recorder, role: TileRole) {
+        let entries: &[&str] = match role {
+            TileRole::WeightGradient => &["weight_gradient", "bias_gradient", "gradient_sum"],
+            role => &[role.family().name],
+        };
+        let all = [&self.forward, &self.reverse, &self.derivative_gradient].into_iter().flatten();
+        all.filter(|dispatch| entries.contains(&dispatch.entry())).for_each(|dispatch| dispatch.record(recorder));
+    }
+
     /// The network's inputs: `[tangents…, value]`, followed by `[x_u, x_w, a]` for a functional, of which a caller
     /// writes a, and by `[a]` for a directional derivative.
     pub fn inputs(&self) -> &Buffer<f32> {
@@ -233,6 +282,13 @@ impl MlpJet {
     fn require(&self, made_for_it: bool, what: &str) {
         assert!(made_for_it, "the plan was made for {:?}, without {what}", self.purpose);
     }
+}
+
+/// The partial sums that are chosen, or those that are usual for so many rows.
+fn splits(tiles: &Tiles, rows: usize) -> Result<usize, DeviceError> {
+    let Some(tile) = tiles.weight_gradient else { return Ok(default_splits(rows)) };
+    tile.find()?;
+    Ok(tile.splits as usize)
 }
 
 fn has_second_derivatives(purpose: Purpose) -> bool {

@@ -16,6 +16,8 @@
 //! | [`MlpJet::record_input_cotangents`] | the same two by the inputs |
 //!
 //! For networks up to 64 wide [`NarrowJet`] does the same in two launches, for many models at once.
+//!
+//! How products are cut into tiles follows from their sizes, or is chosen as [`Tiles`].
 
 mod buffers;
 mod functional;
@@ -25,10 +27,12 @@ mod narrow;
 mod parameters;
 mod plan;
 mod planner;
+mod tiles;
 
 pub use jet::{MlpJet, hessian_pairs};
 pub use narrow::{NarrowJet, NarrowPlan};
 pub use parameters::{MlpParameters, ParameterLayout};
+pub use tiles::{GradientTile, NarrowTile, ProductTile, TileRole, Tiles};
 
 /// Numbers from one row to the next of an array with `width` columns.
 pub const fn stride(width: usize) -> usize {

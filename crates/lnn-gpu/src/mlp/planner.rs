@@ -5,9 +5,9 @@ use lnn_autodiff::{Activation, MlpShape};
 
 use super::buffers::{Buffers, Hidden};
 use super::plan::{Dispatch, LayerConstants};
-use super::{MlpParameters, stride};
+use super::{MlpParameters, ProductTile, Tiles, stride};
 use crate::device::{Device, DeviceError};
-use crate::kernels;
+use crate::kernels::{self, KernelFamily, KernelSource};
 
 /// Constants of `hessian_contract`.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
@@ -29,11 +29,23 @@ pub(super) struct Planner<'a> {
     pub(super) device: &'a Device,
     pub(super) parameters: &'a MlpParameters,
     pub(super) buffers: &'a Buffers,
+    pub(super) tiles: &'a Tiles,
 }
 
 impl Planner<'_> {
     pub(super) fn activation(&self) -> [(&'static str, f64); 1] {
         activation(&self.buffers.shape)
+    }
+
+    /// The kernel of a product, and its workgroups.
+    pub(super) fn tiled(
+        &self,
+        product: &LayerConstants,
+        family: &'static KernelFamily,
+        channels: usize,
+        chosen: Option<ProductTile>,
+    ) -> Result<(&'static KernelSource, [u32; 3]), DeviceError> {
+        product.tiles(family, channels, chosen, self.device.adapter())
     }
 
     /// Constants of a product with the weight of `layer`, forwards.
@@ -74,9 +86,10 @@ impl Planner<'_> {
 
     /// A hidden layer with its tangents.
     pub(super) fn forward(&self, layer: usize) -> Result<Dispatch, DeviceError> {
-        let Self { device, parameters, buffers } = self;
+        let Self { device, parameters, buffers, .. } = self;
         let constants = self.forwards(layer, 0);
-        let (source, workgroups) = constants.tiles(&kernels::LAYER_FORWARD, buffers.tangents + 1)?;
+        let (source, workgroups) =
+            self.tiled(&constants, &kernels::LAYER_FORWARD, buffers.tangents + 1, self.tiles.forward)?;
         let Hidden { kept, activations, .. } = &buffers.hidden[layer];
         let arguments = [parameters.buffer(), buffers.below(layer).0, kept, activations].map(Into::into);
         Dispatch::plan(device, (source, &self.activation()), constants, &arguments, workgroups)
@@ -84,10 +97,10 @@ impl Planner<'_> {
 
     /// The output layer's value.
     pub(super) fn output(&self) -> Result<Dispatch, DeviceError> {
-        let Self { device, parameters, buffers } = self;
+        let Self { device, parameters, buffers, .. } = self;
         let layer = buffers.hidden.len();
         let constants = LayerConstants { linear: 1, tangents: 0, ..self.forwards(layer, buffers.tangents) };
-        let (source, workgroups) = constants.tiles(&kernels::LAYER_FORWARD, 1)?;
+        let (source, workgroups) = self.tiled(&constants, &kernels::LAYER_FORWARD, 1, None)?;
         let below = buffers.below(layer).0;
         let arguments = [parameters.buffer(), below, &buffers.output, &buffers.nothing_written].map(Into::into);
         Dispatch::plan(device, (source, &self.activation()), constants, &arguments, workgroups)
@@ -95,7 +108,7 @@ impl Planner<'_> {
 
     /// From layer `layer` to δ of what it multiplied.
     pub(super) fn reverse(&self, layer: usize) -> Result<Dispatch, DeviceError> {
-        let Self { device, parameters, buffers } = self;
+        let Self { device, parameters, buffers, .. } = self;
         let (above, _) = buffers.above(layer);
         let below = layer.checked_sub(1);
         let constants = LayerConstants {
@@ -104,7 +117,7 @@ impl Planner<'_> {
             bar_start: below.map_or(0, |below| fours(buffers.bar_start(below))),
             ..self.backwards(layer)
         };
-        let (source, workgroups) = constants.tiles(&kernels::LAYER_REVERSE, 1)?;
+        let (source, workgroups) = self.tiled(&constants, &kernels::LAYER_REVERSE, 1, self.tiles.reverse)?;
         let (kept, delta, bars) = match below {
             None => (&buffers.nothing_read, &buffers.input_bar, &buffers.nothing_written),
             Some(below) => {

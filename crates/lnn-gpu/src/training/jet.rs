@@ -3,7 +3,7 @@
 use lnn_autodiff::jet::Purpose;
 
 use crate::device::{Buffer, Device, DeviceError, Recorder};
-use crate::mlp::{MlpJet, MlpParameters, NarrowJet, NarrowPlan};
+use crate::mlp::{MlpJet, MlpParameters, NarrowJet, NarrowPlan, Tiles};
 
 /// The jets of a Lagrangian's networks along the unit velocities and (q̇, 0).
 #[derive(Debug)]
@@ -15,10 +15,16 @@ pub(super) enum Jet {
 impl Jet {
     /// For `rows` samples of each network with `d` coordinates; of several networks only where
     /// [narrow kernels](NarrowJet::supports) take them.
-    pub(super) fn new(device: &Device, parameters: &MlpParameters, d: usize, rows: usize) -> Result<Self, DeviceError> {
+    pub(super) fn new(
+        device: &Device,
+        parameters: &MlpParameters,
+        d: usize,
+        rows: usize,
+        tiles: &Tiles,
+    ) -> Result<Self, DeviceError> {
         let (layout, tangents, purpose) = (parameters.layout(), d + 1, Purpose::Functional);
         if !NarrowJet::supports(layout.shape()) {
-            return Ok(Self::Tiled(Box::new(MlpJet::new(device, parameters, tangents, rows, purpose)?)));
+            return Ok(Self::Tiled(Box::new(MlpJet::with_tiles(device, parameters, tangents, rows, purpose, tiles)?)));
         }
         let plan = NarrowPlan {
             layout,
@@ -30,7 +36,7 @@ impl Jet {
             input_cotangents: false,
             workgroup_memory: None,
         };
-        Ok(Self::Narrow(Box::new(NarrowJet::new(device, plan)?)))
+        Ok(Self::Narrow(Box::new(NarrowJet::with_tiles(device, plan, tiles)?)))
     }
 
     /// From the inputs to ∂L/∂x and the second derivatives.
@@ -92,6 +98,13 @@ impl Jet {
         match self {
             Self::Narrow(jet) => jet.gradient(),
             Self::Tiled(jet) => jet.gradient(),
+        }
+    }
+
+    pub(super) fn gradient_parts(&self) -> usize {
+        match self {
+            Self::Narrow(jet) => jet.gradient_parts(),
+            Self::Tiled(jet) => jet.gradient_parts(),
         }
     }
 }

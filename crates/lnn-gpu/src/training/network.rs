@@ -10,7 +10,7 @@ use crate::device::{Buffer, Device, DeviceError};
 use crate::euler_lagrange::{AccelerationLoss, DifferentiateBuffers, Equation};
 use crate::features::{Features, SeedBuffers, Tangents};
 use crate::loss::{PlainLossBuffers, PlainLossSettings, plain_loss};
-use crate::mlp::{MlpJet, MlpParameters, stride};
+use crate::mlp::{MlpJet, MlpParameters, Tiles, stride};
 
 /// The passes of a network between its batch and its gradient, in the order in which they are recorded.
 #[derive(Debug)]
@@ -35,12 +35,13 @@ impl Network {
         parameters: &MlpParameters,
         source: &BatchSource,
         settings: &TrainingSettings,
+        tiles: &Tiles,
         outcomes: Outcomes<'_>,
     ) -> Result<Self, DeviceError> {
         let features = Features::new(device, model.features().clone())?;
         match model {
             Model::Lagrangian(model) => {
-                Self::lagrangian(device, model, &features, parameters, source, settings, outcomes)
+                Self::lagrangian(device, model, &features, parameters, source, settings, tiles, outcomes)
             }
             Model::Plain(model) => Self::plain(device, model, &features, parameters, source, settings, outcomes),
         }
@@ -53,10 +54,11 @@ impl Network {
         parameters: &MlpParameters,
         source: &BatchSource,
         settings: &TrainingSettings,
+        tiles: &Tiles,
         Outcomes { losses, tally }: Outcomes<'_>,
     ) -> Result<Self, DeviceError> {
         let (d, rows) = (features.map().degrees_of_freedom(), settings.models * settings.batch);
-        let jet = Jet::new(device, parameters, d, settings.batch)?;
+        let jet = Jet::new(device, parameters, d, settings.batch, tiles)?;
         let output_stride = stride(model.shape.outputs());
         let ones: Vec<f32> = (0..rows * output_stride).map(|at| f32::from(u8::from(at % output_stride == 0))).collect();
         device.upload(jet.output_bar(), 0, &ones)?;
@@ -130,6 +132,13 @@ impl Network {
         match self {
             Self::Lagrangian { jet, .. } => jet.gradient(),
             Self::Plain { jet, .. } => jet.gradient(),
+        }
+    }
+
+    pub(super) fn gradient_parts(&self) -> usize {
+        match self {
+            Self::Lagrangian { jet, .. } => jet.gradient_parts(),
+            Self::Plain { jet, .. } => jet.gradient_parts(),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The data flow of a training step, and many of them in one submission.
 
+mod profile;
+
 use super::network::{Network, Outcomes};
 use super::optimiser::{Optimiser, OptimiserState};
 use super::settings::{Model, TrainingSettings};
 use super::source::{BatchSource, Batches};
 use crate::device::{Buffer, Device, DeviceError, Recorder};
-use crate::mlp::MlpParameters;
+use crate::mlp::{MlpParameters, Tiles};
 use crate::optimiser::SoapError;
 use crate::step::{StepBuffers, StepControl, StepReport, StepSettings, StepState};
 
@@ -64,6 +66,22 @@ impl Training {
     /// If the batch or a submission is empty, a number of masses or units is not that of the coordinates, or there are
     /// several models and no [kernels](Model::side_by_side) for them side by side.
     pub fn new(device: &Device, model: &Model, settings: &TrainingSettings) -> Result<Self, SoapError> {
+        Self::with_tiles(device, model, settings, &Tiles::default())
+    }
+
+    /// As [`new`](Self::new), with these tiles of a Lagrangian's kernels where they are chosen.
+    ///
+    /// # Errors
+    /// Also if there is no kernel with such a tile, or the adapter is too small for it.
+    ///
+    /// # Panics
+    /// As `new`.
+    pub fn with_tiles(
+        device: &Device,
+        model: &Model,
+        settings: &TrainingSettings,
+        tiles: &Tiles,
+    ) -> Result<Self, SoapError> {
         let TrainingSettings { models, batch, steps, .. } = *settings;
         assert!(models == 1 || model.side_by_side(), "{models} models of a kind that is trained one at a time");
         let features = model.features();
@@ -73,7 +91,7 @@ impl Training {
         let source = BatchSource::new(device, &settings.source, sizes, steps)?;
         let (losses, tally) = (device.buffer("losses", models * batch)?, device.buffer("tally", 3 * models)?);
         let outcomes = Outcomes { losses: &losses, tally: &tally };
-        let network = Network::new(device, model, &parameters, &source, settings, outcomes)?;
+        let network = Network::new(device, model, &parameters, &source, settings, tiles, outcomes)?;
         let gradient = network.gradient();
         let weights = source.weights.as_ref();
         let buffers = StepBuffers { losses: &losses, weights, gradient, parameters: parameters.buffer() };

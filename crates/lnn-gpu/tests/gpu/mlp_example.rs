@@ -3,7 +3,7 @@
 use lnn_autodiff::jet::{Accumulate, JetWorkspace, Purpose};
 use lnn_autodiff::{Activation, MlpShape, Real};
 use lnn_gpu::device::{Buffer, Device};
-use lnn_gpu::mlp::{MlpJet, MlpParameters, hessian_pairs, stride};
+use lnn_gpu::mlp::{MlpJet, MlpParameters, Tiles, hessian_pairs, stride};
 
 use crate::close::{Far, close};
 
@@ -130,9 +130,14 @@ impl Example {
 
     /// By the kernels.
     pub(crate) fn on(&self, device: &Device) -> Results<f32> {
+        self.on_tiles(device, &Tiles::default())
+    }
+
+    /// By the kernels with these tiles.
+    pub(crate) fn on_tiles(&self, device: &Device, tiles: &Tiles) -> Results<f32> {
         let parameters = MlpParameters::new(device, &self.shape).unwrap();
         parameters.upload(device, &self.parameters).unwrap();
-        let jet = MlpJet::new(device, &parameters, self.tangents, self.rows, self.purpose).unwrap();
+        let jet = MlpJet::with_tiles(device, &parameters, self.tangents, self.rows, self.purpose, tiles).unwrap();
         let inputs = self.shape.inputs();
         let functional = self.purpose == Purpose::Functional;
         // The directions u and w in input space are the kernels' to write.

@@ -4,7 +4,7 @@ use lnn_autodiff::Activation;
 use lnn_autodiff::jet::Purpose;
 use lnn_gpu::device::{Device, DeviceOptions};
 use lnn_gpu::kernels::{NARROW_FUNCTIONAL, NARROW_JET};
-use lnn_gpu::mlp::{MlpParameters, NarrowJet, NarrowPlan};
+use lnn_gpu::mlp::{MlpParameters, NarrowJet, NarrowPlan, TileRole, Tiles};
 
 use crate::close::Far;
 use crate::ground::device;
@@ -44,6 +44,17 @@ fn by_channels<T: Copy>(numbers: &[T], models: usize, channels: usize) -> Vec<T>
 
 /// By the fused kernels, all models at once.
 fn on(device: &Device, models: &[Example], input_cotangents: bool, workgroup_memory: Option<u32>) -> Vec<Results> {
+    on_tiles(device, models, input_cotangents, workgroup_memory, &Tiles::default())
+}
+
+/// As [`on`], in blocks of these sizes.
+fn on_tiles(
+    device: &Device,
+    models: &[Example],
+    input_cotangents: bool,
+    workgroup_memory: Option<u32>,
+    tiles: &Tiles,
+) -> Vec<Results> {
     let Example { shape, tangents, rows, .. } = &models[0];
     let layout = MlpParameters::new(device, shape).unwrap().layout().clone();
     let length = layout.padded_len();
@@ -61,7 +72,7 @@ fn on(device: &Device, models: &[Example], input_cotangents: bool, workgroup_mem
         input_cotangents,
         workgroup_memory,
     };
-    let jet = NarrowJet::new(device, plan).unwrap();
+    let jet = NarrowJet::with_tiles(device, plan, tiles).unwrap();
 
     let (inputs, outputs) = (shape.inputs(), shape.outputs());
     let collect = |numbers: &dyn Fn(&Example) -> Vec<f32>| models.iter().flat_map(numbers).collect::<Vec<_>>();
@@ -148,6 +159,29 @@ fn widths_and_rows_that_fill_no_block() {
 #[test]
 fn a_network_of_one_layer() {
     agree(&[6, 3], 4, 9, Activation::Softplus, 2);
+}
+
+/// Blocks of every size, at rows that fill none of them, for every number of directions.
+#[test]
+fn every_block_gives_the_same() {
+    let [mut jets, mut functionals] = [0, 0];
+    for tangents in 2..=9 {
+        let models = models(&[5, 30, 61, 2, 1], tangents, 37, Activation::Softplus, 2);
+        let [jet, functional] = TileRole::NARROW.map(|role| role.candidates(device().adapter(), tangents, 37));
+        jets += jet.len();
+        functionals = functional.len();
+        for (run, jet) in jet.iter().enumerate() {
+            // Each functional is run after some jet, with and without cotangents of the inputs.
+            let tiles = jet.or(functional[run % functionals]);
+            for (number, got) in on_tiles(device(), &models, tangents % 2 == 1, None, &tiles).iter().enumerate() {
+                let what = || format!("{tiles:?}, {tangents} tangents, model {number}");
+                got.compare(&models[number]).unwrap_or_else(|far| panic!("{}: {far:?}", what()));
+            }
+        }
+        assert!(jet.len() >= functionals || tangents > 6, "{tangents} tangents: not every functional was run");
+    }
+    let variants = (NARROW_JET.variants.len(), NARROW_FUNCTIONAL.variants.len());
+    assert_eq!((jets, 2 * functionals), variants, "this adapter has no room for some of the blocks");
 }
 
 /// So many rows that blocks of many samples are taken, and each workgroup has several of them.

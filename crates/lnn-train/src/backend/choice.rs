@@ -1,7 +1,9 @@
 //! The choice between the processor and a graphics card.
 
-use lnn_gpu::device::{AdapterChoice, AdapterKind, Device, DeviceError, DeviceOptions};
+use lnn_gpu::device::{AdapterChoice, AdapterKind, DeviceError};
 
+use super::cache::CacheFolder;
+use super::card::Card;
 use super::kernels::{KERNELS, MissingKernel, missing_kernels};
 use super::room::require_room;
 use crate::config::ExperimentConfig;
@@ -27,7 +29,7 @@ pub enum Backend {
     /// A graphics card, or its likeness in software.
     Gpu {
         /// The card.
-        device: Device,
+        card: Box<Card>,
         /// Whether the processor goes on if the card fails.
         falls_back: bool,
     },
@@ -46,7 +48,7 @@ impl Backend {
     pub fn device(&self) -> String {
         match self {
             Self::Cpu => crate::experiment::device(),
-            Self::Gpu { device, .. } => device.adapter().to_string(),
+            Self::Gpu { card, .. } => card.device().adapter().to_string(),
         }
     }
 }
@@ -102,7 +104,8 @@ fn list(missing: &[MissingKernel]) -> String {
 
 /// What computes the run that `config` describes.
 ///
-/// Where it is left to the program, software adapters are passed over unless `adapter` asks for one.
+/// Where it is left to the program, software adapters are passed over unless `adapter` asks for one. A card is opened with
+/// what `cache` has for it.
 ///
 /// # Errors
 /// A graphics card was asked for and there is none, it does not open, something of the run has no kernels, or an ensemble
@@ -110,18 +113,19 @@ fn list(missing: &[MissingKernel]) -> String {
 pub fn choose(
     asked: Asked,
     adapter: Option<&AdapterChoice>,
+    cache: Option<CacheFolder>,
     config: &ExperimentConfig,
 ) -> Result<Choice, BackendError> {
-    let open = || Device::open(&DeviceOptions { adapter: adapter.cloned().unwrap_or_default(), ..Default::default() });
+    let open = || Card::open(&adapter.cloned().unwrap_or_default(), cache);
     let missing = missing_kernels(config);
     match asked {
         Asked::Cpu if adapter.is_some() => Err(BackendError::AdapterOfCpu),
         Asked::Cpu => Ok(Choice { backend: Backend::Cpu, reason: None }),
         Asked::Gpu if !missing.is_empty() => Err(BackendError::NoKernels { missing }),
         Asked::Gpu => {
-            let device = open()?;
-            require_room(&device, config)?;
-            Ok(Choice { backend: Backend::Gpu { device, falls_back: false }, reason: None })
+            let card = open()?;
+            require_room(&card, config)?;
+            Ok(Choice { backend: Backend::Gpu { card: Box::new(card), falls_back: false }, reason: None })
         }
         Asked::Auto => {
             let processor = |reason: String| Choice { backend: Backend::Cpu, reason: Some(reason) };
@@ -136,17 +140,20 @@ pub fn choose(
                 Err(error @ DeviceError::NoSuchAdapter { .. }) => Err(error.into()),
                 Err(DeviceError::NoAdapter { .. }) => Ok(processor("there is no graphics card".to_owned())),
                 Err(error) => Ok(processor(error.to_string())),
-                Ok(device) if adapter.is_none() && !is_hardware(device.adapter().kind) => {
-                    let name = &device.adapter().name;
+                Ok(card) if adapter.is_none() && !is_hardware(card.device().adapter().kind) => {
+                    let name = &card.device().adapter().name;
                     Ok(processor(format!("there is no graphics card but {name}, which is software")))
                 }
-                Ok(device) => {
-                    match require_room(&device, config) {
+                Ok(card) => {
+                    match require_room(&card, config) {
                         Err(error @ BackendError::NoRoom { .. }) => return Ok(processor(error.to_string())),
                         outcome => outcome?,
                     }
                     let reason = "it is the best graphics card, and has kernels for all of this run".to_owned();
-                    Ok(Choice { backend: Backend::Gpu { device, falls_back: true }, reason: Some(reason) })
+                    Ok(Choice {
+                        backend: Backend::Gpu { card: Box::new(card), falls_back: true },
+                        reason: Some(reason),
+                    })
                 }
             }
         }
@@ -165,13 +172,13 @@ mod tests {
     #[test]
     fn what_has_no_kernels_is_refused_or_computed_on_the_processor() {
         let config = presets::models();
-        let error = choose(Asked::Gpu, None, &config).expect_err("Hamiltonian networks").to_string();
+        let error = choose(Asked::Gpu, None, None, &config).expect_err("Hamiltonian networks").to_string();
         for words in
             ["`delan` is a deep Lagrangian network", "Lnn without potential_scale", "--models", "--backend cpu"]
         {
             assert!(error.contains(words), "{words}: {error}");
         }
-        let choice = choose(Asked::Auto, None, &config).expect("the processor");
+        let choice = choose(Asked::Auto, None, None, &config).expect("the processor");
         assert_eq!(choice.backend.name(), "cpu");
         assert!(choice.reason.is_some_and(|reason| reason.contains("`delan`")));
     }
@@ -179,9 +186,9 @@ mod tests {
     #[test]
     fn an_adapter_is_no_choice_for_the_processor() {
         let any = AdapterChoice::Best;
-        let error = choose(Asked::Cpu, Some(&any), &presets::fast()).expect_err("both");
+        let error = choose(Asked::Cpu, Some(&any), None, &presets::fast()).expect_err("both");
         assert!(error.to_string().contains("--adapter"), "{error}");
-        let choice = choose(Asked::Cpu, None, &presets::fast()).expect("always there");
+        let choice = choose(Asked::Cpu, None, None, &presets::fast()).expect("always there");
         assert_eq!((choice.backend.name(), choice.reason), ("cpu", None));
     }
 }

@@ -1,7 +1,8 @@
 //! Whether the members of an ensemble find room on a graphics card side by side.
 
-use lnn_gpu::device::{Device, DeviceError};
+use lnn_gpu::device::DeviceError;
 
+use super::card::Card;
 use super::choice::BackendError;
 use super::recipe::trained_side_by_side;
 use super::training::DeviceTraining;
@@ -14,7 +15,7 @@ use crate::experiment::{ExperimentError, build_model_for, build_system};
 /// # Errors
 /// [`BackendError::NoRoom`], with what is needed, for the first model whose members do not fit; the device's own fault where it
 /// is another, or where not one of them fits.
-pub(super) fn require_room(device: &Device, config: &ExperimentConfig) -> Result<(), BackendError> {
+pub(super) fn require_room(card: &Card, config: &ExperimentConfig) -> Result<(), BackendError> {
     if config.ensemble < 2 {
         return Ok(());
     }
@@ -26,9 +27,10 @@ pub(super) fn require_room(device: &Device, config: &ExperimentConfig) -> Result
             continue;
         }
         let seeds: Vec<u64> = config.seeds().collect();
+        let device = card.device();
         let take = |seeds: &[u64]| {
             let before = device.allocated();
-            let made = DeviceTraining::of_seeds(device, config, name, system.clone(), seeds);
+            let made = DeviceTraining::with_tiles(device, config, name, system.clone(), seeds, card.tiles());
             made.map(|_| device.allocated() - before)
         };
         if let Err(ExperimentError::Backend(BackendError::Device(source))) = take(&seeds) {

@@ -7,10 +7,12 @@ use std::time::Instant;
 use lnn_gpu::device::Device;
 use lnn_gpu::optimiser::SoapError;
 use lnn_gpu::step::{Outcome, StepReport as DeviceReport};
-use lnn_gpu::training::{ModelState, Source, Submitted, Training, TrainingSettings};
+use lnn_gpu::training::{Model, ModelState, Source, Submitted, Training, TrainingSettings};
+use lnn_gpu::tuning::ShapeClass;
 use lnn_physics::System;
 
 use super::batches::HostBatches;
+use super::cache::TunedTiles;
 use super::choice::BackendError;
 use super::kernels::MissingKernel;
 use super::pace::Pace;
@@ -33,6 +35,8 @@ pub struct DeviceTraining {
     training: Training,
     /// Where batches are not drawn on the device.
     batches: Option<HostBatches>,
+    /// Day of the tuning that the tiles are from.
+    tuned_on: Option<String>,
     schedule: Schedule,
     batch: usize,
     /// Of one member.
@@ -83,6 +87,24 @@ impl DeviceTraining {
         system: Arc<dyn System>,
         seeds: &[u64],
     ) -> Result<Self, ExperimentError> {
+        Self::with_tiles(device, config, name, system, seeds, &TunedTiles::default())
+    }
+
+    /// As [`of_seeds`](Self::of_seeds), with the tiles that were tuned for networks and batches like these, if there are such.
+    ///
+    /// # Errors
+    /// As `of_seeds`.
+    ///
+    /// # Panics
+    /// As `of_seeds`.
+    pub fn with_tiles(
+        device: &Device,
+        config: &ExperimentConfig,
+        name: &str,
+        system: Arc<dyn System>,
+        seeds: &[u64],
+        tuned: &TunedTiles,
+    ) -> Result<Self, ExperimentError> {
         let recipe = &config.models[name].training;
         let TrainingPlan { objective, l2_penalty, batch, optimiser, clip, schedule, .. } =
             build_plan::<f32>(config, name, system)?;
@@ -120,7 +142,12 @@ impl DeviceTraining {
             weight_decay,
             steps,
         };
-        let training = Training::new(device, &model, &settings).map_err(|source| match source {
+        let tuned = match &model {
+            Model::Lagrangian(model) => tuned.of(ShapeClass::of(&model.shape, d + 1, seeds.len() * batch)),
+            Model::Plain(_) => None,
+        };
+        let tiles = tuned.map(|entry| entry.tiles).unwrap_or_default();
+        let training = Training::with_tiles(device, &model, &settings, &tiles).map_err(|source| match source {
             SoapError::Device(source) => BackendError::Device(source).into(),
             other => missing(&other.to_string()),
         })?;
@@ -131,6 +158,7 @@ impl DeviceTraining {
         Ok(Self {
             training,
             batches,
+            tuned_on: tuned.map(|entry| entry.date.clone()),
             schedule,
             batch,
             parameter_count: parameters.len() / seeds.len(),
@@ -158,6 +186,14 @@ impl DeviceTraining {
             _ => None,
         };
         advanced
+    }
+
+    /// Where the tiles of its kernels are from, in words.
+    pub fn tiles_in_words(&self) -> String {
+        match &self.tuned_on {
+            Some(date) => format!("tiles tuned for this adapter on {date}"),
+            None => "default tiles".to_owned(),
+        }
     }
 }
 

@@ -86,6 +86,7 @@ impl Display {
                     RunState::Finished => self.line("The run is finished; judging its models again."),
                 }
             }
+            Event::Planned { model, tiles } => self.line(&format!("{model:<10} {tiles}")),
             Event::Training { model, seeds, parameters, from_step, steps } => {
                 self.start((model, seeds), parameters, from_step, steps);
             }

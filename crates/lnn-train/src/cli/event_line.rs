@@ -15,6 +15,7 @@ pub(super) fn event_line(event: &Event<'_>, model: &str) -> Option<Value> {
             "threads": threads, "state": state_name(*state),
         }),
         Event::Notice(text) => json!({ "event": "notice", "text": text }),
+        Event::Planned { model, tiles } => json!({ "event": "planned", "model": model, "tiles": tiles }),
         Event::Training { model, seeds, parameters, from_step, steps } => {
             let mut line = json!({
                 "event": "training", "model": model, "parameters": parameters, "from_step": from_step, "steps": steps,

@@ -13,7 +13,7 @@ use super::build::{build_model_for, build_training};
 use super::members::Member;
 use super::run::Event;
 use super::train::{Fate as SetFate, ModelFile, TrainedParameters, TrainingSession, TrainingSet};
-use crate::backend::{Backend, DeviceTraining, trained_side_by_side};
+use crate::backend::{Backend, Card, DeviceTraining, trained_side_by_side};
 use crate::config::{ExperimentConfig, Precision};
 use crate::evaluate::LOGGED_STATES;
 use crate::fit::{FitError, FitMember, StepError, Trainer};
@@ -209,11 +209,10 @@ impl OneModel<'_> {
         log: &mut MetricsLog,
         observe: &mut dyn FnMut(Event<'_>),
     ) -> Result<Option<Vec<Fate>>, ExperimentError> {
-        let Context { config, system, members, backend, fell_back, .. } = self.context;
+        let Context { config, backend, fell_back, .. } = self.context;
         match (config.models[self.name].precision, backend) {
-            (Precision::F32, Backend::Gpu { device, falls_back }) if !fell_back.load(Ordering::Relaxed) => {
-                let seeds: Vec<u64> = set.iter().map(|&member| members[member].seed()).collect();
-                let mut training = DeviceTraining::of_seeds(device, config, self.name, Arc::clone(system), &seeds)?;
+            (Precision::F32, Backend::Gpu { card, falls_back }) if !fell_back.load(Ordering::Relaxed) => {
+                let mut training = self.on_card(card, set, observe)?;
                 match self.train_with::<f32>(set, &mut training, log, observe) {
                     Err(ExperimentError::Fit(FitError::Step { source: StepError::Device(fault), .. }))
                         if *falls_back =>
@@ -230,6 +229,24 @@ impl OneModel<'_> {
             (Precision::F32, _) => self.train_on_processor::<f32>(set, log, observe),
             (Precision::F64, _) => self.train_on_processor::<f64>(set, log, observe),
         }
+    }
+
+    /// The set's training on a graphics card, side by side. Its compiled kernels are kept for later runs.
+    fn on_card(
+        &self,
+        card: &Card,
+        set: &[usize],
+        observe: &mut dyn FnMut(Event<'_>),
+    ) -> Result<DeviceTraining, ExperimentError> {
+        let Context { config, members, .. } = self.context;
+        let (name, system) = (self.name, Arc::clone(&self.context.system));
+        let seeds: Vec<u64> = set.iter().map(|&member| members[member].seed()).collect();
+        let training = DeviceTraining::with_tiles(card.device(), config, name, system, &seeds, card.tiles())?;
+        observe(Event::Planned { model: name, tiles: training.tiles_in_words() });
+        if let Err(problem) = card.keep_kernels() {
+            observe(Event::Notice(problem.to_string()));
+        }
+        Ok(training)
     }
 
     /// One after the other.

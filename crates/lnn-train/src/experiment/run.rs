@@ -59,6 +59,13 @@ pub enum Event<'a> {
     },
     /// Something the user should know, such as a damaged checkpoint.
     Notice(String),
+    /// A model's kernels are ready on a graphics card.
+    Planned {
+        /// Model name.
+        model: &'a str,
+        /// Where the tiles of its kernels are from, in words.
+        tiles: String,
+    },
     /// A model's training begins or goes on.
     Training {
         /// Model name.
@@ -136,6 +143,9 @@ fn run_in_pool(
     let threads = rayon::current_num_threads();
     let reason = reason.as_deref();
     observe(Event::Started { folder: folder.path().to_owned(), backend, device: &device, reason, threads, state });
+    if let Backend::Gpu { card, .. } = chosen {
+        card.notices().iter().for_each(|notice| observe(Event::Notice(notice.clone())));
+    }
 
     let context = Context {
         config,

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use lnn_gpu::device::{Device, DeviceError, DeviceOptions};
+use lnn_gpu::device::{AdapterChoice, Device, DeviceError};
 use lnn_gpu::kernels;
-use lnn_train::backend::{Backend, Choice};
+use lnn_train::backend::{Backend, Card, Choice};
 use lnn_train::config::{EvaluationConfig, ExperimentConfig, presets};
 use lnn_train::experiment::{Event, ExperimentError, Outcome, RunOptions, run};
 use lnn_train::fit::{FitError, StepError};
@@ -46,7 +46,7 @@ struct Run {
 /// Runs `small` in `folder`; a device is spoiled as soon as `at` steps are logged.
 fn run_in(folder: &Path, backend: Backend, resume: bool, at: u64) -> Run {
     let device = match &backend {
-        Backend::Gpu { device, .. } => Some(device.clone()),
+        Backend::Gpu { card, .. } => Some(card.device().clone()),
         Backend::Cpu => None,
     };
     let options = RunOptions {
@@ -72,7 +72,8 @@ fn run_in(folder: &Path, backend: Backend, resume: bool, at: u64) -> Run {
 
 /// Of its own, since it is of no use afterwards.
 fn card(falls_back: bool) -> Backend {
-    Backend::Gpu { device: Device::open(&DeviceOptions::checked()).expect("an adapter"), falls_back }
+    let card = Card::open(&AdapterChoice::Best, None).expect("an adapter");
+    Backend::Gpu { card: Box::new(card), falls_back }
 }
 
 /// Every line once, each with the loss of a training that nothing happened to.
@@ -125,9 +126,10 @@ fn the_processor_goes_on_where_the_card_has_failed_or_the_user_is_told_how() {
 fn a_batch_that_the_adapter_has_no_room_for_names_the_limit() {
     let place = tempfile::tempdir().expect("a folder");
     let mut config = small();
-    let Backend::Gpu { device, .. } = card(false) else { unreachable!("a card") };
+    let Backend::Gpu { card, .. } = card(false) else { unreachable!("a card") };
+    let adapter = card.device().adapter();
     // Four channels of 16 units for each sample of a batch.
-    let batch = device.adapter().largest_binding.min(device.adapter().largest_buffer) / (4 * 16 * 4) + 1;
+    let batch = adapter.largest_binding.min(adapter.largest_buffer) / (4 * 16 * 4) + 1;
     config.models.get_mut(presets::LNN).expect("there").training.batch = batch as usize;
     let Ok(config) = config.validate() else { return };
     let options = RunOptions {
@@ -135,7 +137,7 @@ fn a_batch_that_the_adapter_has_no_room_for_names_the_limit() {
         folder: place.path().join("run"),
         resume: false,
         threads: 2,
-        computes: Choice { backend: Backend::Gpu { device, falls_back: false }, reason: None },
+        computes: Choice { backend: Backend::Gpu { card, falls_back: false }, reason: None },
         command: "a test".to_owned(),
     };
     let error = run(&options, &AtomicBool::new(false), &mut |_| {}).expect_err("too large").to_string();

@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 use lnn_gpu::device::AdapterChoice;
 use lnn_train::backend::Asked;
+use lnn_train::backend::cache::CacheFolder;
 use lnn_train::config::{EvaluationConfig, ExperimentConfig, ModelKind, presets};
 use lnn_train::optimiser::SoapSettings;
 use lnn_train::store::{checkpoint_path, load_checkpoint, previous_checkpoint_path, read_metrics};
@@ -14,6 +15,8 @@ use crate::trainings::{config, device, lagrangian};
 
 fn lnn(folder: &Path, line: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lnn"));
+    // Not the cache of whoever runs the tests.
+    command.env(CacheFolder::VARIABLE, "cache");
     command.args(line.split_whitespace()).current_dir(folder).output().expect("the program starts")
 }
 
@@ -67,6 +70,7 @@ fn an_experiment_has_the_losses_of_the_processor_and_says_what_computed() {
     );
     let name = &device().adapter().name;
     assert!(said.contains("Backend gpu: ") && said.contains(name.as_str()), "{said}");
+    assert!(said.contains("default tiles"), "{said}");
     succeed(place, "experiment dblpend --config small.ron --out processor --backend cpu");
     let [card, processor] =
         ["card", "processor"].map(|run| read_metrics(&place.join(run).join("metrics.jsonl")).expect("written"));
@@ -223,7 +227,7 @@ fn an_ensemble_without_room_is_refused_or_computed_by_the_processor() {
     let mut config = ExperimentConfig { ensemble: 1024, ..small() };
     let lnn = config.models.get_mut(presets::LNN).expect("there");
     (lnn.hidden, lnn.training.batch) = (vec![64; 8], 1 << 12);
-    let choose = |asked| lnn_train::backend::choose(asked, Some(&kind()), &config);
+    let choose = |asked| lnn_train::backend::choose(asked, Some(&kind()), None, &config);
     let message = choose(Asked::Gpu).expect_err("hundreds of GiB").to_string();
     for words in ["1024 members of `lnn` side by side need about", "offers", "smaller --ensemble"] {
         assert!(message.contains(words), "{words}: {message}");

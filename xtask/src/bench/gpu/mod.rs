@@ -1,16 +1,20 @@
 //! `cargo xtask bench gpu`: kernels and whole steps on a graphics adapter, beside what it can do at best.
 
 mod options;
+mod peers;
 mod result;
 mod table;
 mod targets;
+mod tuning;
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::process::ExitCode;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
 
 use serde_json::{Value, json};
 
+use super::peers::bench;
 use super::{document, machine};
 use crate::error::TaskError;
 use crate::{asks_for_help, cargo, print_help};
@@ -18,25 +22,36 @@ use options::Options;
 use result::Results;
 
 const HELP: &str = "\
-The kernels of a training step and whole steps on a graphics adapter: time, rate, and fraction of what the adapter can do
-at best, measured in the same run. Close other programs first.
+The kernels of a training step, whole steps and whole trainings on a graphics adapter, beside what the adapter can do at
+best, measured in the same run, and beside JAX on the same card. Close other programs first.
 
-Usage: cargo xtask bench gpu [--adapter NAME] [--quick] [--save] [FILTER…]
+Usage: cargo xtask bench gpu [--adapter NAME] [--quick] [--whole] [--save] [FILTER…]
+       cargo xtask bench gpu --tune [--adapter NAME] [--shape LxW,B[,M]]… [FILTER…]
 
   --adapter NAME   best (default), discrete, integrated, virtual, cpu, or a part of an adapter's name
   --quick          tiny sizes and few rounds: shows that all runs, not how fast
+  --whole          make all 600 000 steps of the authors' training, instead of 4000 that give its rate
   --save           write docs/benchmarks/gpu.json and docs/benchmarks.md; takes a whole run on a graphics card
+  --tune           time every tile on this adapter and keep the fastest, which later runs and `lnn` read
+  --shape …        what to tune for: layers x width, batch, models side by side; 4x500,4096 or 3x64,512,64
+  --python PATH    the Python whose JAX is the peer (python3)
+  --rounds N       rounds of the comparison with JAX (3)
+  --require-peers  fail if there is no JAX with a CUDA device
+  --program PATH   the bench, already built, for a machine without cargo
   FILTER…          only cases with all of these words in their names; × may be written x
 
-Times are medians by the device's own clock: a whole step as part of many in one submission, a kernel as a section of its
-own within a step. Rates count the operations of the layer products, a multiplication and an addition being two, or the
-bytes that must be moved, both without padding. Their ceilings are multiplications and additions in registers alone,
-and copies in memory alone. A kernel whose arrays fit the cache may be faster than a copy in memory.
+Times are medians: a kernel by the device's own clock as a section of its own within a step, a whole step by the wall clock as
+part of many in one submission. Rates count the operations of the layer products, a multiplication and an addition being
+two, or the bytes that must be moved, both without padding. Their ceilings are multiplications and additions in registers
+alone, and copies in memory alone. A kernel whose arrays fit the cache may be faster than a copy in memory. Trainings are
+those of `lnn experiment`, with its log lines and checkpoints.
 
-Below the tables stands what was asked for, and whether it is reached; the exit code is 0 whatever they are.
+Below the tables stands what was asked for, and whether it is reached; the exit code is 0 whatever they are. Tuned tiles
+are in the user's cache folder, or in that of LNN_CACHE_DIR.
 
 Examples:
-  cargo xtask bench gpu                            all cases on the best adapter
+  cargo xtask bench gpu --tune                     first, once for a card and its driver
+  cargo xtask bench gpu                            everything on the best adapter
   cargo xtask bench gpu 4x500 4096                 one case
   cargo xtask bench gpu --quick --adapter cpu      on a machine without a graphics card
   cargo xtask bench gpu --save                     for the document
@@ -49,16 +64,32 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
     }
     let options = Options::parse(arguments)?;
     let origin = machine::describe();
-    let mut command = cargo::cargo(&["bench", "--package", "lnn-gpu", "--bench", "gpu", "--"]);
-    let text = cargo::output(command.args(options.passed_on()))?;
-    let mut report: Value = serde_json::from_str(&text).map_err(|error| TaskError::Format {
+    let program = match &options.program {
+        Some(path) => PathBuf::from(path),
+        None => {
+            eprintln!("Building the bench, optimised. The first build takes minutes, later ones seconds.");
+            bench("gpu")?
+        }
+    };
+    let mut command = Command::new(&program);
+    let output = cargo::output(command.args(options.passed_on()))?;
+    let mut report: Value = serde_json::from_str(&output).map_err(|error| TaskError::Format {
         origin: cargo::display(&command),
         expected: format!("one JSON document ({error})"),
     })?;
+    let date = origin["date"].as_str().unwrap_or("no date");
+    if options.tune {
+        print(&tuning::tables(&report, date)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    // What was measured by itself is shown and saved in any case.
+    let compared = peers::measure(&program, &options, report["software"] == true);
+    report["peers"] = match &compared {
+        Ok(found) => found.clone(),
+        Err(error) => json!({ "left_out": format!("it failed: {error}") }),
+    };
     let results = Results::new(&report)?;
-    let heading = format!("\n{}, {}\n", results.adapter, origin["date"].as_str().unwrap_or("no date"));
-    let text = heading + &table::tables(&results);
-    std::io::stdout().write_all(text.as_bytes()).map_err(TaskError::Output)?;
+    print(&format!("\n{}, {date}\n{}", results.adapter, table::tables(&results)))?;
     if options.save {
         if results.software {
             return Err(TaskError::Usage(format!(
@@ -71,13 +102,30 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
         report["targets"] = targets::document(&results);
         document::save(&cargo::root(), "gpu", &report)?;
     }
-    Ok(ExitCode::SUCCESS)
+    compared?;
+    match results.peers {
+        Err(why) if options.require_peers => {
+            Err(TaskError::Missing(format!("JAX on the same card was not measured: {why}")))
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn print(text: &str) -> Result<(), TaskError> {
+    std::io::stdout().write_all(text.as_bytes()).map_err(TaskError::Output)
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::options::DEFAULT_ROUNDS;
     pub(crate) use super::result::tests::report;
     use super::*;
+
+    #[test]
+    fn the_help_names_the_default_number_of_rounds() {
+        assert!(HELP.contains(&format!("comparison with JAX ({DEFAULT_ROUNDS})")));
+        assert!(HELP.lines().all(|line| line.chars().count() <= 130), "{HELP}");
+    }
 
     /// What a saved report has of the targets.
     pub(crate) fn targets(report: &Value) -> Value {

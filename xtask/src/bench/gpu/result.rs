@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::peers::PeerCase;
+use crate::bench::number as shown;
 use crate::error::TaskError;
 
 /// A run of `crates/lnn-gpu/benches/gpu`.
@@ -15,6 +17,84 @@ pub(crate) struct Results {
     pub(crate) quick: bool,
     pub(crate) ceilings: Ceilings,
     pub(crate) cases: Vec<Case>,
+    /// None where only some cases were asked for.
+    pub(crate) trainings: Option<Trainings>,
+    /// JAX on the same card, or why it was not measured.
+    pub(crate) peers: Result<Vec<PeerCase>, String>,
+}
+
+/// Whole trainings as `lnn experiment` makes them.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Trainings {
+    pub(crate) paper: Paper,
+    pub(crate) fast: Fast,
+    pub(crate) ensemble: Ensemble,
+}
+
+/// The authors' own training of the double pendulum.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Paper {
+    /// The network, and its steps.
+    pub(crate) what: String,
+    /// Of all its steps.
+    pub(crate) steps: f64,
+    /// That were made.
+    pub(crate) measured_steps: f64,
+    /// Of all its steps: by the rate of those that were made, if these are fewer.
+    pub(crate) seconds: f64,
+}
+
+/// The training of preset `fast`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Fast {
+    pub(crate) steps: f64,
+    pub(crate) seconds: f64,
+    pub(crate) acceleration_l1: f64,
+    /// What is to be reached.
+    pub(crate) accuracy: f64,
+    /// Seconds to the first log line at which it is.
+    pub(crate) seconds_to_accuracy: Option<f64>,
+}
+
+/// Models side by side.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Ensemble {
+    pub(crate) models: f64,
+    /// Models that could learn no more before their last step.
+    pub(crate) lost: f64,
+    pub(crate) steps: f64,
+    /// Of all of them.
+    pub(crate) seconds: f64,
+    /// The median.
+    pub(crate) acceleration_l1: f64,
+}
+
+impl Ensemble {
+    /// How accurate the models became.
+    pub(crate) fn in_words(&self) -> String {
+        let Self { models, lost, steps, acceleration_l1, .. } = *self;
+        let lost = if lost > 0.0 { format!(", {lost} lost") } else { String::new() };
+        let l1 = shown::significant(acceleration_l1);
+        format!("{models} models of {steps} steps, median L1 {l1}{lost}")
+    }
+}
+
+impl Paper {
+    /// Its steps, and from how many the time is known.
+    pub(crate) fn in_words(&self) -> String {
+        let Self { what, steps, measured_steps, .. } = self;
+        let by = if measured_steps < steps { format!(", by the rate of {measured_steps}") } else { String::new() };
+        format!("{what}{by}")
+    }
+}
+
+impl Fast {
+    /// How accurate it became, and in what time.
+    pub(crate) fn in_words(&self) -> String {
+        let Self { steps, seconds, acceleration_l1, accuracy, .. } = *self;
+        let (l1, all) = (shown::significant(acceleration_l1), shown::duration(seconds));
+        format!("acceleration L1 ≤ {accuracy}; {l1} after all {steps} steps in {all}")
+    }
 }
 
 /// What the adapter does at best.
@@ -33,6 +113,8 @@ pub(crate) struct Ceilings {
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) batch: f64,
+    /// Day of the tuning of its tiles; none for those that are taken without one.
+    pub(crate) tuned_on: Option<String>,
     pub(crate) steps: Vec<Step>,
     pub(crate) kernels: Vec<Kernel>,
 }
@@ -76,6 +158,11 @@ impl Results {
                 empty_dispatch: number(ceilings, "empty_dispatch")?,
             },
             cases: list(report, "cases", case)?,
+            trainings: some(report, "trainings", trainings)?,
+            peers: match report["peers"]["left_out"].as_str() {
+                Some(why) => Err(why.to_owned()),
+                None => Ok(list(&report["peers"], "cases", PeerCase::read)?),
+            },
         })
     }
 
@@ -111,20 +198,47 @@ fn case(value: &Value) -> Result<Case, TaskError> {
     Ok(Case {
         name: text(value, "name")?,
         batch: number(value, "batch")?,
+        tuned_on: value["tuned_on"].as_str().map(str::to_owned),
         steps: list(value, "steps", step)?,
         kernels: list(value, "kernels", kernel)?,
     })
 }
 
-fn missing(entry: &str, what: &str) -> TaskError {
+fn trainings(value: &Value) -> Result<Trainings, TaskError> {
+    let (paper, fast, ensemble) = (&value["paper"], &value["fast"], &value["ensemble"]);
+    Ok(Trainings {
+        paper: Paper {
+            what: text(paper, "what")?,
+            steps: number(paper, "steps")?,
+            measured_steps: number(paper, "measured_steps")?,
+            seconds: number(paper, "seconds")?,
+        },
+        fast: Fast {
+            steps: number(fast, "steps")?,
+            seconds: number(fast, "seconds")?,
+            acceleration_l1: number(fast, "acceleration_l1")?,
+            accuracy: number(fast, "accuracy")?,
+            seconds_to_accuracy: fast["seconds_to_accuracy"].as_f64(),
+        },
+        ensemble: Ensemble {
+            models: number(ensemble, "models")?,
+            lost: number(ensemble, "lost")?,
+            steps: number(ensemble, "steps")?,
+            seconds: number(ensemble, "seconds")?,
+            acceleration_l1: number(ensemble, "acceleration_l1")?,
+        },
+    })
+}
+
+pub(super) fn missing(entry: &str, what: &str) -> TaskError {
     TaskError::Format { origin: "the bench `gpu`".into(), expected: format!("{what} in the entry `{entry}`") }
 }
 
-fn number(value: &Value, entry: &str) -> Result<f64, TaskError> {
+pub(super) fn number(value: &Value, entry: &str) -> Result<f64, TaskError> {
     value[entry].as_f64().ok_or_else(|| missing(entry, "a number"))
 }
 
-fn text(value: &Value, entry: &str) -> Result<String, TaskError> {
+pub(super) fn text(value: &Value, entry: &str) -> Result<String, TaskError> {
     value[entry].as_str().map(str::to_owned).ok_or_else(|| missing(entry, "a text"))
 }
 
@@ -132,8 +246,21 @@ fn flag(value: &Value, entry: &str) -> Result<bool, TaskError> {
     value[entry].as_bool().ok_or_else(|| missing(entry, "yes or no"))
 }
 
-fn list<T>(value: &Value, entry: &str, read: impl Fn(&Value) -> Result<T, TaskError>) -> Result<Vec<T>, TaskError> {
+pub(super) fn list<T>(
+    value: &Value,
+    entry: &str,
+    read: impl Fn(&Value) -> Result<T, TaskError>,
+) -> Result<Vec<T>, TaskError> {
     value[entry].as_array().ok_or_else(|| missing(entry, "a list"))?.iter().map(read).collect()
+}
+
+/// An entry that may be `null`, but not absent.
+fn some<T>(value: &Value, entry: &str, read: impl Fn(&Value) -> Result<T, TaskError>) -> Result<Option<T>, TaskError> {
+    match value.get(entry) {
+        None => Err(missing(entry, "an object or null")),
+        Some(Value::Null) => Ok(None),
+        Some(value) => read(value).map(Some),
+    }
 }
 
 #[cfg(test)]
@@ -162,7 +289,7 @@ pub(crate) mod tests {
             "cases": [{
                 "name": "4×500, batch 4096",
                 "width": 500, "layers": 4, "batch": 4096, "coordinates": 2, "engine": "tiled",
-                "parameters": 755_501, "operations": 80e9, "kernel_seconds": 4.2e-3, "refresh_every": 10,
+                "parameters": 755_501, "operations": 80e9, "kernel_seconds": 4.2e-3, "refresh_every": 10, "tuned_on": "2026-01-01",
                 "steps": [
                     { "optimiser": "Adam", "seconds": 4e-3, "rate": 20e12 },
                     { "optimiser": "SOAP", "seconds": 5e-3, "rate": 16e12 },
@@ -178,6 +305,20 @@ pub(crate) mod tests {
                     memory("adam", "", 15e-6, Some(21e6)),
                 ],
             }],
+            "trainings": {
+                "paper": { "what": "3×600, 600000 steps of 512", "steps": 600_000, "measured_steps": 4000, "measured_seconds": 4000.0 / 1500.0,
+                    "steps_a_second": 1500.0, "seconds": 400.0, "acceleration_l1": null },
+                "fast": { "steps": 20_000, "seconds": 12.0, "acceleration_l1": 0.05, "accuracy": 0.073,
+                    "seconds_to_accuracy": 4.5 },
+                "ensemble": { "models": 64, "lost": 1, "steps": 20_000, "seconds": 61.0, "acceleration_l1": 0.05 },
+            },
+            "peers": { "python": "python3", "versions": { "jax": "0.9", "lnn": "0.1.0" }, "device": "cuda:0 (Some Card)",
+                "rounds": 3, "cases": [
+                { "name": "training step 4×500, batch 4096", "precision": "highest", "jax": 10e-3, "ours": 4e-3 },
+                { "name": "training step 3×64, batch 512", "precision": "highest", "jax": 0.4e-3, "ours": 0.1e-3 },
+                { "name": "training step 4×500, batch 4096", "precision": "default", "jax": 3.2e-3, "ours": 4e-3 },
+                { "name": "training step 3×64, batch 512", "precision": "default", "jax": 0.4e-3, "ours": 0.1e-3 },
+            ] },
         })
     }
 
@@ -203,6 +344,12 @@ pub(crate) mod tests {
             ("/cases/0", "kernels"),
             ("/cases/0/steps/1", "rate"),
             ("/adapter", "driver"),
+            ("", "trainings"),
+            ("/trainings/ensemble", "lost"),
+            ("/trainings/paper", "seconds"),
+            ("/trainings/fast", "acceleration_l1"),
+            ("/peers", "cases"),
+            ("/peers/cases/1", "ours"),
         ] {
             let mut damaged = report();
             let parent = damaged.pointer_mut(pointer).and_then(Value::as_object_mut).expect("an object");

@@ -3,8 +3,8 @@
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 
-use super::result::{Case, Ceilings, Results};
-use super::targets::{self, CARD, ELSEWHERE};
+use super::result::{Case, Ceilings, Results, Trainings};
+use super::targets::{self, CARD};
 use crate::bench::number;
 
 /// Everything that is told of a run.
@@ -22,9 +22,15 @@ pub(crate) fn tables(results: &Results) -> String {
         text += "Tiny sizes: these times are no speeds.\n";
     }
     for case in &results.cases {
-        text += &format!("\n{}\n{}\n", case.name, kernels(case, &results.ceilings));
+        let tiles = case
+            .tuned_on
+            .as_ref()
+            .map_or_else(|| "default tiles".to_owned(), |date| format!("tiles tuned for this adapter on {date}"));
+        text += &format!("\n{}; {tiles}\n{}\n", case.name, kernels(case, &results.ceilings));
     }
     text += &format!("\nWhole steps, with all that they do\n{}\n", steps(results));
+    text += &trainings(results);
+    text += &peers(results);
     text += &reached(results);
     text
 }
@@ -60,9 +66,49 @@ fn steps(results: &Results) -> Table {
     right(table, 2)
 }
 
-/// What was asked for, where the run has a figure for it, and which commands measure the rest.
+/// Whole trainings, where they were made.
+fn trainings(results: &Results) -> String {
+    let Some(Trainings { paper, fast, ensemble }) = &results.trainings else { return String::new() };
+    let mut table = started(&["preset", "time", "of"]);
+    table.add_row(["notebook", &number::duration(paper.seconds), &paper.in_words()]);
+    let to_accuracy = fast.seconds_to_accuracy.map_or_else(|| "not reached".to_owned(), number::duration);
+    table.add_row(["fast, to this accuracy", &to_accuracy, &format!("acceleration L1 ≤ {}", fast.accuracy)]);
+    let l1 = number::significant(fast.acceleration_l1);
+    table.add_row([
+        "fast, whole",
+        &number::duration(fast.seconds),
+        &format!("{} steps, acceleration L1 {l1}", fast.steps),
+    ]);
+    table.add_row(["fast, side by side", &number::duration(ensemble.seconds), &ensemble.in_words()]);
+    format!("\nWhole trainings, by lnn experiment\n{table}\n")
+}
+
+/// JAX on the same card, or why it is not there.
+fn peers(results: &Results) -> String {
+    let cases = match &results.peers {
+        Ok(cases) => cases,
+        Err(why) => return format!("\nJAX on the same card was not measured: {why}\n"),
+    };
+    let mut table = started(&["case", "JAX's products", "JAX", "ours", "ratio"]);
+    for case in cases {
+        table.add_row([
+            case.name.clone(),
+            case.precision.to_string(),
+            number::duration(case.jax),
+            number::duration(case.ours),
+            format!("{}×", number::significant(case.ratio())),
+        ]);
+    }
+    format!(
+        "\nJAX on the same {}, a step of many\n{}\n",
+        if results.software { "processor" } else { "card" },
+        right(table, 2)
+    )
+}
+
+/// What was asked for, where the run has a figure for it, and why there is none for the rest.
 fn reached(results: &Results) -> String {
-    let found = targets::reached(results);
+    let (found, unmeasured) = targets::judged(results);
     if found.is_empty() {
         return String::new();
     }
@@ -77,14 +123,16 @@ fn reached(results: &Results) -> String {
         ]);
     }
     let mut text = format!("\nTargets, set for an {CARD}\n{}\n", right(here, 1));
-    text += "\nMeasured by other commands:\n";
-    for target in &ELSEWHERE {
-        text += &format!("  {}: must {}, goal {}\n    {}\n", target.name, target.must, target.goal, target.command);
+    if !unmeasured.is_empty() {
+        text += "\nNot measured:\n";
+    }
+    for target in &unmeasured {
+        text += &format!("  {}: must {}, goal {}\n    {}\n", target.name, target.must, target.goal, target.why);
     }
     text
 }
 
-fn started(header: &[&str]) -> Table {
+pub(super) fn started(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED);
     table.set_header(header);
@@ -92,7 +140,7 @@ fn started(header: &[&str]) -> Table {
 }
 
 /// With the numbers, from column `first` on, at the right.
-fn right(mut table: Table, first: usize) -> Table {
+pub(super) fn right(mut table: Table, first: usize) -> Table {
     for column in table.column_iter_mut().skip(first) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -119,7 +167,12 @@ mod tests {
         assert_eq!(cells(&text, "SOAP", ""), wanted);
         let wanted = ["whole step, Adam", "20.0 TFLOP/s", "18.0 TFLOP/s", "28.0 TFLOP/s", "must"];
         assert_eq!(cells(&text, "whole step", ""), wanted);
-        assert!(text.contains("--preset paper --backend gpu"), "{text}");
+        let wanted = ["notebook", "400 s", "3×600, 600000 steps of 512, by the rate of 4000"];
+        assert_eq!(cells(&text, "notebook", ""), wanted);
+        let wanted = ["training step 3×64, batch 512", "f32 'highest'", "400 µs", "100 µs", "4.00×"];
+        assert_eq!(cells(&text, "3×64", "highest"), wanted);
+        assert!(text.contains("Not measured:\n  64 models side by side: must 60.0 s, goal 60.0 s"), "{text}");
+        assert!(text.contains("4×500, batch 4096; tiles tuned for this adapter on 2026-01-01\n"), "{text}");
         assert!(!text.contains("no speeds"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     }
@@ -128,6 +181,8 @@ mod tests {
     fn software_and_tiny_sizes_are_told_and_not_judged() {
         let quick = tables(&Results { quick: true, ..results() });
         assert!(quick.contains("Tiny sizes: these times are no speeds.") && !quick.contains("Targets"), "{quick}");
+        let without = tables(&Results { peers: Err("no JAX there".to_owned()), ..results() });
+        assert!(without.contains("was not measured: no JAX there"), "{without}");
         let software = tables(&Results { quick: true, software: true, ..results() });
         assert!(software.contains("no speeds of a graphics card"), "{software}");
     }

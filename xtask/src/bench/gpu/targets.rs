@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::result::{Case, Ceilings, Results};
+use super::peers::Precision;
+use super::result::{Case, Ceilings, Ensemble, Fast, Paper, Results};
 use crate::bench::number;
 use crate::bench::verdict::Verdict;
 
@@ -56,84 +57,149 @@ const TARGETS: [Target; 4] = [
     Target { name: "slowest in memory", case: LARGE, quantity: Quantity::Bandwidth, must: 0.6, goal: 0.8 },
 ];
 
-/// What another command measures.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Elsewhere {
-    pub(crate) name: &'static str,
-    pub(crate) must: &'static str,
-    pub(crate) goal: &'static str,
-    pub(crate) command: &'static str,
-}
-
-/// Targets beside those of this bench; those of which no more was asked have the same goal.
-pub(crate) const ELSEWHERE: [Elsewhere; 5] = [
-    Elsewhere {
-        name: "JAX on the same card, f32 'highest'",
-        must: "2×",
-        goal: "3×",
-        command: "cargo xtask bench peers",
-    },
-    Elsewhere {
-        name: "JAX on the same card, its TF32 default",
-        must: "1×",
-        goal: "1.5×",
-        command: "cargo xtask bench peers",
-    },
-    Elsewhere {
-        name: "the paper's training: 3×600, 600 000 steps of 512",
-        must: "8 min",
-        goal: "5 min",
-        command: "cargo xtask experiment dblpend --preset paper --backend gpu",
-    },
-    Elsewhere {
-        name: "training of preset fast, at its accuracy on the CPU",
-        must: "5 s",
-        goal: "5 s",
-        command: "cargo xtask experiment dblpend --preset fast --backend gpu",
-    },
-    Elsewhere {
-        name: "64 such models side by side",
-        must: "60 s",
-        goal: "60 s",
-        command: "cargo xtask experiment dblpend --preset fast --backend gpu --ensemble 64",
-    },
-];
-
 /// A target with what was measured.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Reached {
     pub(crate) name: String,
-    pub(crate) case: &'static str,
+    pub(crate) case: String,
     pub(crate) value: f64,
     pub(crate) must: f64,
     pub(crate) goal: f64,
-    /// Whether the numbers are fractions, and not operations a second.
-    is_fraction: bool,
+    unit: Unit,
+}
+
+/// What a target's numbers are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    /// Operations a second.
+    Rate,
+    Fraction,
+    /// Of which less is better.
+    Seconds,
+    /// How many times another program's time ours goes into.
+    Times,
+}
+
+impl Unit {
+    fn show(self, number: f64) -> String {
+        match self {
+            Self::Rate => number::rate(number, "FLOP/s"),
+            Self::Fraction => number::percent(number),
+            Self::Seconds => number::duration(number),
+            Self::Times => format!("{}×", number::significant(number)),
+        }
+    }
+}
+
+/// A target without a figure in this run.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Unmeasured {
+    pub(crate) name: String,
+    pub(crate) must: String,
+    pub(crate) goal: String,
+    /// Why there is none, and what measures it.
+    pub(crate) why: String,
 }
 
 impl Reached {
     pub(crate) fn verdict(&self) -> Verdict {
-        Verdict::of(self.value, self.must, self.goal)
+        match self.unit {
+            // More is better in the inverse.
+            Unit::Seconds => Verdict::of(self.value.recip(), self.must.recip(), self.goal.recip()),
+            _ => Verdict::of(self.value, self.must, self.goal),
+        }
     }
 
     /// A number of the target's kind, for a person.
     pub(crate) fn show(&self, number: f64) -> String {
-        if self.is_fraction { number::percent(number) } else { number::rate(number, "FLOP/s") }
+        self.unit.show(number)
     }
 }
 
-/// The targets of which this run has the figures. Tiny sizes say nothing of any.
-pub(crate) fn reached(results: &Results) -> Vec<Reached> {
+/// The targets of which this run has the figures, and those of which it has none. Tiny sizes say nothing of any.
+pub(crate) fn judged(results: &Results) -> (Vec<Reached>, Vec<Unmeasured>) {
+    let (mut reached, mut unmeasured) = (Vec::new(), Vec::new());
     if results.quick {
-        return Vec::new();
+        return (reached, unmeasured);
     }
-    let reach = |target: &Target| {
+    for target in &TARGETS {
         let Target { name, case, quantity, must, goal } = *target;
-        let (value, detail) = quantity.of(results.case(case)?, &results.ceilings)?;
-        let name = if detail.is_empty() { name.to_owned() } else { format!("{name}: {detail}") };
-        Some(Reached { name, case, value, must, goal, is_fraction: matches!(quantity, Quantity::Bandwidth) })
+        let unit = if matches!(quantity, Quantity::Bandwidth) { Unit::Fraction } else { Unit::Rate };
+        match results.case(case).and_then(|case| quantity.of(case, &results.ceilings)) {
+            Some((value, detail)) => {
+                let name = if detail.is_empty() { name.to_owned() } else { format!("{name}: {detail}") };
+                reached.push(Reached { name, case: case.to_owned(), value, must, goal, unit });
+            }
+            None => unmeasured.push(Unmeasured {
+                name: name.to_owned(),
+                must: unit.show(must),
+                goal: unit.show(goal),
+                why: format!("the case {case} was not asked for"),
+            }),
+        }
+    }
+    for target in trainings(results).into_iter().chain(peers(results)) {
+        let Sought { name, case, found, must, goal, unit } = target;
+        match found {
+            Ok(value) => reached.push(Reached { name, case, value, must, goal, unit }),
+            Err(why) => unmeasured.push(Unmeasured { name, must: unit.show(must), goal: unit.show(goal), why }),
+        }
+    }
+    (reached, unmeasured)
+}
+
+/// A target with its figure, or why there is none.
+struct Sought {
+    name: String,
+    case: String,
+    found: Result<f64, String>,
+    must: f64,
+    goal: f64,
+    unit: Unit,
+}
+
+/// Those of whole trainings.
+fn trainings(results: &Results) -> Vec<Sought> {
+    let sought = |name: &str, case: String, found: Result<f64, String>, must: f64, goal: f64| Sought {
+        name: name.to_owned(),
+        case,
+        found,
+        must,
+        goal,
+        unit: Unit::Seconds,
     };
-    TARGETS.iter().filter_map(reach).collect()
+    let left_out = || Err("whole trainings were left out: `--whole`, or a run of all cases, makes them".to_owned());
+    let trainings = results.trainings.as_ref();
+    let paper = trainings.map(|trainings| &trainings.paper);
+    let of_steps = paper.map_or_else(|| "3×600, 600000 steps of 512".to_owned(), Paper::in_words);
+    let fast = trainings.map(|trainings| trainings.fast);
+    let fast_case = fast.map_or_else(|| "preset fast".to_owned(), |fast| fast.in_words());
+    let accurate = |fast: Fast| fast.seconds_to_accuracy.ok_or_else(|| fast.in_words());
+    let ensemble = trainings.map(|trainings| trainings.ensemble);
+    let ensemble_case = ensemble.map_or_else(|| "preset fast".to_owned(), |ensemble| ensemble.in_words());
+    let of_ensemble =
+        |ensemble: Ensemble| if ensemble.lost > 0.0 { Err(ensemble.in_words()) } else { Ok(ensemble.seconds) };
+    vec![
+        sought("the paper's training", of_steps, paper.map_or_else(left_out, |paper| Ok(paper.seconds)), 480.0, 300.0),
+        sought("fast, to the paper's accuracy", fast_case, fast.map_or_else(left_out, accurate), 5.0, 5.0),
+        sought("64 models side by side", ensemble_case, ensemble.map_or_else(left_out, of_ensemble), 60.0, 60.0),
+    ]
+}
+
+/// Those of JAX on the same card: the case that is least ahead.
+fn peers(results: &Results) -> Vec<Sought> {
+    let of = |precision: Precision, must: f64, goal: f64| {
+        let least = results.peers.as_ref().map_err(Clone::clone).map(|cases| {
+            cases.iter().filter(|case| case.precision == precision).min_by(|a, b| a.ratio().total_cmp(&b.ratio()))
+        });
+        let (case, found) = match least {
+            Ok(Some(least)) => (least.name.clone(), Ok(least.ratio())),
+            Ok(None) => (String::new(), Err("none of its cases was measured".to_owned())),
+            Err(why) => (String::new(), Err(why)),
+        };
+        Sought { name: format!("JAX on the same card, {precision}"), case, found, must, goal, unit: Unit::Times }
+    };
+    vec![of(Precision::Highest, 2.0, 3.0), of(Precision::Default, 1.0, 1.5)]
 }
 
 impl Quantity {
@@ -167,6 +233,7 @@ impl Quantity {
 
 /// The targets for the document.
 pub(crate) fn document(results: &Results) -> Value {
+    let (reached, unmeasured) = judged(results);
     let here = |target: &Reached| {
         json!({
             "name": target.name,
@@ -177,11 +244,11 @@ pub(crate) fn document(results: &Results) -> Value {
             "reached": target.verdict().name(),
         })
     };
-    let elsewhere = |target: &Elsewhere| json!({ "name": target.name, "must": target.must, "goal": target.goal, "command": target.command });
+    let missing = |target: &Unmeasured| json!({ "name": target.name, "must": target.must, "goal": target.goal, "why": target.why });
     json!({
         "card": CARD,
-        "here": reached(results).iter().map(here).collect::<Vec<_>>(),
-        "elsewhere": ELSEWHERE.iter().map(elsewhere).collect::<Vec<_>>(),
+        "here": reached.iter().map(here).collect::<Vec<_>>(),
+        "unmeasured": unmeasured.iter().map(missing).collect::<Vec<_>>(),
     })
 }
 
@@ -192,23 +259,47 @@ mod tests {
 
     #[test]
     fn the_figures_are_those_of_the_run() {
-        let found = reached(&results());
+        let (found, unmeasured) = judged(&results());
         let row = |target: &Reached| (target.show(target.value), target.verdict().name());
         let rows: Vec<_> = found.iter().map(row).collect();
-        // (24 + 15) · 10⁹ operations in 1.3 ms; 21 MB in 15 µs beside 2 TB/s, since the losses are too few bytes.
-        let wanted = [("20.0 TFLOP/s", "must"), ("30.0 TFLOP/s", "must"), ("25.0 TFLOP/s", "must"), ("70.0 %", "must")];
+        // (24 + 15) · 10⁹ operations in 1.3 ms; 21 MB in 15 µs beside 2 TB/s, since the losses are too few bytes; 600 000
+        // steps at 1500 a second; the slower of two cases.
+        let wanted = [
+            ("20.0 TFLOP/s", "must"),
+            ("30.0 TFLOP/s", "must"),
+            ("25.0 TFLOP/s", "must"),
+            ("70.0 %", "must"),
+            ("400 s", "must"),
+            ("4.50 s", "goal"),
+            ("2.50×", "must"),
+            ("0.800×", "no"),
+        ];
         assert_eq!(rows, wanted.map(|(value, verdict)| (value.to_owned(), verdict)));
         assert!(found[3].name.ends_with(": adam"), "{}", found[3].name);
+        assert!(found[4].case.contains("by the rate of 4000"), "{}", found[4].case);
+        let [ensemble] = &unmeasured[..] else { panic!("{unmeasured:?}") };
+        assert!(ensemble.name.contains("64 models") && ensemble.why.contains("1 lost"), "{ensemble:?}");
+        let mut whole = results();
+        whole.trainings.as_mut().expect("there").ensemble.lost = 0.0;
+        let found = judged(&whole).0;
+        assert_eq!(row(&found[6]), ("61.0 s".to_owned(), "no"), "{}", found[6].name);
     }
 
     #[test]
-    fn what_was_not_measured_is_not_judged() {
+    fn what_was_not_measured_is_not_judged_and_says_why() {
         let mut part = results();
+        let all = judged(&part).0.len() + judged(&part).1.len();
         part.cases[0].kernels.clear();
-        assert_eq!(reached(&part).len(), 1);
-        part.cases.clear();
-        assert!(reached(&part).is_empty());
-        assert!(reached(&Results { quick: true, ..results() }).is_empty());
+        part.peers = Err("no Python".to_owned());
+        part.trainings = None;
+        let (reached, unmeasured) = judged(&part);
+        assert_eq!((reached.len(), reached.len() + unmeasured.len()), (1, all));
+        assert!(unmeasured.iter().any(|target| target.why == "no Python"), "{unmeasured:?}");
+        assert!(unmeasured.iter().any(|target| target.why.contains("--whole")), "{unmeasured:?}");
+        let mut slow = results();
+        slow.trainings.as_mut().expect("there").fast.seconds_to_accuracy = None;
+        assert!(judged(&slow).1.iter().any(|target| target.why.contains("20000 steps")), "{:?}", judged(&slow).1);
+        assert_eq!(judged(&Results { quick: true, ..results() }), (vec![], vec![]));
     }
 
     #[test]

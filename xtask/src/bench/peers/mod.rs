@@ -18,11 +18,12 @@ use super::{document, machine};
 use crate::error::TaskError;
 use crate::python::{self, Purpose};
 use crate::{asks_for_help, cargo, print_help};
-use cases::{Case, LARGE_STEP};
+use cases::LARGE_STEP;
+pub(super) use cases::{Case, Work};
 use options::Options;
-use recipe::Recipe;
+pub(super) use recipe::Recipe;
 use result::{Outcome, Product, Results, Round};
-use sample::{Program, Sample};
+pub(super) use sample::{Program, Sample, median};
 
 const HELP: &str = "\
 The same work by JAX and by us, in turn, and the ratio of the times. Close other programs first.
@@ -122,7 +123,7 @@ impl Sides {
         // Python first: what it lacks is known at once, and our build may take minutes.
         let jax = jax()?;
         eprintln!("Building our side, optimised. The first build takes minutes, later ones seconds.");
-        let ours = Program { executable: peer_work()?, first_arguments: Vec::new() };
+        let ours = Program { executable: bench("peer_work")?, first_arguments: Vec::new(), platform: "cpu" };
         Ok(Self { ours, jax, recipe, threads: threads.get() })
     }
 
@@ -131,7 +132,7 @@ impl Sides {
         let mut arguments: Vec<OsString> = case.arguments().into_iter().map(OsString::from).collect();
         arguments.extend(["--threads".into(), self.threads.to_string().into()]);
         arguments.extend(["--recipe".into(), self.recipe.path().into()]);
-        let run = |program: &Program| Sample::read(program.run(&arguments)?, case, self.threads);
+        let run = |program: &Program| Sample::read(program.run(&arguments)?, case, Some(self.threads));
         // Neither side always runs on a processor that the other has warmed.
         if number % 2 == 1 {
             let jax = run(&self.jax)?;
@@ -166,20 +167,24 @@ fn jax() -> Result<Program, TaskError> {
         otherwise: "Our own benchmarks need no Python: `cargo xtask bench cpu`.",
     };
     let python = python::environment(&target.join("peers/venv"), &folder.join("requirements.txt"), purpose)?;
-    Ok(Program { executable: python, first_arguments: vec!["-I".into(), folder.join("jax_peer.py").into()] })
+    Ok(Program {
+        executable: python,
+        first_arguments: vec!["-I".into(), folder.join("jax_peer.py").into()],
+        platform: "cpu",
+    })
 }
 
-/// Builds our side and says where it is.
-fn peer_work() -> Result<PathBuf, TaskError> {
-    let build = ["bench", "--package", "lnn", "--bench", "peer_work", "--no-run"];
+/// Builds one of the facade's benches, which is our side, and says where it is.
+pub(super) fn bench(name: &str) -> Result<PathBuf, TaskError> {
+    let build = ["bench", "--package", "lnn", "--bench", name, "--no-run"];
     let (status, artifacts) = cargo::build(&build)?;
     if !status.success() {
         return Err(TaskError::Failed { command: format!("cargo {}", build.join(" ")), code: status.code() });
     }
-    let program = artifacts.into_iter().find(|artifact| artifact.kind == "bench" && artifact.target == "peer_work");
-    program.map(|program| program.executable).ok_or(TaskError::Format {
+    let program = artifacts.into_iter().find(|artifact| artifact.kind == "bench" && artifact.target == name);
+    program.map(|program| program.executable).ok_or_else(|| TaskError::Format {
         origin: "cargo bench".into(),
-        expected: "a message that says where `peer_work` is".into(),
+        expected: format!("a message that says where `{name}` is"),
     })
 }
 

@@ -56,8 +56,8 @@ impl Recipe {
     /// most of the size of the states, in these units. The lattice's mass matrix is the residual mass and little more,
     /// of condition number 1.3 at most, so that the solve adds nothing of note. Means and norms over a batch lie far below this bound, and a
     /// constant of the recipe that is off by a hundredth lies above it.
-    fn tolerance(&self, case: &Case) -> f64 {
-        let product = ((case.hidden as f64).sqrt() + 8.0) * EPSILON;
+    fn tolerance(&self, case: &Case, spacing: f64) -> f64 {
+        let product = ((case.hidden as f64).sqrt() + 8.0) * spacing;
         let passes = |count: usize| ((2 * count * (case.layers + 1)) as f64).sqrt() * product;
         match case.work {
             Work::Step => passes(6),
@@ -71,8 +71,19 @@ impl Recipe {
     /// A step's results are its loss and its gradient's norm, each compared by its own size; a rollout's are numbers
     /// of states and a lattice's are accelerations, compared by the largest.
     pub(crate) fn compare(&self, case: &Case, theirs: &[f64], ours: &[f64]) -> Result<f64, TaskError> {
+        self.compare_rounded(case, theirs, ours, EPSILON)
+    }
+
+    /// As [`compare`](Self::compare), where numbers near 1 are rounded to multiples of `spacing`.
+    pub(crate) fn compare_rounded(
+        &self,
+        case: &Case,
+        theirs: &[f64],
+        ours: &[f64],
+        spacing: f64,
+    ) -> Result<f64, TaskError> {
         let largest = theirs.iter().fold(0.0_f64, |largest, number| largest.max(number.abs()));
-        let tolerance = self.tolerance(case);
+        let tolerance = self.tolerance(case, spacing);
         let used = |(theirs, ours): (&f64, &f64)| {
             let size = match case.work {
                 Work::Step => theirs.abs(),
@@ -114,7 +125,7 @@ pub(crate) mod tests {
         let recipe = recipe();
         for case in &CASES {
             let theirs = [40.0, 0.5, -7.0];
-            let tolerance = recipe.tolerance(case);
+            let tolerance = recipe.tolerance(case, EPSILON);
             // Above single roundings, below what a wrong constant of the recipe makes.
             assert!((8.0 * EPSILON..1e-4).contains(&tolerance), "{}: {tolerance}", case.name);
             let moved = |part: f64| theirs.map(|number| number * (1.0 + part * tolerance));

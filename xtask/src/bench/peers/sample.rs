@@ -26,6 +26,8 @@ pub(crate) struct Program {
     pub(crate) executable: PathBuf,
     /// What comes before the work and its size.
     pub(crate) first_arguments: Vec<OsString>,
+    /// Where JAX computes: `cpu` or `cuda`.
+    pub(crate) platform: &'static str,
 }
 
 /// What one run of a case measured.
@@ -55,7 +57,7 @@ impl Program {
         for (name, _) in std::env::vars_os().filter(|(name, _)| is_tuning(&name.to_string_lossy())) {
             command.env_remove(name);
         }
-        command.env("JAX_PLATFORMS", "cpu");
+        command.env("JAX_PLATFORMS", self.platform);
         let shown = cargo::display(&command);
         let failure = |source| TaskError::Start { program: shown.clone(), source };
         let mut child = command.spawn().map_err(failure)?;
@@ -76,17 +78,17 @@ impl Program {
 }
 
 impl Sample {
-    /// Reads the line of a program that was to run `case` by so many threads.
-    pub(crate) fn read(report: Value, case: &Case, threads: usize) -> Result<Self, TaskError> {
+    /// Reads the line of a program that was to run `case`, by so many threads if it is told of them.
+    pub(crate) fn read(report: Value, case: &Case, threads: Option<usize>) -> Result<Self, TaskError> {
         let program = report["program"].as_str().unwrap_or("a program without a name");
         let unexpected = |expected: String| TaskError::Format { origin: format!("{program}, {}", case.name), expected };
-        for (name, asked) in [
+        let size = [
             ("work", Value::from(case.work.name())),
             ("hidden", case.hidden.into()),
             ("layers", case.layers.into()),
             (case.work.size_name(), case.size.into()),
-            ("threads", threads.into()),
-        ] {
+        ];
+        for (name, asked) in size.into_iter().chain(threads.map(|threads| ("threads", threads.into()))) {
             if report[name] != asked {
                 return Err(unexpected(format!("`{name}` to be {asked}, which was asked for, not {}", report[name])));
             }
@@ -134,13 +136,13 @@ mod tests {
 
     #[test]
     fn a_line_with_timings_is_read() {
-        let sample = Sample::read(line(), &CASES[0], 2).expect("well-formed");
+        let sample = Sample::read(line(), &CASES[0], Some(2)).expect("well-formed");
         assert_eq!(sample.seconds[..3], [2.0, 1.0, 4.0]);
         assert_eq!((sample.operations, sample.peak_memory), (None, Some(300_000_000)));
         assert_eq!((&*sample.check, &sample.report["device"]), (&[45.5, 0.5][..], &"TFRT_CPU_0".into()));
         let mut with_count = line();
         with_count["operations"] = 12_000_000_000_u64.into();
-        assert_eq!(Sample::read(with_count, &CASES[0], 2).expect("well-formed").operations, Some(1.2e10));
+        assert_eq!(Sample::read(with_count, &CASES[0], Some(2)).expect("well-formed").operations, Some(1.2e10));
     }
 
     #[test]
@@ -160,7 +162,7 @@ mod tests {
         ] {
             let mut line = line();
             line[name] = wrong;
-            let message = Sample::read(line, &CASES[0], 2).expect_err(name).to_string();
+            let message = Sample::read(line, &CASES[0], Some(2)).expect_err(name).to_string();
             assert!(message.contains(&format!("`{name}`")) && message.contains("jax"), "{message}");
         }
     }
@@ -175,10 +177,10 @@ mod tests {
         line["seconds"] = json!(vec![0.1; case.repeat]);
         // A batch of as many is another work.
         line["batch"] = case.size.into();
-        let message = Sample::read(line.clone(), case, 2).expect_err("no points").to_string();
+        let message = Sample::read(line.clone(), case, Some(2)).expect_err("no points").to_string();
         assert!(message.contains("`points`"), "{message}");
         line["points"] = case.size.into();
-        assert!(Sample::read(line, case, 2).is_ok());
+        assert!(Sample::read(line, case, Some(2)).is_ok());
     }
 
     #[test]
@@ -215,6 +217,7 @@ mod tests {
         let shell = |script: &str| Program {
             executable: "sh".into(),
             first_arguments: ["-c", script, "sh"].map(OsString::from).into(),
+            platform: "cpu",
         };
         // At the end of the input the background part would spoil the line. It reads a copy, since its own
         // input is not this one.

@@ -10,7 +10,7 @@ use lnn_autodiff::jet::Purpose;
 use self::networks::Networks;
 use self::sources::Sources;
 use super::plan::Dispatch;
-use super::{ParameterLayout, hessian_pairs, stride};
+use super::{ParameterLayout, Tiles, hessian_pairs, stride};
 use crate::device::{BoundKernel, Buffer, Device, DeviceError, Recorder};
 use crate::kernels;
 
@@ -93,6 +93,17 @@ impl NarrowJet {
     /// If the network is [too wide](Self::supports), there are no rows or models, the parameters have another length, or
     /// the purpose is another than the two that it can have.
     pub fn new(device: &Device, plan: NarrowPlan<'_>) -> Result<Self, DeviceError> {
+        Self::with_tiles(device, plan, &Tiles::default())
+    }
+
+    /// As [`new`](Self::new), with blocks of these sizes where they are chosen.
+    ///
+    /// # Errors
+    /// Also if there is no kernel with such a block, or the adapter is too small for it.
+    ///
+    /// # Panics
+    /// As `new`.
+    pub fn with_tiles(device: &Device, plan: NarrowPlan<'_>, tiles: &Tiles) -> Result<Self, DeviceError> {
         let NarrowPlan { layout, parameters, models, tangents, rows, purpose, .. } = plan;
         let shape = layout.shape();
         assert!(Self::supports(shape), "{:?}: wider than {}", shape.dimensions(), Self::WIDEST);
@@ -112,7 +123,7 @@ impl NarrowJet {
         let (output, input_bar) = (array("output", 1, shape.outputs())?, array("input bar", 1, shape.inputs())?);
         let second_derivatives = device.buffer("second derivatives", models * rows * hessian_pairs(tangents).len())?;
 
-        let sources = Sources::choose(device, &plan)?;
+        let sources = Sources::choose(device, &plan, tiles)?;
         let networks = Networks::new(device, plan, sources.splits(&plan))?;
         let kept = device.buffer("kept", models * networks.kept_of_one)?;
         let arrays = [&inputs, &output_bar, &kept, &output, &input_bar, &second_derivatives];

@@ -2,10 +2,9 @@
 
 use super::NarrowPlan;
 use crate::device::{Device, DeviceError};
-use crate::kernels::{self, KernelFamily, KernelSource};
-
-/// Workgroups that fill a large device: below, blocks of few samples are taken, so that there are more of them.
-const ENOUGH_WORKGROUPS: usize = 128;
+use crate::kernels::{KernelFamily, KernelSource};
+use crate::mlp::tiles::{ENOUGH_WORKGROUPS, NarrowTile, Tile};
+use crate::mlp::{TileRole, Tiles};
 
 /// The variants that suit an adapter and a number of rows.
 pub(super) struct Sources {
@@ -19,7 +18,7 @@ pub(super) fn blocks(source: &KernelSource, rows: usize) -> usize {
 }
 
 impl Sources {
-    pub(super) fn choose(device: &Device, plan: &NarrowPlan<'_>) -> Result<Self, DeviceError> {
+    pub(super) fn choose(device: &Device, plan: &NarrowPlan<'_>, tiles: &Tiles) -> Result<Self, DeviceError> {
         let NarrowPlan { models, tangents, rows, input_cotangents, workgroup_memory, .. } = *plan;
         let offered = device.adapter().workgroup_memory;
         let memory = workgroup_memory.map_or(offered, |wanted| wanted.min(offered));
@@ -31,18 +30,24 @@ impl Sources {
                 (if enough { samples as isize } else { -(samples as isize) }, source.constant("DEPTH4"))
             })
         };
-        let choose = |family: &'static KernelFamily, fits: &dyn Fn(&KernelSource) -> bool, wanted: String| {
-            best(&mut family.variants.iter().filter(|source| fits(source))).ok_or(DeviceError::NoKernel {
+        let choose = |role: TileRole, tile: Option<NarrowTile>, wanted: String| {
+            let family: &'static KernelFamily = role.family();
+            let serves = |source: &KernelSource| match role {
+                TileRole::NarrowFunctional => source.flags.contains(&"COTANGENTS") == input_cotangents,
+                _ => role.serves(source, tangents),
+            };
+            if let Some(tile) = tile {
+                return tile.find(family, serves);
+            }
+            best(&mut family.variants.iter().filter(|source| serves(source))).ok_or(DeviceError::NoKernel {
                 kernel: family.name,
                 wanted: format!("{wanted} in {memory} bytes of workgroup memory"),
                 offered: "2 to 9 tangents in 16384 bytes",
             })
         };
-        let of_tangents = |source: &KernelSource| source.constant("TANGENTS") == Some(tangents as u32);
-        let with_cotangents = |source: &KernelSource| source.flags.contains(&"COTANGENTS") == input_cotangents;
         Ok(Self {
-            jet: choose(&kernels::NARROW_JET, &of_tangents, format!("{tangents} tangents"))?,
-            functional: choose(&kernels::NARROW_FUNCTIONAL, &with_cotangents, "a functional".into())?,
+            jet: choose(TileRole::NarrowJet, tiles.narrow_jet, format!("{tangents} tangents"))?,
+            functional: choose(TileRole::NarrowFunctional, tiles.narrow_functional, "a functional".into())?,
         })
     }
 

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 use lnn_physics::systems::kind;
+use lnn_train::backend::cache::CacheFolder;
 use lnn_train::backend::{Asked, Backend as ChosenBackend, Choice, choose};
 use lnn_train::config::presets::experiments;
 use lnn_train::config::{ConfigError, ExperimentConfig, Validated, preset_with};
@@ -59,7 +60,7 @@ pub(in crate::cli) fn run(arguments: &ExperimentArguments) -> Result<ExitCode, B
         return properties::run(arguments, &*stop_on_signal()?);
     }
     let config = configuration(arguments)?;
-    let backend = choose(arguments.backend.asked(), arguments.adapter.as_ref(), &config)?;
+    let backend = choose(arguments.backend.asked(), arguments.adapter.as_ref(), CacheFolder::of_user(), &config)?;
     let stop = stop_on_signal()?;
     match &arguments.seeds {
         Some(seeds) => run_seeds(arguments, config, seeds.clone(), &backend, &stop),

@@ -1,6 +1,6 @@
 //! What each dispatch of a step has to do: operations of its products and bytes that it must move, without padding.
 
-use lnn_autodiff::MlpShape;
+use lnn::autodiff::MlpShape;
 use lnn_gpu::mlp::hessian_pairs;
 use lnn_gpu::optimiser::ParameterBlock;
 

@@ -2,12 +2,13 @@
 
 use std::error::Error;
 
-use lnn_gpu::device::Device;
+use lnn::train::backend::Card;
+use lnn_gpu::kernels::KernelSource;
 use serde_json::{Value, json};
 
 use crate::count;
-use crate::step::{OptimiserKind, REFRESH_EVERY, Step};
-use crate::timing::{dispatches, whole};
+use crate::step::{COORDINATES, MOST_STEPS, OptimiserKind, REFRESH_EVERY, Step};
+use crate::timing::{median, rounds};
 use crate::work::Work;
 
 /// A network and a batch.
@@ -41,12 +42,16 @@ impl Case {
 /// # Errors
 /// There is none; the message names those that are.
 pub(crate) fn matching(quick: bool, words: &[String]) -> Result<Vec<Case>, String> {
-    let all = if quick { &QUICK[..] } else { &CASES[..] };
+    named(if quick { &QUICK } else { &CASES }, words, Case::name)
+}
+
+/// Those with all of these words in their names.
+pub(crate) fn named<T: Copy>(all: &[T], words: &[String], name: impl Fn(&T) -> String) -> Result<Vec<T>, String> {
     let plain = |text: &str| text.to_lowercase().replace('×', "x");
-    let fits = |case: &&Case| words.iter().all(|word| plain(&case.name()).contains(&plain(word)));
-    let found: Vec<Case> = all.iter().filter(fits).copied().collect();
+    let fits = |one: &&T| words.iter().all(|word| plain(&name(one)).contains(&plain(word)));
+    let found: Vec<T> = all.iter().filter(fits).copied().collect();
     if found.is_empty() {
-        let names: Vec<_> = all.iter().map(Case::name).collect();
+        let names: Vec<_> = all.iter().map(&name).collect();
         let (words, names) = (words.join("`, `"), names.join("; "));
         return Err(format!("no case has all of the words `{words}` in its name; the cases are: {names}"));
     }
@@ -54,24 +59,19 @@ pub(crate) fn matching(quick: bool, words: &[String]) -> Result<Vec<Case>, Strin
 }
 
 /// Whole steps with each optimiser, and every kernel in them.
-pub(crate) fn measure(device: &Device, case: &Case, rounds: usize, quick: bool) -> Result<Value, Box<dyn Error>> {
+pub(crate) fn measure(card: &Card, case: &Case, times: usize, quick: bool) -> Result<Value, Box<dyn Error>> {
     let mut steps = Vec::new();
     let mut kernels = Vec::new();
-    let (mut engine, mut parameters, mut operations, mut kernel_seconds) = ("", 0, 0.0, 0.0);
+    let (mut engine, mut parameters, mut operations, mut kernel_seconds, mut tuned_on) = ("", 0, 0.0, 0.0, None);
     for (kind, name) in [(OptimiserKind::Adam, "Adam"), (OptimiserKind::Soap, "SOAP")] {
-        // With one refresh in each ten steps.
-        let count = if quick || kind == OptimiserKind::Soap { REFRESH_EVERY } else { 2 * REFRESH_EVERY };
-        let step = Step::new(device, &vec![case.width; case.layers], case.batch, count, kind)?;
-        let refreshes = |number: usize| (number + 1).is_multiple_of(REFRESH_EVERY);
-        let seconds = whole(device, rounds, |recorder| {
-            (0..count).for_each(|number| step.record(recorder, number, refreshes(number)));
-        })? / count as f64;
-        let timed = dispatches(device, rounds, |recorder| step.record(recorder, 0, true))?;
-        step.require_updates(device)?;
-        let work = step.work(true);
+        let mut step = Step::new(card, &vec![case.width; case.layers], case.batch, kind)?;
+        let count = submission(&mut step, quick)?;
+        let seconds = rounds(times, || step.seconds(count))?;
+        let timed = profile(&mut step, times)?;
+        let work = step.work();
         let lines = lines(&work, &timed)?;
         if kind == OptimiserKind::Adam {
-            (engine, parameters) = (step.engine(), step.parameters());
+            (engine, parameters, tuned_on) = (step.engine(), step.parameters(), step.tuned_on.clone());
             kernel_seconds = timed.iter().map(|(_, seconds)| seconds).sum();
             operations = work.iter().filter_map(|work| work.operations).sum();
         }
@@ -81,6 +81,7 @@ pub(crate) fn measure(device: &Device, case: &Case, rounds: usize, quick: bool) 
         steps.push(json!({
             "optimiser": name,
             "seconds": seconds,
+            "steps_a_submission": count,
             "rate": operations / seconds,
         }));
     }
@@ -89,8 +90,9 @@ pub(crate) fn measure(device: &Device, case: &Case, rounds: usize, quick: bool) 
         "width": case.width,
         "layers": case.layers,
         "batch": case.batch,
-        "coordinates": 2,
+        "coordinates": COORDINATES,
         "engine": engine,
+        "tuned_on": tuned_on,
         "parameters": parameters,
         "operations": operations,
         "kernel_seconds": kernel_seconds,
@@ -98,6 +100,31 @@ pub(crate) fn measure(device: &Device, case: &Case, rounds: usize, quick: bool) 
         "steps": steps,
         "kernels": kernels,
     }))
+}
+
+/// Steps of a submission that lasts about as long as those of a training, with one refresh in each ten steps.
+fn submission(step: &mut Step, quick: bool) -> Result<usize, Box<dyn Error>> {
+    /// Seconds that a training lets a submission take.
+    const SECONDS: f64 = 0.1;
+    let seconds = step.seconds(REFRESH_EVERY)?.min(step.seconds(REFRESH_EVERY)?);
+    if quick {
+        return Ok(REFRESH_EVERY);
+    }
+    Ok(((SECONDS / seconds) as usize).next_multiple_of(REFRESH_EVERY).clamp(2 * REFRESH_EVERY, MOST_STEPS))
+}
+
+/// The kernels of a step with their median seconds.
+fn profile(step: &mut Step, times: usize) -> Result<Vec<(&'static KernelSource, f64)>, Box<dyn Error>> {
+    let mut all: Vec<(&'static KernelSource, Vec<f64>)> = Vec::new();
+    for _ in 0..times {
+        for (place, (kernel, seconds)) in step.profile()?.into_iter().enumerate() {
+            match all.get_mut(place) {
+                Some((_, own)) => own.push(seconds),
+                None => all.push((kernel, vec![seconds])),
+            }
+        }
+    }
+    Ok(all.into_iter().map(|(kernel, seconds)| (kernel, median(seconds))).collect())
 }
 
 /// Dispatches of one kernel for the same work, together.
@@ -133,10 +160,7 @@ impl Line<'_> {
 ///
 /// # Errors
 /// The step dispatches other kernels than its list of work has.
-fn lines<'a>(
-    work: &'a [Work],
-    timed: &[(&'static lnn_gpu::kernels::KernelSource, f64)],
-) -> Result<Vec<Line<'a>>, String> {
+fn lines<'a>(work: &'a [Work], timed: &[(&'static KernelSource, f64)]) -> Result<Vec<Line<'a>>, String> {
     let (expected, got): (Vec<_>, Vec<_>) =
         (work.iter().map(|work| work.kernel).collect(), timed.iter().map(|(source, _)| source.entry).collect());
     if expected != got {

@@ -5,7 +5,7 @@ use lnn_gpu::device::{BoundKernel, Device, DeviceError};
 use lnn_gpu::kernels;
 use serde_json::{Value, json};
 
-use crate::timing::whole;
+use crate::timing::section;
 
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
@@ -40,7 +40,7 @@ fn multiply_add(device: &Device, quick: bool, rounds: usize) -> Result<f64, Devi
     let sums = device.buffer::<[f32; 4]>("sums", threads)?;
     let kernel = device.kernel(kernels::MULTIPLY_ADD.only(), &[])?;
     let bound = kernel.bind(device, &[(&numbers).into(), (&sums).into()])?;
-    let seconds = whole(device, rounds, |recorder| recorder.dispatch_linear(&bound, groups as u32, 0))?;
+    let seconds = section(device, rounds, |recorder| recorder.dispatch_linear(&bound, groups as u32, 0))?;
     Ok(OPERATIONS * f64::from(length) * threads as f64 / seconds)
 }
 
@@ -52,13 +52,13 @@ fn copy(device: &Device, quick: bool, rounds: usize) -> Result<f64, DeviceError>
     let length = bytes / 16;
     let bound = copying(device, length)?;
     let groups = length.div_ceil(THREADS) as u32;
-    let seconds = whole(device, rounds, |recorder| recorder.dispatch_linear(&bound, groups, 0))?;
+    let seconds = section(device, rounds, |recorder| recorder.dispatch_linear(&bound, groups, 0))?;
     Ok(2.0 * 16.0 * length as f64 / seconds)
 }
 
 fn empty(device: &Device, rounds: usize) -> Result<f64, DeviceError> {
     let bound = copying(device, 1)?;
-    whole(device, rounds, |recorder| recorder.dispatch(&bound, [1, 1, 1]))
+    section(device, rounds, |recorder| recorder.dispatch(&bound, [1, 1, 1]))
 }
 
 /// The copy of `length` vectors of four.

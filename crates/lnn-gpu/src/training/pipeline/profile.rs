@@ -1,0 +1,47 @@
+//! What the kernels of a step take.
+
+use super::Training;
+use crate::device::DeviceError;
+use crate::kernels::KernelSource;
+
+impl Training {
+    /// Makes step number `step` with this learning rate, and gives back its kernels in their order, each with the seconds
+    /// that it took by the device's clock.
+    ///
+    /// Dispatches that could overlap are kept apart, so that the sum is above the time of a step in [`run`](Self::run).
+    ///
+    /// # Errors
+    /// The adapter has no clock for kernels; the device is lost or does not answer in time.
+    ///
+    /// # Panics
+    /// If SOAP has no bases yet, which it has after the first step that [`run`](Self::run) made.
+    pub fn profile(&mut self, step: u64, rate: f64) -> Result<Vec<(&'static KernelSource, f64)>, DeviceError> {
+        assert!(self.optimiser.is_prepared(), "a profile before the bases are there");
+        let device = self.device.clone();
+        self.control.set_rates(&device, &[rate])?;
+        self.source.set_streams(&device, step, 1)?;
+        let update = self.updates + 1;
+        // Recorded once to be counted, and never submitted.
+        let mut counted = device.recorder("count");
+        self.record_step(&mut counted, 0, update);
+        let times = device.timestamps(counted.dispatches())?;
+        drop(counted);
+        let mut recorder = device.recorder("profile");
+        recorder.clear(&self.tally);
+        recorder.time_each_dispatch(&times);
+        self.record_step(&mut recorder, 0, update);
+        let kernels = recorder.timed_kernels().to_vec();
+        recorder.keep_times(&times);
+        recorder.submit()?;
+        let seconds = times.seconds(&device)?;
+        let states = self.control.download_states(&device)?;
+        // A skipped step makes no update.
+        self.updates = states.iter().map(|state| u64::from(state.updates)).max().unwrap_or(0);
+        Ok(kernels.into_iter().zip(seconds).collect())
+    }
+
+    /// Partial sums that a gradient is made of.
+    pub fn gradient_parts(&self) -> usize {
+        self.network.gradient_parts()
+    }
+}
