@@ -87,7 +87,8 @@ fn trainings(results: &Results) -> String {
 fn peers(results: &Results) -> String {
     let cases = match &results.peers {
         Ok(cases) => cases,
-        Err(why) => return format!("\nJAX on the same card was not measured: {why}\n"),
+        // What was looked for, a place a line.
+        Err(why) => return format!("\nJAX on the same card was not measured: {}\n", why.replace("; ", ";\n  ")),
     };
     let mut table = started(&["case", "JAX's products", "JAX", "ours", "ratio"]);
     for case in cases {
