@@ -76,7 +76,7 @@ impl DeviceTraining {
     /// As [`new`](Self::new), for the seeds of `seeds` in place of the configuration's, each as in a run of its own.
     ///
     /// # Errors
-    /// Also a model of which only one can be trained [at a time](trained_side_by_side).
+    /// Also a model of which only one can be trained [at a time](super::trained_side_by_side).
     ///
     /// # Panics
     /// Also if there is no seed.

@@ -1,3 +1,5 @@
+//! Members of a training: what each checkpoint holds, and what becomes of those that fail.
+
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
