@@ -7,6 +7,7 @@ mod judge;
 mod members;
 mod models;
 mod observe;
+mod one_model;
 mod run;
 mod starts;
 mod train;

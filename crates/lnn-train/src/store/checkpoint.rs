@@ -5,6 +5,8 @@
 //! one to previous, and the new one to current; a process killed between any two of these leaves at least
 //! one whole checkpoint. Every file carries a checksum, and a damaged one is never silently used.
 
+mod align;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
@@ -18,6 +20,8 @@ use super::container::{self, Checksum, FileKind};
 use super::error::StoreError;
 use super::model_file::refused;
 use super::tensor::{Elements, Tensor};
+
+pub use align::align_checkpoints;
 
 const KIND: FileKind = FileKind { key: "lnn.checkpoint", version: 1, what: "checkpoint", checksum: Checksum::Required };
 
@@ -135,34 +139,6 @@ pub fn load_checkpoint(folder: &Path, model: &str) -> Result<Option<FoundCheckpo
     }
 }
 
-/// Takes the members of an ensemble that are trained together back to one step, where the process was killed between their
-/// saves: those that have gone further return to the checkpoint before their latest, if it is of the step of the others.
-///
-/// # Errors
-/// As [`load_checkpoint`], and [`StoreError::Write`].
-pub fn align_checkpoints(folder: &Path, members: &[String]) -> Result<(), StoreError> {
-    let mut latest = Vec::new();
-    for member in members {
-        match load_checkpoint(folder, member)? {
-            Some(found) if found.checkpoint.record.lost.is_some() => {}
-            Some(found) => latest.push((member, found.checkpoint.record.step)),
-            // Its training has not begun, or not come to its first checkpoint: there is nothing to return to.
-            None => return Ok(()),
-        }
-    }
-    let Some(step) = latest.iter().map(|&(_, step)| step).min() else { return Ok(()) };
-    for (member, _) in latest.into_iter().filter(|&(_, own)| own > step) {
-        let (current, previous) = (checkpoint_path(folder, member), previous_checkpoint_path(folder, member));
-        if let Slot::Usable(checkpoint) = examine(&previous, member)?
-            && checkpoint.record.step == step
-        {
-            Operation::Rename { from: previous, to: current }.perform()?;
-            Operation::SyncFolder { path: folder.to_owned() }.perform()?;
-        }
-    }
-    Ok(())
-}
-
 /// What is under a checkpoint's name.
 enum Slot {
     Absent,
@@ -249,7 +225,7 @@ mod tests {
 
     use super::*;
 
-    fn checkpoint(step: u64) -> Checkpoint {
+    pub(super) fn checkpoint(step: u64) -> Checkpoint {
         Checkpoint {
             record: CheckpointRecord {
                 model: "lnn".to_owned(),
@@ -266,39 +242,6 @@ mod tests {
                 ("optimiser.steps".to_owned(), Elements::U64(vec![step])),
             ]),
         }
-    }
-
-    #[test]
-    fn members_that_a_kill_left_at_two_steps_go_back_to_the_earlier_one() {
-        let place = folder();
-        let save = |member: &str, step: u64, lost: bool| {
-            let mut checkpoint = checkpoint(step);
-            checkpoint.record.model = member.to_owned();
-            checkpoint.record.lost = lost.then(|| "it learns nothing".to_owned());
-            save_checkpoint(place.path(), &checkpoint).expect("writable");
-        };
-        let steps = |members: &[String]| -> Vec<u64> {
-            let latest = |member| load_checkpoint(place.path(), member).expect("readable").expect("saved");
-            members.iter().map(|member| latest(member).checkpoint.record.step).collect()
-        };
-        let members = ["a", "b", "c"].map(String::from);
-        for step in [10, 20] {
-            members.iter().for_each(|member| save(member, step, false));
-        }
-        // Killed after the first member's next save; the last one was lost before.
-        save("a", 30, false);
-        save("c", 12, true);
-        align_checkpoints(place.path(), &members).expect("readable");
-        assert_eq!(steps(&members), [20, 20, 12]);
-        align_checkpoints(place.path(), &members).expect("nothing to do");
-        assert_eq!(steps(&members), [20, 20, 12]);
-        // Trained one after the other: the one that has ended keeps what it has.
-        save("a", 90, false);
-        save("a", 100, false);
-        align_checkpoints(place.path(), &members).expect("readable");
-        assert_eq!(steps(&members), [100, 20, 12]);
-        align_checkpoints(place.path(), &["a", "nobody"].map(String::from)).expect("one has not begun");
-        assert_eq!(steps(&members), [100, 20, 12]);
     }
 
     fn folder() -> tempfile::TempDir {
