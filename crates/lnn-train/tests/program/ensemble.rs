@@ -122,7 +122,7 @@ fn one_member_is_no_ensemble() {
 
 #[test]
 fn an_interrupted_ensemble_goes_on_where_it_was() {
-    let long = ExperimentConfig { checkpoint_every_seconds: 0.05, ensemble: 2, ..config(2000) };
+    let long = ExperimentConfig { checkpoint_every_seconds: 0.02, ensemble: 2, ..config(1000) };
     let workplace = Workplace::new(&long);
     workplace.succeed("experiment dblpend --config small.ron --out whole --threads 1");
     let resume = "experiment dblpend --config small.ron --out run --resume --threads 2";
@@ -131,7 +131,7 @@ fn an_interrupted_ensemble_goes_on_where_it_was() {
     {
         let mut session = Session::of(&workplace, resume);
         session.wait_for(words);
-        std::thread::sleep(std::time::Duration::from_millis(120));
+        std::thread::sleep(std::time::Duration::from_millis(40));
         if kill {
             session.kill();
         } else {

@@ -3,7 +3,6 @@
 //! Nothing of it changes a result beyond rounding, and all of it may be removed at any time. A file that is damaged or was made for
 //! something else is left aside, with a [`CacheProblem`] that names it.
 
-mod date;
 mod pipelines;
 mod tiles;
 

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use lnn_gpu::device::AdapterSummary;
 use lnn_gpu::mlp::{GradientTile, NarrowTile, ProductTile, Tiles};
 use lnn_gpu::tuning::ShapeClass;
 use serde::{Deserialize, Serialize};
 
-use super::date::today;
 use super::{CacheFolder, CacheProblem, read};
 use crate::config::{from_ron, to_ron};
 use crate::store::{create_folder, write_atomically};
@@ -96,7 +96,7 @@ impl TunedTiles {
 
     /// Adds what a tuning has chosen today, in place of what was chosen for the same class.
     pub fn add(&mut self, class: ShapeClass, tiles: Tiles) {
-        let date = today().unwrap_or_else(|| "an unknown day".to_owned());
+        let date = Timestamp::now().strftime("%Y-%m-%d").to_string();
         self.insert(TunedEntry { class, tiles, date });
     }
 
