@@ -225,8 +225,18 @@ impl StepControl {
     /// # Panics
     /// If they are more than the settings' steps, or than were made.
     pub fn download_reports(&self, device: &Device, count: usize) -> Result<Vec<StepReport>, DeviceError> {
+        self.download_reports_after(device, &self.download_states(device)?, count)
+    }
+
+    /// As [`download_reports`](Self::download_reports), with the states that were read after these steps.
+    pub(crate) fn download_reports_after(
+        &self,
+        device: &Device,
+        states: &[StepState],
+        count: usize,
+    ) -> Result<Vec<StepReport>, DeviceError> {
         let StepSettings { models, steps, .. } = self.settings;
-        let made = self.download_states(device)?[0].steps as usize;
+        let made = states[0].steps as usize;
         assert!(count <= steps.min(made), "{count} reports of {steps} kept, {made} made");
         let mut kept = vec![StepReport::default(); models * steps];
         device.download(&self.reports, 0, &mut kept)?;

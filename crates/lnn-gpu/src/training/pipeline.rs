@@ -26,8 +26,6 @@ pub struct Training {
     optimiser: Optimiser,
     /// As in [`Outcomes`].
     tally: Buffer<u32>,
-    /// Updates that were made, of the model that has made most.
-    updates: u64,
 }
 
 /// What a submission's steps did to one model.
@@ -97,10 +95,10 @@ impl Training {
         let buffers = StepBuffers { losses: &losses, weights, gradient, parameters: parameters.buffer() };
         let control = StepControl::new(device, step_settings(settings), buffers)?;
         let optimiser = Optimiser::new(device, settings.optimiser, &control, gradient, &parameters)?;
-        Ok(Self { device: device.clone(), parameters, source, network, control, optimiser, tally, updates: 0 })
+        Ok(Self { device: device.clone(), parameters, source, network, control, optimiser, tally })
     }
 
-    /// One step: number `step` of its submission, and update number `update` if it is made.
+    /// One step: number `step` of its submission, and update number `update` if none before it was skipped.
     fn record_step(&self, recorder: &mut Recorder, step: usize, update: u64) {
         self.source.record(recorder, step);
         match &self.network {
@@ -126,7 +124,7 @@ impl Training {
     /// Makes the steps from number `first` on, one for each learning rate, and waits for them: what they did to each model.
     ///
     /// Batches are drawn by the stream of the step's number, or were [uploaded](Self::upload_batches). All models have
-    /// these rates. SOAP's bases are turned for all of them at once, at the updates of the model that has made most.
+    /// these rates. SOAP's bases are turned for all of them at once, by the number of the step.
     ///
     /// # Errors
     /// The device is lost or does not answer in time.
@@ -144,8 +142,9 @@ impl Training {
         let mut failed = Vec::new();
         for step in 0..rates.len() {
             let prepared = self.optimiser.is_prepared();
-            self.updates += u64::from(prepared);
-            self.record_step(&mut recorder, step, self.updates);
+            // The first step makes SOAP's bases and no update. Counted by steps, so that neither a skipped one nor the length of
+            // a submission, which hangs on the clock, changes a bit of what follows.
+            self.record_step(&mut recorder, step, first + step as u64);
             recorded += 1;
             if recorded == RECORDED_AT_ONCE || !prepared {
                 recorded = 0;
@@ -154,8 +153,8 @@ impl Training {
             }
         }
         recorder.submit()?;
-        let reports = self.control.download_reports(&device, rates.len())?;
-        let states = self.states()?;
+        let states = self.control.download_states(&device)?;
+        let reports = self.control.download_reports_after(&device, &states, rates.len())?;
         let mut tally = vec![0; self.tally.len()];
         device.download(&self.tally, 0, &mut tally)?;
         let lost = self.control.lost_averages(&device)?;
@@ -167,14 +166,6 @@ impl Training {
             failed: failed.iter().find(|error| error.model() == Some(model)).cloned(),
         };
         Ok(reports.chunks_exact(rates.len()).zip(&states).enumerate().map(submitted).collect())
-    }
-
-    /// Each model's steps, updates and clipping.
-    fn states(&mut self) -> Result<Vec<StepState>, DeviceError> {
-        let states = self.control.download_states(&self.device)?;
-        // Skipped steps make no update.
-        self.updates = states.iter().map(|state| u64::from(state.updates)).max().unwrap_or(0);
-        Ok(states)
     }
 
     /// How many models are trained side by side.
@@ -242,7 +233,6 @@ impl Training {
         self.control.upload_states(&self.device, &steps)?;
         let optimisers = states.iter().map(|state| &state.optimiser);
         self.optimiser.upload(&self.device, self.parameters.layout(), optimisers)?;
-        self.updates = steps.iter().map(|step| u64::from(step.updates)).max().unwrap_or(0);
         Ok(())
     }
 }

@@ -92,13 +92,16 @@ impl HostBatches {
                 };
                 results.into_iter().collect::<Result<(), DataError>>()
             };
-        let mut rest = &mut *weights;
-        let models = (first..).flat_map(|step| samplers.iter().map(move |&sampler| (step, sampler)));
-        for (of, (states, target)) in models.zip(states.chunks_mut(batch * width).zip(target.chunks_mut(batch * d))) {
-            let (own, others) = rest.split_at_mut(if weighted { batch } else { 0 });
-            rest = others;
-            draw_batch(of, states, target, own)?;
-        }
+        let of = |pair: usize| (first + (pair / samplers.len()) as u64, samplers[pair % samplers.len()]);
+        let batches = states.par_chunks_mut(batch * width).zip(target.par_chunks_mut(batch * d)).enumerate();
+        // The first error by step and model.
+        let results: Vec<_> = if weighted {
+            let batches = batches.zip(weights.par_chunks_mut(batch));
+            batches.map(|((pair, (states, target)), weights)| draw_batch(of(pair), states, target, weights)).collect()
+        } else {
+            batches.map(|(pair, (states, target))| draw_batch(of(pair), states, target, &mut [])).collect()
+        };
+        results.into_iter().collect::<Result<(), DataError>>()?;
         Ok(Batches { states, target, weights })
     }
 }

@@ -4,8 +4,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lnn_gpu::device::{AdapterChoice, Device, DeviceError, DeviceOptions, PipelineCacheData};
+use lnn_physics::System;
 
 use super::cache::{CacheFolder, CacheProblem, TunedTiles, load_pipelines, save_pipelines};
+use super::choice::BackendError;
+use super::training::DeviceTraining;
+use crate::config::ExperimentConfig;
+use crate::experiment::ExperimentError;
 
 /// An open device, its tuned tiles, and the folder where they and its compiled kernels are kept.
 #[derive(Clone, Debug)]
@@ -58,6 +63,40 @@ impl Card {
     /// What was kept and cannot be used, a sentence each.
     pub fn notices(&self) -> &[String] {
         &self.notices
+    }
+
+    /// The training of model `name` for `seeds` with the tuned tiles; with the default ones where those do not fit, which may
+    /// need more memory in a deeper network than the one they were tuned for. Then also a sentence that says so.
+    ///
+    /// # Errors
+    /// As [`DeviceTraining::of_seeds`].
+    ///
+    /// # Panics
+    /// As `of_seeds`.
+    pub fn training(
+        &self,
+        config: &ExperimentConfig,
+        name: &str,
+        system: &Arc<dyn System>,
+        seeds: &[u64],
+    ) -> Result<(DeviceTraining, Option<String>), ExperimentError> {
+        let with = |tiles: &TunedTiles| {
+            DeviceTraining::with_tiles(&self.device, config, name, Arc::clone(system), seeds, tiles)
+        };
+        let fault = match with(&self.tiles) {
+            Ok(training) => return Ok((training, None)),
+            Err(fault @ ExperimentError::Backend(BackendError::Device(_))) if self.tiles != TunedTiles::default() => {
+                fault
+            }
+            Err(other) => return Err(other),
+        };
+        match with(&TunedTiles::default()) {
+            Ok(training) => {
+                let notice = format!("{name}: the tuned tiles are left aside, and the default ones taken: {fault}");
+                Ok((training, Some(notice)))
+            }
+            Err(_) => Err(fault),
+        }
     }
 
     /// Keeps the kernels that the driver has compiled so far for later runs, if there is anything new; says whether there was.

@@ -145,9 +145,8 @@ pub fn choose(
                     Ok(processor(format!("there is no graphics card but {name}, which is software")))
                 }
                 Ok(card) => {
-                    match require_room(&card, config) {
-                        Err(error @ BackendError::NoRoom { .. }) => return Ok(processor(error.to_string())),
-                        outcome => outcome?,
+                    if let Err(error) = require_room(&card, config) {
+                        return Ok(processor(error.to_string()));
                     }
                     let reason = "it is the best graphics card, and has kernels for all of this run".to_owned();
                     Ok(Choice {

@@ -5,7 +5,6 @@ use lnn_gpu::device::DeviceError;
 use super::card::Card;
 use super::choice::BackendError;
 use super::recipe::trained_side_by_side;
-use super::training::DeviceTraining;
 use crate::config::ExperimentConfig;
 use crate::experiment::{ExperimentError, build_model_for, build_system};
 
@@ -30,7 +29,7 @@ pub(super) fn require_room(card: &Card, config: &ExperimentConfig) -> Result<(),
         let device = card.device();
         let take = |seeds: &[u64]| {
             let before = device.allocated();
-            let made = DeviceTraining::with_tiles(device, config, name, system.clone(), seeds, card.tiles());
+            let made = card.training(config, name, &system, seeds);
             made.map(|_| device.allocated() - before)
         };
         if let Err(ExperimentError::Backend(BackendError::Device(source))) = take(&seeds) {

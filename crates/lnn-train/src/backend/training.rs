@@ -44,6 +44,8 @@ pub struct DeviceTraining {
     step: u64,
     /// Of each member.
     skipped: Vec<u64>,
+    /// Those that can learn no more, and are carried along.
+    lost: Vec<bool>,
     /// The parameters of all members, once they were read at this step.
     parameters: Option<Vec<f32>>,
     /// Samples of this session, and those whose mass matrix was not of full rank.
@@ -164,6 +166,7 @@ impl DeviceTraining {
             parameter_count: parameters.len() / seeds.len(),
             step: 0,
             skipped: vec![0; seeds.len()],
+            lost: vec![false; seeds.len()],
             parameters: None,
             samples: 0,
             rank_deficient: 0,
@@ -217,6 +220,11 @@ impl Trainer<f32> for DeviceTraining {
         self.parameters = None;
         for (member, submitted) in submitted.into_iter().enumerate() {
             self.skipped[member] = submitted.skipped;
+            // It is carried along, and nothing that it does counts.
+            if self.lost[member] {
+                members[member] = Advanced::default();
+                continue;
+            }
             self.samples += (steps * self.batch) as u64;
             self.rank_deficient += submitted.rank_deficient;
             let averages_lost = submitted.averages_lost;
@@ -224,6 +232,7 @@ impl Trainer<f32> for DeviceTraining {
             if averages_lost && members[member].fault.is_none() {
                 members[member].fault = Some(self.lost_average(member)?);
             }
+            self.lost[member] = members[member].fault.is_some();
         }
         Ok(())
     }
@@ -276,6 +285,7 @@ impl Trainer<f32> for DeviceTraining {
         }
         self.training.restore(&states)?;
         (self.step, self.skipped, self.parameters) = (step, skipped, None);
+        self.lost.fill(false);
         Ok(())
     }
 

@@ -47,6 +47,14 @@ pub(super) enum Fate {
 }
 
 impl Fate {
+    /// The same, of which earlier sessions spent so many seconds.
+    pub(super) fn since(self, earlier_seconds: f64) -> Self {
+        match self {
+            Self::Trained(trained) => Self::Trained(TrainedParameters { earlier_seconds, ..trained }),
+            Self::Lost { lost, .. } => Self::Lost { lost, earlier_seconds },
+        }
+    }
+
     /// Whether this session made a step of it, and the seconds that earlier sessions spent.
     pub(super) fn session(&self) -> (bool, f64) {
         match self {
@@ -77,7 +85,8 @@ pub(super) fn train_all(
     let mut log = context.open_log(state)?;
     let mut trained = Vec::new();
     for (name, model) in models {
-        let fates = OneModel { context, name, model: &model }.train(&mut log, observe)?;
+        let fates =
+            OneModel { context, name, model: &model, planned: AtomicBool::new(false) }.train(&mut log, observe)?;
         let Some(fates) = fates else { return Ok(None) };
         trained.push(TrainedModel { name: name.clone(), model, fates });
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use lnn_autodiff::Real;
 use lnn_physics::System;
@@ -15,7 +15,7 @@ use super::members::Member;
 use super::models::{Context, Fate};
 use super::run::Event;
 use super::train::{Fate as SetFate, ModelFile, TrainingSet};
-use crate::backend::{Backend, Card, DeviceTraining};
+use crate::backend::{Backend, BackendError, Card, DeviceTraining};
 use crate::config::Precision;
 use crate::evaluate::LOGGED_STATES;
 use crate::fit::{FitError, FitMember, StepError, Trainer};
@@ -30,6 +30,8 @@ pub(super) struct OneModel<'a> {
     pub(super) context: &'a Context<'a>,
     pub(super) name: &'a str,
     pub(super) model: &'a Model,
+    /// Whether it was said which tiles its kernels have.
+    pub(super) planned: AtomicBool,
 }
 
 impl OneModel<'_> {
@@ -103,7 +105,7 @@ impl OneModel<'_> {
         let Some(found) = load_checkpoint(folder.path(), &member.file_name(self.name))? else { return Ok(None) };
         let record = found.checkpoint.record;
         let Some(reason) = record.lost.filter(|_| record.configuration == member.fingerprint) else { return Ok(None) };
-        observe(Event::Notice(format!("{} was lost by an earlier session: {reason}", member.title(self.name))));
+        observe(Event::Notice(format!("{} was lost before: {reason}", member.title(self.name))));
         let skipped_steps = record.counters.get("skipped").copied().unwrap_or(0);
         let earlier_seconds = record.train_seconds;
         let lost = LostMember { step: record.step, skipped_steps, reason, train_seconds: earlier_seconds };
@@ -120,23 +122,44 @@ impl OneModel<'_> {
         let Context { config, backend, fell_back, .. } = self.context;
         match (config.models[self.name].precision, backend) {
             (Precision::F32, Backend::Gpu { card, falls_back }) if !fell_back.load(Ordering::Relaxed) => {
-                let mut training = self.on_card(card, set, observe)?;
-                match self.train_with::<f32>(set, &mut training, log, observe) {
-                    Err(ExperimentError::Fit(FitError::Step { source: StepError::Device(fault), .. }))
-                        if *falls_back =>
-                    {
-                        fell_back.store(true, Ordering::Relaxed);
-                        observe(Event::Notice(format!("{fault}; the processor goes on from the last checkpoint")));
-                        // Steps after that checkpoint are made again.
-                        *log = self.context.open_log(RunState::Unfinished)?;
-                        self.train_on_processor::<f32>(set, log, observe)
-                    }
-                    trained => trained,
-                }
+                let earlier = if *falls_back { self.earlier_seconds(set)? } else { Vec::new() };
+                let trained = match self.on_card(card, set, observe) {
+                    Ok(mut training) => self.train_with::<f32>(set, &mut training, log, observe),
+                    Err(error) => Err(error),
+                };
+                let error = match trained {
+                    Err(error) if *falls_back => error,
+                    trained => return trained,
+                };
+                let fault = match error {
+                    ExperimentError::Fit(FitError::Step { source: StepError::Device(fault), .. })
+                    | ExperimentError::Backend(BackendError::Device(fault)) => fault,
+                    other => return Err(other),
+                };
+                fell_back.store(true, Ordering::Relaxed);
+                observe(Event::Notice(format!(
+                    "{fault}; the processor goes on, from the last checkpoint if there is one"
+                )));
+                // Steps after the last checkpoint are made again.
+                *log = self.context.open_log(RunState::Unfinished)?;
+                let fates = self.train_on_processor::<f32>(set, log, observe)?;
+                // The checkpoint that the processor went on from counts the card's time, which is this session's.
+                Ok(fates
+                    .map(|fates| fates.into_iter().zip(earlier).map(|(fate, earlier)| fate.since(earlier)).collect()))
             }
             (Precision::F32, _) => self.train_on_processor::<f32>(set, log, observe),
             (Precision::F64, _) => self.train_on_processor::<f64>(set, log, observe),
         }
+    }
+
+    /// Seconds that earlier sessions spent on each of the set.
+    fn earlier_seconds(&self, set: &[usize]) -> Result<Vec<f64>, ExperimentError> {
+        let Context { folder, members, .. } = self.context;
+        let of_member = |&member: &usize| -> Result<f64, ExperimentError> {
+            let found = load_checkpoint(folder.path(), &members[member].file_name(self.name))?;
+            Ok(found.map_or(0.0, |found| found.checkpoint.record.train_seconds))
+        };
+        set.iter().map(of_member).collect()
     }
 
     /// The set's training on a graphics card, side by side. Its compiled kernels are kept for later runs.
@@ -146,13 +169,13 @@ impl OneModel<'_> {
         set: &[usize],
         observe: &mut dyn FnMut(Event<'_>),
     ) -> Result<DeviceTraining, ExperimentError> {
-        let Context { config, members, .. } = self.context;
-        let (name, system) = (self.name, Arc::clone(&self.context.system));
+        let Context { config, members, system, .. } = self.context;
         let seeds: Vec<u64> = set.iter().map(|&member| members[member].seed()).collect();
-        let training = DeviceTraining::with_tiles(card.device(), config, name, system, &seeds, card.tiles())?;
+        let (training, notice) = card.training(config, self.name, system, &seeds)?;
         // Once for all members that are trained one after the other.
-        if set[0] == 0 {
-            observe(Event::Planned { model: name, tiles: training.tiles_in_words() });
+        if !self.planned.swap(true, Ordering::Relaxed) {
+            notice.into_iter().for_each(|notice| observe(Event::Notice(notice)));
+            observe(Event::Planned { model: self.name, tiles: training.tiles_in_words() });
         }
         if let Err(problem) = card.keep_kernels() {
             observe(Event::Notice(problem.to_string()));
@@ -191,7 +214,7 @@ impl OneModel<'_> {
         log: &mut MetricsLog,
         observe: &mut dyn FnMut(Event<'_>),
     ) -> Result<Option<Vec<Fate>>, ExperimentError> {
-        let Self { context, name, model } = *self;
+        let Self { context, name, model, .. } = *self;
         let members: Vec<&Member> = set.iter().map(|&member| &context.members[member]).collect();
         let (names, headers): (Vec<String>, Vec<ModelHeader>) = members
             .iter()

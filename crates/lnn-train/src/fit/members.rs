@@ -33,6 +33,8 @@ pub(super) struct Members<'a, 'b, T: Real> {
 /// The end of a member that can learn no more.
 struct Loss {
     step: u64,
+    /// Steps that it had skipped by then; a trainer may go on to count.
+    skipped: u64,
     fault: FitError,
 }
 
@@ -163,7 +165,7 @@ impl<'a, 'b, T: Real + Element> Members<'a, 'b, T> {
             let kept = lost_checkpoint(step, skipped, &fault, &self.plan.members[member], &self.states[member]);
             save_checkpoint(self.plan.folder, &kept)?;
         }
-        self.lost[member] = Some(Loss { step, fault });
+        self.lost[member] = Some(Loss { step, skipped, fault });
         Ok(())
     }
 
@@ -204,10 +206,11 @@ impl<'a, 'b, T: Real + Element> Members<'a, 'b, T> {
         let last = self.training.step_count();
         let end = |(member, lost): (usize, Option<Loss>)| {
             let steps = lost.as_ref().map_or(last, |loss| loss.step);
+            let skipped_steps = lost.as_ref().map_or_else(|| self.training.skipped_steps(member), |loss| loss.skipped);
             let result = FitResult {
                 steps,
                 train_seconds: self.states[member].seconds(),
-                skipped_steps: self.training.skipped_steps(member),
+                skipped_steps,
                 interrupted: lost.is_none() && steps < self.plan.steps,
             };
             MemberEnd { result, fault: lost.map(|loss| loss.fault) }

@@ -128,10 +128,11 @@ fn a_batch_that_the_adapter_has_no_room_for_names_the_limit() {
     let mut config = small();
     let Backend::Gpu { card, .. } = card(false) else { unreachable!("a card") };
     let adapter = card.device().adapter();
-    // Four channels of 16 units for each sample of a batch.
-    let batch = adapter.largest_binding.min(adapter.largest_buffer) / (4 * 16 * 4) + 1;
-    config.models.get_mut(presets::LNN).expect("there").training.batch = batch as usize;
-    let Ok(config) = config.validate() else { return };
+    // Four channels of a layer's units for each sample of a batch.
+    let width = adapter.largest_binding.min(adapter.largest_buffer) / (4 * 4096 * 4) + 1;
+    let lnn = config.models.get_mut(presets::LNN).expect("there");
+    (lnn.training.batch, lnn.hidden) = (4096, vec![width as usize]);
+    let config = config.validate().expect("usable");
     let options = RunOptions {
         config,
         folder: place.path().join("run"),

@@ -179,7 +179,7 @@ fn a_lost_member_is_counted_and_the_others_go_on() {
     save_checkpoint(&run, &Checkpoint { record: lost, tensors: BTreeMap::new() }).expect("writable");
     fs::remove_file(run.join("summary.json")).expect("there");
     let said = workplace.succeed(&format!("{RUN} --resume"));
-    assert!(said.stderr.contains("lnn of seed 7 was lost by an earlier session"), "{}", said.stderr);
+    assert!(said.stderr.contains("lnn of seed 7 was lost before"), "{}", said.stderr);
     assert!(said.stdout.contains("1 lost"), "{}", said.stdout);
     let Summary { models, ensemble, .. } = summary(&run);
     let ensemble = ensemble.expect("an ensemble");

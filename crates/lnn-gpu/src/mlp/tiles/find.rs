@@ -60,7 +60,7 @@ impl GradientTile {
 
 impl fmt::Display for ProductTile {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} samples × {} units", 16 * self.samples, self.columns)
+        write!(formatter, "{} samples × {} units", 16 * u64::from(self.samples), self.columns)
     }
 }
 

@@ -48,9 +48,9 @@ impl TileRole {
 
     /// Whether this variant serves a functional in so many directions.
     pub(in crate::mlp) fn serves(self, source: &KernelSource, tangents: usize) -> bool {
-        let tangents = tangents as u32;
+        let tangents = u32::try_from(tangents).unwrap_or(u32::MAX);
         match self {
-            Self::Forward => source.constant("CHANNELS") == Some(tangents + 1),
+            Self::Forward => source.constant("CHANNELS") == tangents.checked_add(1),
             Self::NarrowJet => source.constant("TANGENTS") == Some(tangents),
             Self::NarrowFunctional => !source.flags.contains(&"COTANGENTS"),
             _ => true,

@@ -40,7 +40,12 @@ impl Trainer<f64> for Three {
         self.step
     }
     fn skipped_steps(&self, member: usize) -> u64 {
-        if member == 2 { self.step } else { 0 }
+        match member {
+            // Carried along after it broke.
+            1 => self.step.saturating_sub(BREAKS_AT - 1),
+            2 => self.step,
+            _ => 0,
+        }
     }
     fn batch(&self) -> usize {
         10
@@ -103,6 +108,8 @@ fn a_member_that_ends_is_kept_as_lost_and_the_others_go_on() {
     assert!(ends[0].fault.is_none() && !ends[0].result.interrupted);
     let steps: Vec<u64> = ends.iter().map(|end| end.result.steps).collect();
     assert_eq!(steps, [12, BREAKS_AT, 12]);
+    let skipped: Vec<u64> = ends.iter().map(|end| end.result.skipped_steps).collect();
+    assert_eq!(skipped, [0, 1, 12], "a lost member's are those up to its loss");
     let message = |member: usize| ends[member].fault.as_ref().expect("lost").to_string();
     assert!(message(1).contains("`m.seed5` cannot go on after step 5") && message(1).contains("`moment`"));
     assert!(message(2).contains("`m.seed6` learns nothing: 12 of 12 steps"), "{}", message(2));
