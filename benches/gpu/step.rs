@@ -27,8 +27,9 @@ const RATE: f64 = 1e-7;
 const VELOCITY_SCALE: f64 = 5.0;
 /// Updates from one refresh of SOAP's bases to the next, as the processor's default has it.
 pub(crate) const REFRESH_EVERY: usize = 10;
-/// Most steps of a submission: as many as a training submits at once.
+/// Most steps of a submission, so many that its start and its end are lost among them.
 pub(crate) const MOST_STEPS: usize = 1000;
+const _: () = assert!(MOST_STEPS.is_multiple_of(REFRESH_EVERY), "each of its refreshes is paid by as many steps");
 
 /// The optimiser of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,12 +133,7 @@ impl Step {
 
     /// What each dispatch of [`profile`](Self::profile) has to do, in their order.
     pub(crate) fn work(&self) -> Vec<Work> {
-        let sizes = Sizes {
-            shape: &self.shape,
-            rows: self.rows,
-            coordinates: COORDINATES,
-            parts: self.training.gradient_parts(),
-        };
+        let sizes = Sizes::new(&self.shape, self.rows, COORDINATES, self.training.gradient_parts());
         let (derivatives, gradient) = if NarrowJet::supports(&self.shape) {
             (sizes.narrow_derivatives(), sizes.narrow_gradient())
         } else {

@@ -1,8 +1,9 @@
 //! What each dispatch of a step has to do: operations of its products and bytes that it must move, without padding.
 
 use lnn::autodiff::MlpShape;
-use lnn_gpu::mlp::hessian_pairs;
+use lnn_gpu::mlp::{TileRole, hessian_pairs};
 use lnn_gpu::optimiser::ParameterBlock;
+use lnn_gpu::tuning::TuningCase;
 
 /// The work of one dispatch.
 #[derive(Clone, Debug)]
@@ -33,89 +34,88 @@ impl Work {
 
 /// A network's sizes, and those of its batch.
 #[derive(Debug)]
-pub(crate) struct Sizes<'a> {
-    pub(crate) shape: &'a MlpShape,
-    pub(crate) rows: usize,
-    /// d.
-    pub(crate) coordinates: usize,
+pub(crate) struct Sizes {
+    /// One model; of d coordinates its directions are d + 1.
+    case: TuningCase,
     /// Partial gradients that are summed.
-    pub(crate) parts: usize,
+    parts: usize,
 }
 
-impl Sizes<'_> {
-    fn tangents(&self) -> usize {
-        self.coordinates + 1
+impl Sizes {
+    /// Of `rows` samples with so many coordinates, whose gradient is summed from so many parts.
+    pub(crate) fn new(shape: &MlpShape, rows: usize, coordinates: usize, parts: usize) -> Self {
+        let case = TuningCase { shape: shape.clone(), tangents: coordinates + 1, rows, models: 1 };
+        Self { case, parts }
     }
 
     fn layers(&self) -> usize {
-        self.shape.hidden_layers()
+        self.case.shape.hidden_layers()
     }
 
-    /// Operations of the product with the weight of `layer` for `channels` of the batch.
-    fn product(&self, layer: usize, channels: usize) -> f64 {
-        let range = self.shape.layer(layer);
-        2.0 * (self.rows * channels) as f64 * (range.inputs * range.outputs) as f64
-    }
-
-    fn name(&self, layer: usize) -> String {
-        let range = self.shape.layer(layer);
-        format!("{}→{}", range.inputs, range.outputs)
+    /// The product of a part of the step with the weight of `layer`.
+    fn product(&self, kernel: &'static str, role: TileRole, layer: usize) -> Work {
+        let range = self.case.shape.layer(layer);
+        let what = format!("{}→{}", range.inputs, range.outputs);
+        Work::product(kernel, what, self.case.layer_operations(role, layer))
     }
 
     fn parameters(&self) -> usize {
-        self.shape.parameter_count()
+        self.case.shape.parameter_count()
     }
 
     /// States, targets, network inputs.
     pub(crate) fn batch(&self) -> Vec<Work> {
-        let (rows, d, features) = (self.rows, self.coordinates, self.shape.inputs());
+        let TuningCase { ref shape, tangents, rows, .. } = self.case;
+        let (d, features) = (tangents - 1, shape.inputs());
         vec![
             Work::memory("sample_states", "", rows * 2 * d),
             Work::memory("double_pendulum", "", rows * 3 * d),
-            Work::memory("seed_features", "", rows * (2 * d + (self.tangents() + 2) * features)),
+            Work::memory("seed_features", "", rows * (2 * d + (tangents + 2) * features)),
         ]
     }
 
     /// The equation of motion, the loss, and the directions of the way back.
     pub(crate) fn equation(&self) -> Work {
-        let (rows, d, features) = (self.rows, self.coordinates, self.shape.inputs());
-        let (read, written) = (2 * features + hessian_pairs(self.tangents()).len() + d, 2 * (d + 1) + features + 1);
+        let TuningCase { ref shape, tangents, rows, .. } = self.case;
+        let (d, features) = (tangents - 1, shape.inputs());
+        let (read, written) = (2 * features + hessian_pairs(tangents).len() + d, 2 * (d + 1) + features + 1);
         Work::memory("differentiate_loss", "", rows * (read + written))
     }
 
     /// The jets of a network in tiles, before the equation.
     pub(crate) fn tiled_derivatives(&self) -> Vec<Work> {
-        let (layers, tangents) = (self.layers(), self.tangents());
-        let pairs = hessian_pairs(tangents).len();
-        let forward = (0..layers).map(|l| Work::product("layer_forward", self.name(l), self.product(l, tangents + 1)));
-        let reverse = (0..=layers).rev().map(|l| Work::product("layer_reverse", self.name(l), self.product(l, 1)));
+        let TuningCase { ref shape, tangents, rows, .. } = self.case;
+        let (layers, pairs) = (self.layers(), hessian_pairs(tangents).len());
+        let forward = (0..layers).map(|l| self.product("layer_forward", TileRole::Forward, l));
+        let reverse = (0..=layers).rev().map(|l| self.product("layer_reverse", TileRole::Reverse, l));
         let hessian = (0..layers).map(|l| {
-            let width = self.shape.layer(l).outputs;
+            let width = shape.layer(l).outputs;
             // The first layer's are written, the others' added.
             let sums = if l == 0 { pairs } else { 2 * pairs };
-            Work::memory("hessian_contract", format!("{width} wide"), self.rows * (width * (tangents + 2) + sums))
+            Work::memory("hessian_contract", format!("{width} wide"), rows * (width * (tangents + 2) + sums))
         });
         forward.chain(reverse).chain(hessian).collect()
     }
 
     /// The way back of a network in tiles.
     pub(crate) fn tiled_gradient(&self) -> Vec<Work> {
-        let (rows, layers, tangents, features) = (self.rows, self.layers(), self.tangents(), self.shape.inputs());
+        let TuningCase { ref shape, tangents, rows, .. } = self.case;
+        let (layers, features) = (self.layers(), shape.inputs());
         let mut all = vec![Work::memory("input_directions", "", rows * (2 * tangents + (tangents + 2) * features))];
-        all.extend((0..layers).map(|l| Work::product("functional_forward", self.name(l), self.product(l, 1))));
+        all.extend((0..layers).map(|l| self.product("functional_forward", TileRole::FunctionalForward, l)));
         all.extend((0..layers).rev().map(|l| match l + 1 {
             // Without a product: z, δ and three directional channels to three adjoints.
             last if last == layers => {
-                let width = self.shape.layer(l).outputs;
+                let width = shape.layer(l).outputs;
                 Work::memory("functional_reverse", format!("{width} wide, elementwise"), rows * width * 8)
             }
-            above => Work::product("functional_reverse", self.name(above), self.product(above, 3)),
+            above => self.product("functional_reverse", TileRole::FunctionalReverse, above),
         }));
         for l in 0..=layers {
-            let outputs = self.shape.layer(l).outputs;
-            // Of the derivatives the output layer has but one factor, and no bias.
-            let (channels, rows) = if l == layers { (1, 0) } else { (4, rows) };
-            all.push(Work::product("weight_gradient", self.name(l), self.product(l, channels)));
+            let outputs = shape.layer(l).outputs;
+            // The derivatives have no bias of the output layer.
+            let rows = if l == layers { 0 } else { rows };
+            all.push(self.product("weight_gradient", TileRole::WeightGradient, l));
             let what = if l == layers { "none".to_owned() } else { format!("{outputs} wide") };
             all.push(Work::memory("bias_gradient", what, (rows + self.parts) * outputs));
         }
@@ -125,20 +125,13 @@ impl Sizes<'_> {
 
     /// The jets of a narrow network, before the equation.
     pub(crate) fn narrow_derivatives(&self) -> Vec<Work> {
-        let forward = (0..self.layers()).map(|l| self.product(l, self.tangents() + 1));
-        let reverse = (0..=self.layers()).map(|l| self.product(l, 1));
-        vec![Work::product("narrow_jet", String::new(), forward.chain(reverse).sum())]
+        vec![Work::product("narrow_jet", String::new(), self.case.operations(TileRole::NarrowJet))]
     }
 
     /// The way back of a narrow network.
     pub(crate) fn narrow_gradient(&self) -> Vec<Work> {
-        let layers = self.layers();
-        let forward = (0..layers).map(|l| self.product(l, 1));
-        let reverse = (1..layers).map(|l| self.product(l, 3));
-        let gradient = (0..=layers).map(|l| self.product(l, if l == layers { 1 } else { 4 }));
-        let operations = forward.chain(reverse).chain(gradient).sum();
         vec![
-            Work::product("narrow_functional", String::new(), operations),
+            Work::product("narrow_functional", String::new(), self.case.operations(TileRole::NarrowFunctional)),
             Work::memory("split_sum", "", (self.parts + 1) * self.parameters()),
         ]
     }
@@ -146,7 +139,7 @@ impl Sizes<'_> {
     /// From losses and gradient to what becomes of the step.
     pub(crate) fn decision(&self) -> Vec<Work> {
         vec![
-            Work::memory("loss_total", "", self.rows),
+            Work::memory("loss_total", "", self.case.rows),
             // θ and g are read; g and the copy of θ written.
             Work::memory("gradient_norms", "", 4 * self.parameters()),
             Work::small("clip_decide"),

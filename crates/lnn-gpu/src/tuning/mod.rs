@@ -73,28 +73,42 @@ impl TuningCase {
 
     /// Operations of the layer products that this part of a step needs, a multiplication and an addition being two.
     pub fn operations(&self, role: TileRole) -> f64 {
-        let (layers, channels) = (self.shape.hidden_layers(), self.tangents + 1);
-        let product = |layer: usize, channels: usize| {
-            let range = self.shape.layer(layer);
-            2.0 * (self.models * self.rows * channels) as f64 * (range.inputs * range.outputs) as f64
-        };
-        match role {
-            TileRole::Forward => (0..layers).map(|layer| product(layer, channels)).sum(),
-            TileRole::Reverse => (0..=layers).map(|layer| product(layer, 1)).sum(),
-            TileRole::FunctionalForward => (0..layers).map(|layer| product(layer, 1)).sum(),
-            TileRole::FunctionalReverse => (1..layers).map(|layer| product(layer, 3)).sum(),
+        (0..=self.shape.hidden_layers()).map(|layer| self.layer_operations(role, layer)).sum()
+    }
+
+    /// Those of them that are made with the weight of `layer`; 0 where this part has no such product.
+    ///
+    /// # Panics
+    /// If there is no such layer.
+    pub fn layer_operations(&self, role: TileRole, layer: usize) -> f64 {
+        let is_hidden = layer < self.shape.hidden_layers();
+        let channels = match role {
+            TileRole::Forward if is_hidden => self.tangents + 1,
+            TileRole::FunctionalForward if is_hidden => 1,
+            // Above the last hidden layer it is elementwise, and below the first nobody asks.
+            TileRole::FunctionalReverse if is_hidden && layer > 0 => 3,
+            TileRole::Forward | TileRole::FunctionalForward | TileRole::FunctionalReverse => 0,
+            TileRole::Reverse => 1,
             // Of the derivatives of f the output layer has but one pair of factors.
             TileRole::WeightGradient => {
-                (0..=layers).map(|layer| product(layer, if layer == layers { 1 } else { 4 })).sum()
+                if is_hidden {
+                    4
+                } else {
+                    1
+                }
             }
-            TileRole::NarrowJet => self.operations(TileRole::Forward) + self.operations(TileRole::Reverse),
+            TileRole::NarrowJet => return self.layer_sum(&[TileRole::Forward, TileRole::Reverse], layer),
             TileRole::NarrowFunctional => {
-                [TileRole::FunctionalForward, TileRole::FunctionalReverse, TileRole::WeightGradient]
-                    .map(|role| self.operations(role))
-                    .iter()
-                    .sum()
+                let roles = [TileRole::FunctionalForward, TileRole::FunctionalReverse, TileRole::WeightGradient];
+                return self.layer_sum(&roles, layer);
             }
-        }
+        };
+        let range = self.shape.layer(layer);
+        2.0 * (self.models * self.rows * channels) as f64 * (range.inputs * range.outputs) as f64
+    }
+
+    fn layer_sum(&self, roles: &[TileRole], layer: usize) -> f64 {
+        roles.iter().map(|&role| self.layer_operations(role, layer)).sum()
     }
 }
 
