@@ -183,11 +183,12 @@ mod tests {
             "| `clip_decide` |  | 1 | 3.00 µs | – | – |",
             "- whole step, Adam, 4×500, batch 4096: 20.0 TFLOP/s; must 18.0 TFLOP/s, goal 28.0 TFLOP/s; reached: must.",
             "Tiles tuned for this adapter on 2026-01-01.",
-            "- The authors' notebook, 3×600, 600000 steps of 512: 400 s, by the rate of 4000 steps.",
-            "- Preset `fast`: 12.0 s for 20000 steps, to an acceleration L1 of 0.0500; 4.50 s to 0.073 or below.",
+            "- The authors' notebook, 3×600, 600000 steps of 512: 400 s, by the rate of 3000 steps.",
+            "- Preset `fast`: 4.50 s for 20000 steps, to an acceleration L1 of 0.0225; 1.50 s to the paper's 0.073 or below.",
             "| training step 3×64, batch 512 | highest | 400 µs | 100 µs | 4.00× |",
-            "- 64 models of preset `fast` side by side, 20000 steps of each: 61.0 s, to a median acceleration L1 of 0.0500; 1 of them",
-            "- 64 models side by side: must 60.0 s, goal 60.0 s; still to be measured: 64 models of 20000 steps, median",
+            "- 64 models of preset `fast` side by side, 20000 steps of each: 59.0 s, to a median acceleration L1 of 0.0225; 1 of them",
+            "- fast, to an L1 ≤ 0.0345, 20000 steps, acceleration L1 0.0225: 4.50 s; must 5.00 s, goal 5.00 s; reached: goal.",
+            "0.0225, 1 lost: 59.0 s, but 1 lost; must 60.0 s, goal 60.0 s; reached: no.",
         ] {
             assert!(page.contains(told), "{told}\nis not in\n{page}");
         }

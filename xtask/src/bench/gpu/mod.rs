@@ -19,6 +19,7 @@ use super::{document, machine};
 use crate::error::TaskError;
 use crate::{asks_for_help, cargo, print_help};
 use options::Options;
+use peers::OurAdapter;
 use result::Results;
 
 const HELP: &str = "\
@@ -36,7 +37,7 @@ Usage: cargo xtask bench gpu [--adapter NAME] [--quick] [--whole] [--save] [FILT
   --shape …        what to tune for: layers x width, batch, models side by side; 4x500,4096 or 3x64,512,64
   --python PATH    the Python whose JAX is the peer (python3)
   --rounds N       rounds of the comparison with JAX (3)
-  --require-peers  fail if there is no JAX with a CUDA device
+  --require-peers  fail if there is no JAX on the same card
   --program PATH   the bench, already built, for a machine without cargo
   FILTER…          only cases with all of these words in their names; × may be written x
 
@@ -83,7 +84,9 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
         return Ok(ExitCode::SUCCESS);
     }
     // What was measured by itself is shown and saved in any case.
-    let compared = peers::measure(&program, &options, report["software"] == true);
+    let name = result::text(&report["adapter"], "name")?;
+    let adapter = OurAdapter { name: &name, software: report["software"] == true };
+    let compared = peers::measure(&program, adapter, &options);
     report["peers"] = match &compared {
         Ok(found) => found.clone(),
         Err(error) => json!({ "left_out": format!("it failed: {error}") }),

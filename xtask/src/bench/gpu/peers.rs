@@ -82,31 +82,40 @@ impl PeerCase {
 #[rustfmt::skip]
 const CASES: [Case; 3] = [
     Case { name: "training step 4×500, batch 4096",
-           work: Work::Step, hidden: 500, layers: 4, size: 4096, repeat: 6, must: 2.0, goal: 3.0 },
+           work: Work::Step, hidden: 500, layers: 4, size: 4096, repeat: 6 },
     Case { name: "training step 3×600, batch 512",
-           work: Work::Step, hidden: 600, layers: 3, size: 512, repeat: 8, must: 2.0, goal: 3.0 },
+           work: Work::Step, hidden: 600, layers: 3, size: 512, repeat: 8 },
     Case { name: "training step 3×64, batch 512",
-           work: Work::Step, hidden: 64, layers: 3, size: 512, repeat: 8, must: 2.0, goal: 3.0 },
+           work: Work::Step, hidden: 64, layers: 3, size: 512, repeat: 8 },
 ];
 
 /// For a processor, to see that all runs.
 #[rustfmt::skip]
 const QUICK: [Case; 1] = [
     Case { name: "training step 2×16, batch 40",
-           work: Work::Step, hidden: 16, layers: 2, size: 40, repeat: 2, must: 2.0, goal: 3.0 },
+           work: Work::Step, hidden: 16, layers: 2, size: 40, repeat: 2 },
 ];
 
-/// Prints the kinds of the devices that JAX finds on the platform in its argument.
-const PRINT_DEVICES: &str =
-    "import sys, jax; print(', '.join(sorted({d.device_kind for d in jax.devices(sys.argv[1])})))";
+/// Prints the kinds of the devices that JAX finds on the platform in its argument, as a list in JSON.
+const PRINT_KINDS: &str =
+    "import json, sys, jax; print(json.dumps(sorted({d.device_kind for d in jax.devices(sys.argv[1])})))";
 
-/// Measures the cases that were asked for: all times, or `{ "left_out": why }` where JAX finds no such card.
+/// What our side computes on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OurAdapter<'a> {
+    pub(crate) name: &'a str,
+    /// Whether it computes on the processor.
+    pub(crate) software: bool,
+}
+
+/// Measures the cases that were asked for: all times, or `{ "left_out": why }` where JAX finds no such card, or another
+/// one than ours.
 ///
 /// On a software adapter, which takes tiny sizes alone, JAX computes on the processor: to see that all runs.
 ///
 /// # Errors
 /// One side fails, or the two do not do the same work.
-pub(crate) fn measure(ours: &Path, options: &Options, software: bool) -> Result<Value, TaskError> {
+pub(crate) fn measure(ours: &Path, adapter: OurAdapter<'_>, options: &Options) -> Result<Value, TaskError> {
     let plain = |text: &str| text.to_lowercase().replace('×', "x");
     let all = if options.quick { &QUICK[..] } else { &CASES };
     let asked = |case: &&Case| options.filters.iter().all(|word| plain(case.name).contains(&plain(word)));
@@ -114,8 +123,14 @@ pub(crate) fn measure(ours: &Path, options: &Options, software: bool) -> Result<
     if cases.is_empty() {
         return Ok(json!({ "left_out": "none of its cases was asked for" }));
     }
-    let platform = if software { "cpu" } else { "cuda" };
-    let (python, device) = match find(options.python.as_deref(), platform) {
+    let platform = if adapter.software { "cpu" } else { "cuda" };
+    let found = find(options.python.as_deref(), platform).and_then(|(python, kinds)| {
+        if !adapter.software {
+            require_same_card(&kinds, adapter.name).map_err(|why| format!("`{python}`: {why}"))?;
+        }
+        Ok((python, kinds.join(", ")))
+    });
+    let (python, device) = match found {
         Ok(found) => found,
         Err(why) => return Ok(json!({ "left_out": why })),
     };
@@ -201,13 +216,13 @@ impl Sides<'_> {
     }
 }
 
-/// A Python whose JAX has devices of the platform, and these in words; or what was looked for and found.
-fn find(asked: Option<&str>, platform: &'static str) -> Result<(String, String), String> {
+/// A Python whose JAX has devices of the platform, and their kinds; or what was looked for and found.
+fn find(asked: Option<&str>, platform: &'static str) -> Result<(String, Vec<String>), String> {
     let names = asked.map_or_else(|| vec!["python3", "python"], |name| vec![name]);
     let mut found = Vec::new();
     for name in names {
-        match devices(name, platform) {
-            Ok(devices) => return Ok((name.to_owned(), devices)),
+        match device_kinds(name, platform) {
+            Ok(kinds) => return Ok((name.to_owned(), kinds)),
             Err(why) => found.push(format!("`{name}`: {why}")),
         }
     }
@@ -215,16 +230,42 @@ fn find(asked: Option<&str>, platform: &'static str) -> Result<(String, String),
     Err(format!("looked for {what}, and found none: {}; `--python` names another Python", found.join("; ")))
 }
 
-/// The devices of the platform that the JAX of this Python has.
-fn devices(python: &str, platform: &str) -> Result<String, String> {
+/// Each kind of the platform's devices that the JAX of this Python has.
+fn device_kinds(python: &str, platform: &str) -> Result<Vec<String>, String> {
     let output = Command::new(python)
-        .args(["-I", "-c", PRINT_DEVICES, platform])
+        .args(["-I", "-c", PRINT_KINDS, platform])
         .env("JAX_PLATFORMS", platform)
         .stdin(Stdio::null())
         .output()
         .map_err(|error| error.to_string())?;
     let last = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().last().unwrap_or_default().trim().to_owned();
-    if output.status.success() { Ok(last(&output.stdout)) } else { Err(last(&output.stderr)) }
+    if !output.status.success() {
+        return Err(last(&output.stderr));
+    }
+    // Plug-ins of JAX may have printed before.
+    let line = last(&output.stdout);
+    serde_json::from_str(&line).map_err(|_| format!("it prints `{line}`, which is no list of devices"))
+}
+
+/// Refuses times of JAX on another card than the adapter of this name, or on one that cannot be told from its others.
+///
+/// Vulkan and CUDA name a card alike. Names are compared by whole words, so that an A10 is no A100; that of OpenGL, for
+/// one, has more words.
+fn require_same_card(kinds: &[String], adapter: &str) -> Result<(), String> {
+    let words = |name: &str| -> Vec<String> {
+        let words = name.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+        words.map(str::to_lowercase).collect()
+    };
+    const REMEDY: &str = "CUDA_VISIBLE_DEVICES says which card JAX sees, and `--adapter` which one is ours";
+    let [kind] = kinds else {
+        let seen = kinds.join(", ");
+        return Err(format!("JAX sees not one kind of card but {}: {seen}; {REMEDY}", kinds.len()));
+    };
+    let (kind_words, adapter_words) = (words(kind), words(adapter));
+    if kind_words.is_empty() || !adapter_words.windows(kind_words.len()).any(|part| part == kind_words) {
+        return Err(format!("JAX computes on {kind}, and we on {adapter}, which is another card; {REMEDY}"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -241,9 +282,41 @@ mod tests {
     #[test]
     fn a_python_without_jax_is_told_by_its_last_word() {
         // `false` fails without a word, as a Python that is broken might.
-        assert_eq!(devices("false", "cuda"), Err(String::new()));
+        assert_eq!(device_kinds("false", "cuda"), Err(String::new()));
+        // `echo` says something else than it was asked for.
+        let why = device_kinds("echo", "cuda").expect_err("no list");
+        assert!(why.contains("no list of devices") && why.contains("cuda"), "{why}");
         let why = find(None, "no-such-platform").expect_err("none");
         assert!(why.contains("`python3`"), "{why}");
+    }
+
+    #[test]
+    fn jax_is_compared_on_a_card_of_our_name_alone() {
+        let judged = |kinds: &[&str], adapter: &str| {
+            require_same_card(&kinds.iter().map(|&kind| kind.to_owned()).collect::<Vec<_>>(), adapter)
+        };
+        for (kind, adapter) in [
+            ("NVIDIA H100 80GB HBM3", "NVIDIA H100 80GB HBM3"),
+            ("NVIDIA GeForce RTX 4090", "NVIDIA GeForce RTX 4090/PCIe/SSE2"),
+            ("Tesla V100-SXM2-16GB", "tesla v100 sxm2 16gb"),
+        ] {
+            assert_eq!(judged(&[kind], adapter), Ok(()), "{kind}");
+        }
+        for (kind, adapter) in [
+            ("NVIDIA A10", "NVIDIA A100-SXM4-40GB"),
+            ("NVIDIA H100 80GB HBM3", "NVIDIA H200"),
+            // A part of a card.
+            ("NVIDIA H100 80GB HBM3 MIG 1g.10gb", "NVIDIA H100 80GB HBM3"),
+            ("", "NVIDIA H200"),
+        ] {
+            let why = judged(&[kind], adapter).expect_err(kind);
+            assert!(why.contains(kind) && why.contains(adapter) && why.contains("another card"), "{why}");
+        }
+        for kinds in [&[][..], &["NVIDIA H100", "NVIDIA T4"]] {
+            let why = judged(kinds, "NVIDIA H100").expect_err("not one");
+            assert!(why.contains(&kinds.len().to_string()) && why.contains("CUDA_VISIBLE_DEVICES"), "{why}");
+            assert!(kinds.iter().all(|kind| why.contains(kind)), "{why}");
+        }
     }
 
     #[test]

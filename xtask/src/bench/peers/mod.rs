@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
     let sides = Sides::prepare()?;
     let origin = machine::describe();
     let mut results = Results {
-        outcomes: options.cases.iter().map(|case| Outcome { case, rounds: Vec::new() }).collect(),
+        outcomes: options.targets.iter().map(|target| Outcome { target, rounds: Vec::new() }).collect(),
         products: Vec::new(),
     };
     for number in 1..=options.rounds {
@@ -92,13 +92,14 @@ fn print(text: &str) -> Result<(), TaskError> {
 /// One round of all cases, a line of progress for each, and of the product if the large step is among them.
 fn measure(sides: &Sides, results: &mut Results, number: usize, rounds: usize) -> Result<(), TaskError> {
     for outcome in &mut results.outcomes {
-        let round = sides.round(outcome.case, number)?;
-        let used = sides.recipe.compare(outcome.case, &round.jax.check, &round.ours.check)?;
+        let case = &outcome.target.case;
+        let round = sides.round(case, number)?;
+        let used = sides.recipe.compare(case, &round.jax.check, &round.ours.check)?;
         let line = table::line(outcome, &round);
         eprintln!("round {number} of {rounds}  {line}  (results differ by {:.0} % of what rounding may)", 100.0 * used);
         outcome.rounds.push(round);
     }
-    if results.outcomes.iter().any(|outcome| outcome.case.name == LARGE_STEP) {
+    if results.outcomes.iter().any(|outcome| outcome.target.case.name == LARGE_STEP) {
         results.products.push(sides.product()?);
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::cases::{self, Case};
+use super::cases::{self, Target};
 use crate::error::TaskError;
 use crate::verb;
 
@@ -19,7 +19,7 @@ const KNOWN: [&str; 3] = ["--rounds", "--only", "--save"];
 pub(crate) struct Options {
     pub(crate) rounds: usize,
     /// In the table's order, not empty.
-    pub(crate) cases: Vec<&'static Case>,
+    pub(crate) targets: Vec<&'static Target>,
     pub(crate) save: bool,
     words: Vec<String>,
 }
@@ -52,7 +52,7 @@ impl Options {
                     .into(),
             ));
         }
-        Ok(Self { rounds, cases: cases::matching(&words)?, save, words })
+        Ok(Self { rounds, targets: cases::matching(&words)?, save, words })
     }
 
     /// What a person would type to repeat the run.
@@ -88,7 +88,7 @@ fn count(text: Option<&str>) -> Result<usize, TaskError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::peers::cases::CASES;
+    use crate::bench::peers::cases::TARGETS;
 
     fn parse(text: &str) -> Result<Options, TaskError> {
         Options::parse(&text.split_whitespace().map(OsString::from).collect::<Vec<_>>())
@@ -97,13 +97,13 @@ mod tests {
     #[test]
     fn without_arguments_all_cases_are_measured_and_nothing_is_written() {
         let options = parse("").expect("well-formed");
-        assert_eq!((options.rounds, options.cases.len(), options.save), (DEFAULT_ROUNDS, CASES.len(), false));
+        assert_eq!((options.rounds, options.targets.len(), options.save), (DEFAULT_ROUNDS, TARGETS.len(), false));
     }
 
     #[test]
     fn options_are_read_in_any_order_and_the_command_can_be_repeated() {
         let options = parse("--only rk4 3x64 --rounds=3").expect("well-formed");
-        assert_eq!((options.rounds, options.cases.len()), (3, 2));
+        assert_eq!((options.rounds, options.targets.len()), (3, 2));
         assert_eq!(options.command(), "cargo xtask bench peers --rounds 3 --only rk4 3x64");
         let options = parse("--save --rounds 7").expect("well-formed");
         assert!(options.save);

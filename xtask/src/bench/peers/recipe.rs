@@ -112,7 +112,7 @@ impl Recipe {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::super::cases::CASES;
+    use super::super::cases::{TARGETS, Target};
     use super::*;
     use crate::cargo;
 
@@ -123,7 +123,7 @@ pub(crate) mod tests {
     #[test]
     fn results_that_differ_by_rounding_pass_and_perturbed_ones_are_refused() {
         let recipe = recipe();
-        for case in &CASES {
+        for Target { case, .. } in &TARGETS {
             let theirs = [40.0, 0.5, -7.0];
             let tolerance = recipe.tolerance(case, EPSILON);
             // Above single roundings, below what a wrong constant of the recipe makes.
@@ -146,7 +146,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_small_result_of_a_step_is_not_hidden_by_a_large_one() {
-        let (recipe, case) = (recipe(), &CASES[0]);
+        let (recipe, case) = (recipe(), &TARGETS[0].case);
         assert!(recipe.compare(case, &[40.0, 0.5], &[40.0, 0.501]).is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::cases::{Case, LARGE_STEP, LARGE_STEP_MEMORY, PRODUCT_FRACTION};
+use super::cases::{LARGE_STEP, LARGE_STEP_MEMORY, PRODUCT_FRACTION, Target};
 use super::sample::{Sample, median};
 use crate::bench::verdict::Verdict;
 
@@ -16,7 +16,7 @@ pub(crate) struct Round {
 /// One case over all rounds.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
-    pub(crate) case: &'static Case,
+    pub(crate) target: &'static Target,
     /// Not empty.
     pub(crate) rounds: Vec<Round>,
 }
@@ -89,7 +89,7 @@ impl Outcome {
 
     /// Whether the ratio is enough.
     pub(crate) fn verdict(&self) -> Verdict {
-        Verdict::of(self.ratio(), self.case.must, self.case.goal)
+        Verdict::of(self.ratio(), self.target.must, self.target.goal)
     }
 
     /// Most bytes that any round held at once: JAX's, ours.
@@ -107,15 +107,15 @@ impl Outcome {
             json!({ "seconds": seconds, "peak_memory_bytes": memory, "rounds": reports })
         };
         json!({
-            "name": self.case.name,
-            "command": self.case.arguments().join(" "),
+            "name": self.target.case.name,
+            "command": self.target.case.arguments().join(" "),
             "jax": side(self.jax_seconds(), jax_memory, |round| &round.jax),
             "ours": side(self.our_seconds(), our_memory, |round| &round.ours),
             "ratio": self.ratio(),
             "ratio_low": low,
             "ratio_high": high,
-            "must": self.case.must,
-            "goal": self.case.goal,
+            "must": self.target.must,
+            "goal": self.target.goal,
             "reached": self.verdict().name(),
         })
     }
@@ -135,7 +135,7 @@ impl StepRate {
 
 impl Results {
     fn large_step(&self) -> Option<&Outcome> {
-        self.outcomes.iter().find(|outcome| outcome.case.name == LARGE_STEP)
+        self.outcomes.iter().find(|outcome| outcome.target.case.name == LARGE_STEP)
     }
 
     /// The large step's rate, if step and product were measured.
@@ -191,7 +191,7 @@ impl Results {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::bench::peers::cases::CASES;
+    use crate::bench::peers::cases::TARGETS;
 
     fn sample(milliseconds: [f64; 3], versions: Value) -> Sample {
         let seconds: Vec<f64> = milliseconds.iter().map(|time| 1e-3 * time).collect();
@@ -202,17 +202,17 @@ pub(crate) mod tests {
     /// Two rounds of every case; JAX takes 8 and then 6 ms, we 2 ms for 330 million operations; the product makes
     /// 200 GFLOP/s.
     pub(crate) fn results() -> Results {
-        let outcome = |case: &'static Case| {
+        let outcome = |target: &'static Target| {
             let round = |jax: [f64; 3], number: u64| {
                 let ours = sample([2.2, 2.0, 1.9], json!({ "lnn": "0.1.0" }));
                 let ours = Sample { operations: Some(3.3e8), peak_memory: Some(50_000_000 + number), ..ours };
                 let jax = sample(jax, json!({ "jax": "0.4.38" }));
                 Round { jax: Sample { peak_memory: Some(900_000_000), ..jax }, ours }
             };
-            Outcome { case, rounds: vec![round([9.0, 8.0, 8.0], 1), round([6.0, 6.0, 6.4], 2)] }
+            Outcome { target, rounds: vec![round([9.0, 8.0, 8.0], 1), round([6.0, 6.0, 6.4], 2)] }
         };
         let product = |rate| Product { rate, report: json!({ "operations_per_second": rate }) };
-        Results { outcomes: CASES.iter().map(outcome).collect(), products: vec![product(2.1e11), product(1.9e11)] }
+        Results { outcomes: TARGETS.iter().map(outcome).collect(), products: vec![product(2.1e11), product(1.9e11)] }
     }
 
     /// Equal but for the rounding of a few operations.

@@ -125,7 +125,7 @@ pub(crate) fn median(values: &[f64]) -> f64 {
 mod tests {
     use serde_json::json;
 
-    use super::super::cases::CASES;
+    use super::super::cases::TARGETS;
     use super::*;
 
     fn line() -> Value {
@@ -136,13 +136,13 @@ mod tests {
 
     #[test]
     fn a_line_with_timings_is_read() {
-        let sample = Sample::read(line(), &CASES[0], Some(2)).expect("well-formed");
+        let sample = Sample::read(line(), &TARGETS[0].case, Some(2)).expect("well-formed");
         assert_eq!(sample.seconds[..3], [2.0, 1.0, 4.0]);
         assert_eq!((sample.operations, sample.peak_memory), (None, Some(300_000_000)));
         assert_eq!((&*sample.check, &sample.report["device"]), (&[45.5, 0.5][..], &"TFRT_CPU_0".into()));
         let mut with_count = line();
         with_count["operations"] = 12_000_000_000_u64.into();
-        assert_eq!(Sample::read(with_count, &CASES[0], Some(2)).expect("well-formed").operations, Some(1.2e10));
+        assert_eq!(Sample::read(with_count, &TARGETS[0].case, Some(2)).expect("well-formed").operations, Some(1.2e10));
     }
 
     #[test]
@@ -162,14 +162,18 @@ mod tests {
         ] {
             let mut line = line();
             line[name] = wrong;
-            let message = Sample::read(line, &CASES[0], Some(2)).expect_err(name).to_string();
+            let message = Sample::read(line, &TARGETS[0].case, Some(2)).expect_err(name).to_string();
             assert!(message.contains(&format!("`{name}`")) && message.contains("jax"), "{message}");
         }
     }
 
     #[test]
     fn a_lattice_is_asked_for_by_its_points() {
-        let case = CASES.iter().find(|case| case.work.name() == "lattice").expect("one of the works");
+        let case = TARGETS
+            .iter()
+            .map(|target| &target.case)
+            .find(|case| case.work.name() == "lattice")
+            .expect("one of the works");
         let mut line = line();
         for (name, value) in [("work", json!("lattice")), ("hidden", json!(400)), ("layers", json!(3))] {
             line[name] = value;

@@ -15,13 +15,13 @@ pub(crate) fn table(results: &Results) -> String {
     for outcome in &results.outcomes {
         let (low, high) = outcome.spread();
         table.add_row([
-            outcome.case.name.to_owned(),
+            outcome.target.case.name.to_owned(),
             number::duration(outcome.jax_seconds()),
             number::duration(outcome.our_seconds()),
             times(outcome.ratio()),
             format!("{}–{}", number::significant(low), times(high)),
-            times(outcome.case.must),
-            times(outcome.case.goal),
+            times(outcome.target.must),
+            times(outcome.target.goal),
             outcome.verdict().name().to_owned(),
         ]);
     }
@@ -41,8 +41,12 @@ pub(crate) fn table(results: &Results) -> String {
             megabytes(LARGE_STEP_MEMORY)
         );
     }
-    let unsteady: Vec<&str> =
-        results.outcomes.iter().filter(|outcome| outcome.is_unsteady()).map(|outcome| outcome.case.name).collect();
+    let unsteady: Vec<&str> = results
+        .outcomes
+        .iter()
+        .filter(|outcome| outcome.is_unsteady())
+        .map(|outcome| outcome.target.case.name)
+        .collect();
     if !unsteady.is_empty() {
         text += &format!(
             "The rounds differ by more than 15 %, so the machine was probably busy with other work: {}.\n",
@@ -70,7 +74,7 @@ fn step_rate(rate: StepRate) -> String {
 pub(crate) fn line(outcome: &Outcome, round: &Round) -> String {
     let time = |seconds: &[f64]| number::duration(super::sample::median(seconds));
     let (jax, ours) = (time(&round.jax.seconds), time(&round.ours.seconds));
-    format!("{}: JAX {jax}, ours {ours}, {}", outcome.case.name, times(round.ratio()))
+    format!("{}: JAX {jax}, ours {ours}, {}", outcome.target.case.name, times(round.ratio()))
 }
 
 fn times(ratio: f64) -> String {
