@@ -17,8 +17,10 @@ import package::shared::symmetric::{Factors, NOT_FINITE};
 @group(0) @binding(5) var<storage, read_write> acceleration: array<f32>;
 // Rank of each row's H; NOT_FINITE where it is not finite.
 @group(0) @binding(6) var<storage, read_write> ranks: array<u32>;
+// Negative eigenvalues of each row's H, but for those that count as zero.
+@group(0) @binding(7) var<storage, read_write> negative: array<u32>;
 // To which the matrices that are not finite, and those that are deficient, are added.
-@group(0) @binding(7) var<storage, read_write> tally: array<atomic<u32>, 2>;
+@group(0) @binding(8) var<storage, read_write> tally: array<atomic<u32>, 2>;
 
 @compute @workgroup_size(64)
 fn accelerate(
@@ -53,6 +55,11 @@ fn accelerate(
     }
     let rank = factors.rank;
     ranks[row] = rank;
+    var below = 0u;
+    for (var i = 0u; i < D; i++) {
+        below += select(0u, 1u, factors.inverses[i] < 0.0);
+    }
+    negative[row] = below;
     if rank == NOT_FINITE {
         atomicAdd(&tally[0], 1u);
     } else if rank < D {

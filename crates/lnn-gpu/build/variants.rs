@@ -93,6 +93,7 @@ fn by_dimension() -> impl Iterator<Item = Variant> {
         "pseudoinverse/factor_symmetric",
         "pseudoinverse/solve_symmetric",
         "pseudoinverse/solve_symmetric_vjp",
+        "rollout/end_motions",
     ];
     kernels.into_iter().flat_map(|kernel| {
         DIMENSIONS.map(move |d| Variant {

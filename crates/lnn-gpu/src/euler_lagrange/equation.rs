@@ -38,6 +38,8 @@ pub struct AccelerateBuffers<'a> {
     pub acceleration: &'a Buffer<f32>,
     /// Written: the rank of H, `[rows]`; [`NOT_FINITE`](crate::pseudoinverse::NOT_FINITE) where it is not finite.
     pub ranks: &'a Buffer<u32>,
+    /// Written: how many eigenvalues of H are negative, `[rows]`; those that count as zero are not.
+    pub negative: &'a Buffer<u32>,
     /// The numbers of matrices that are not finite, and of those that are not of full rank, are added to it, `[2]`.
     pub tally: &'a Buffer<u32>,
 }
@@ -142,10 +144,11 @@ impl Equation<'_> {
     pub fn accelerate(&self, device: &Device, buffers: AccelerateBuffers<'_>) -> Result<Stage, DeviceError> {
         let (d, rows) = (self.degrees_of_freedom(), self.rows);
         let source = variant(&ACCELERATE, d)?;
-        let AccelerateBuffers { slopes, x_bar, second_derivatives, acceleration, ranks, tally } = buffers;
+        let AccelerateBuffers { slopes, x_bar, second_derivatives, acceleration, ranks, negative, tally } = buffers;
         self.require_derivatives(slopes, x_bar, second_derivatives);
         require("accelerations", acceleration, rows * d);
         require("ranks", ranks, rows);
+        require("negative eigenvalues", negative, rows);
         require("tally", tally, 2);
         let settings = constants(device, "equation settings", self.settings())?;
         let arguments = [
@@ -156,6 +159,7 @@ impl Equation<'_> {
             second_derivatives.into(),
             acceleration.into(),
             ranks.into(),
+            negative.into(),
             tally.into(),
         ];
         Stage::new(device, source, &arguments, rows)

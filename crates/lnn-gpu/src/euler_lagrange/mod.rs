@@ -17,7 +17,9 @@
 mod assemble;
 mod directions;
 mod equation;
+mod jet;
 
 pub use assemble::{AssembleBuffers, assemble};
 pub use directions::{DirectionBuffers, Motion, directions};
 pub use equation::{AccelerateBuffers, AccelerationLoss, DifferentiateBuffers, Equation};
+pub(crate) use jet::Jet;

@@ -10,7 +10,6 @@
 //! Samples whose mass matrix is not of full rank have their acceleration and its cotangent by the pseudoinverse; the two
 //! constant-rank terms of their gradient are left out, and such samples are counted in [`Submitted`].
 
-mod jet;
 mod network;
 mod optimiser;
 mod pipeline;

@@ -2,15 +2,14 @@
 
 use lnn_autodiff::jet::Purpose;
 
-use super::jet::Jet;
 use super::settings::{LagrangianModel, Model, PlainModel, TrainingSettings};
 use super::source::BatchSource;
 use crate::Stage;
 use crate::device::{Buffer, Device, DeviceError};
-use crate::euler_lagrange::{AccelerationLoss, DifferentiateBuffers, Equation};
+use crate::euler_lagrange::{AccelerationLoss, DifferentiateBuffers, Equation, Jet};
 use crate::features::{Features, SeedBuffers, Tangents};
 use crate::loss::{PlainLossBuffers, PlainLossSettings, plain_loss};
-use crate::mlp::{MlpJet, MlpParameters, Tiles, stride};
+use crate::mlp::{MlpJet, MlpParameters, Tiles};
 
 /// The passes of a network between its batch and its gradient, in the order in which they are recorded.
 #[derive(Debug)]
@@ -58,10 +57,7 @@ impl Network {
         Outcomes { losses, tally }: Outcomes<'_>,
     ) -> Result<Self, DeviceError> {
         let (d, rows) = (features.map().degrees_of_freedom(), settings.models * settings.batch);
-        let jet = Jet::new(device, parameters, d, settings.batch, tiles)?;
-        let output_stride = stride(model.shape.outputs());
-        let ones: Vec<f32> = (0..rows * output_stride).map(|at| f32::from(u8::from(at % output_stride == 0))).collect();
-        device.upload(jet.output_bar(), 0, &ones)?;
+        let jet = Jet::new(device, parameters, d, settings.batch, Purpose::Functional, tiles)?;
         let slopes = device.buffer("slopes", rows * features.stride())?;
         let terms = device.buffer("constant-rank terms", 4 * rows * d)?;
         let seeds = SeedBuffers { states: &source.states, inputs: jet.inputs(), slopes: &slopes };

@@ -62,13 +62,15 @@ pub(crate) fn accelerate(problem: &Problem) -> Accelerated {
     let (d, rows, device) = (problem.masses.len(), problem.rows, device());
     let forward = Forward::new(problem);
     let acceleration = poisoned("acceleration", rows * d);
-    let (ranks, tally) = (device.buffer::<u32>("ranks", rows).unwrap(), device.buffer::<u32>("tally", 2).unwrap());
+    let [ranks, negative, tally] = [("ranks", rows), ("negative eigenvalues", rows), ("tally", 2)]
+        .map(|(name, length)| device.buffer::<u32>(name, length).unwrap());
     let buffers = AccelerateBuffers {
         slopes: &forward.slopes,
         x_bar: forward.jet.input_bar(),
         second_derivatives: forward.jet.second_derivatives(),
         acceleration: &acceleration,
         ranks: &ranks,
+        negative: &negative,
         tally: &tally,
     };
     let solve = forward.equation(problem, None).accelerate(device, buffers).unwrap();

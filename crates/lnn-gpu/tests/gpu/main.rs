@@ -14,6 +14,7 @@ mod forward;
 mod golden;
 mod ground;
 mod lagrangian_example;
+mod learned_motion;
 mod loss;
 mod mlp;
 mod mlp_example;

@@ -219,6 +219,7 @@ fn more_coordinates_than_there_are_kernels_for_is_an_error_that_says_so() {
         second_derivatives: &wide,
         acceleration: &wide,
         ranks: &count,
+        negative: &count,
         tally: &count,
     };
     let error = equation.accelerate(device(), buffers).expect_err("no kernel").to_string();

@@ -3,7 +3,7 @@
 
 use super::error::{IntegrationError, IntegrationFailure, InvalidInput};
 use super::rk4::Rk4;
-use super::solve::{divide, validate_state, validate_times};
+use super::solve::{equal_steps, validate_state, validate_times};
 use super::trajectory::Trajectory;
 use super::{FixedStep, positive};
 
@@ -113,7 +113,7 @@ where
     let mut stopped = vec![false; batch.trajectories];
     for interval in times.windows(2) {
         let (start, end) = (interval[0], interval[1]);
-        let (count, dt) = divide(start, end, max_step).ok_or(IntegrationError::StepUnderflow {
+        let (count, dt) = equal_steps(start, end, max_step).ok_or(IntegrationError::StepUnderflow {
             time: start,
             step: batch.rows.statistics.steps,
             dt: max_step,

@@ -23,7 +23,7 @@ pub use error::{IntegrationError, IntegrationFailure, InvalidInput, StepFailure}
 pub use implicit_midpoint::ImplicitMidpoint;
 pub use lockstep::{BatchTrajectory, RowFailure, solve_batch_at};
 pub use rk4::Rk4;
-pub use solve::{Method, frame_times, frames_every, solve_at};
+pub use solve::{Method, equal_steps, frame_times, frames_every, solve_at, validate_times};
 pub use trajectory::{Statistics, Trajectory};
 
 /// One step of a given size with a method that keeps its own workspace. States are of `f64`; [`Rk4`] also takes `f32`.

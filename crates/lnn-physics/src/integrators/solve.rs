@@ -127,7 +127,7 @@ where
     let mut state = initial.to_vec();
     for interval in times.windows(2) {
         let (start, end) = (interval[0], interval[1]);
-        let (count, dt) = divide(start, end, max_step).ok_or(IntegrationError::StepUnderflow {
+        let (count, dt) = equal_steps(start, end, max_step).ok_or(IntegrationError::StepUnderflow {
             time: start,
             step: out.statistics.steps,
             dt: max_step,
@@ -149,9 +149,9 @@ where
     Ok(())
 }
 
-/// Number and size of equal steps of at most `max_step` from `start` to `end`; `None` when a step
-/// would not advance the time.
-pub(super) fn divide(start: f64, end: f64, max_step: f64) -> Option<(u64, f64)> {
+/// Number and size of equal steps of at most `max_step` from `start` to `end`, as the methods of fixed step take them between
+/// two times; `None` when a step would not advance the time.
+pub fn equal_steps(start: f64, end: f64, max_step: f64) -> Option<(u64, f64)> {
     let span = end - start;
     let magnitude = start.abs().max(end.abs());
     // Times such as 0.1·k are off by an ulp of their size; that must not cost one more step.
@@ -161,7 +161,11 @@ pub(super) fn divide(start: f64, end: f64, max_step: f64) -> Option<(u64, f64)> 
     (magnitude + dt > magnitude && count < 9.0e15).then_some((count as u64, dt))
 }
 
-pub(super) fn validate_times(times: &[f64]) -> Result<(), InvalidInput> {
+/// Refuses times that no motion can be looked at.
+///
+/// # Errors
+/// There is none, one is not finite, or they do not increase.
+pub fn validate_times(times: &[f64]) -> Result<(), InvalidInput> {
     if times.is_empty() {
         return Err(InvalidInput::NoTimes);
     }

@@ -3,26 +3,44 @@
 use lnn_autodiff::jet::Purpose;
 
 use crate::device::{Buffer, Device, DeviceError, Recorder};
-use crate::mlp::{MlpJet, MlpParameters, NarrowJet, NarrowPlan, Tiles};
+use crate::mlp::{MlpJet, MlpParameters, NarrowJet, NarrowPlan, Tiles, stride};
 
 /// The jets of a Lagrangian's networks along the unit velocities and (q̇, 0).
 #[derive(Debug)]
-pub(super) enum Jet {
+pub(crate) enum Jet {
     Narrow(Box<NarrowJet>),
     Tiled(Box<MlpJet>),
 }
 
 impl Jet {
-    /// For `rows` samples of each network with `d` coordinates; of several networks only where
-    /// [narrow kernels](NarrowJet::supports) take them.
-    pub(super) fn new(
+    /// For `rows` samples of each network with `d` coordinates, for gradients too or up to second derivatives; of several
+    /// networks only where [narrow kernels](NarrowJet::supports) take them.
+    pub(crate) fn new(
         device: &Device,
         parameters: &MlpParameters,
         d: usize,
         rows: usize,
+        purpose: Purpose,
         tiles: &Tiles,
     ) -> Result<Self, DeviceError> {
-        let (layout, tangents, purpose) = (parameters.layout(), d + 1, Purpose::Functional);
+        let jet = Self::plan(device, parameters, d + 1, rows, purpose, tiles)?;
+        // What is differentiated is the Lagrangian itself.
+        let output_stride = stride(parameters.layout().shape().outputs());
+        let numbers = parameters.models() * rows * output_stride;
+        let ones: Vec<f32> = (0..numbers).map(|at| f32::from(u8::from(at % output_stride == 0))).collect();
+        device.upload(jet.output_bar(), 0, &ones)?;
+        Ok(jet)
+    }
+
+    fn plan(
+        device: &Device,
+        parameters: &MlpParameters,
+        tangents: usize,
+        rows: usize,
+        purpose: Purpose,
+        tiles: &Tiles,
+    ) -> Result<Self, DeviceError> {
+        let layout = parameters.layout();
         if !NarrowJet::supports(layout.shape()) {
             return Ok(Self::Tiled(Box::new(MlpJet::with_tiles(device, parameters, tangents, rows, purpose, tiles)?)));
         }
@@ -40,7 +58,7 @@ impl Jet {
     }
 
     /// From the inputs to ∂L/∂x and the second derivatives.
-    pub(super) fn record_derivatives(&self, recorder: &mut Recorder) {
+    pub(crate) fn record_derivatives(&self, recorder: &mut Recorder) {
         match self {
             Self::Narrow(jet) => jet.record_jet(recorder),
             Self::Tiled(jet) => {
@@ -52,56 +70,56 @@ impl Jet {
     }
 
     /// From the directions of the functional to its parameter gradient.
-    pub(super) fn record_functional_gradient(&self, recorder: &mut Recorder) {
+    pub(crate) fn record_functional_gradient(&self, recorder: &mut Recorder) {
         match self {
             Self::Narrow(jet) => jet.record_functional_gradient(recorder),
             Self::Tiled(jet) => jet.record_functional_gradient(recorder),
         }
     }
 
-    pub(super) fn inputs(&self) -> &Buffer<f32> {
+    pub(crate) fn inputs(&self) -> &Buffer<f32> {
         match self {
             Self::Narrow(jet) => jet.inputs(),
             Self::Tiled(jet) => jet.inputs(),
         }
     }
 
-    pub(super) fn output_bar(&self) -> &Buffer<f32> {
+    fn output_bar(&self) -> &Buffer<f32> {
         match self {
             Self::Narrow(jet) => jet.output_bar(),
             Self::Tiled(jet) => jet.output_bar(),
         }
     }
 
-    pub(super) fn input_bar(&self) -> &Buffer<f32> {
+    pub(crate) fn input_bar(&self) -> &Buffer<f32> {
         match self {
             Self::Narrow(jet) => jet.input_bar(),
             Self::Tiled(jet) => jet.input_bar(),
         }
     }
 
-    pub(super) fn second_derivatives(&self) -> &Buffer<f32> {
+    pub(crate) fn second_derivatives(&self) -> &Buffer<f32> {
         match self {
             Self::Narrow(jet) => jet.second_derivatives(),
             Self::Tiled(jet) => jet.second_derivatives(),
         }
     }
 
-    pub(super) fn coefficients(&self) -> &Buffer<f32> {
+    pub(crate) fn coefficients(&self) -> &Buffer<f32> {
         match self {
             Self::Narrow(jet) => jet.coefficients(),
             Self::Tiled(jet) => jet.coefficients(),
         }
     }
 
-    pub(super) fn gradient(&self) -> &Buffer<f32> {
+    pub(crate) fn gradient(&self) -> &Buffer<f32> {
         match self {
             Self::Narrow(jet) => jet.gradient(),
             Self::Tiled(jet) => jet.gradient(),
         }
     }
 
-    pub(super) fn gradient_parts(&self) -> usize {
+    pub(crate) fn gradient_parts(&self) -> usize {
         match self {
             Self::Narrow(jet) => jet.gradient_parts(),
             Self::Tiled(jet) => jet.gradient_parts(),

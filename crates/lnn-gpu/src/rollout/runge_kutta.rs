@@ -1,8 +1,8 @@
-//! Motions of many states forward in time, in lockstep and without a way to the host.
+//! Runge–Kutta steps of many states, in lockstep and without a way to the host.
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::device::{Buffer, Device, DeviceError, Recorder};
+use crate::device::{Buffer, Device, DeviceError, Recorder, Uniforms};
 use crate::kernels::RUNGE_KUTTA_STAGE;
 use crate::stage::{Stage, require};
 
@@ -31,7 +31,10 @@ struct RungeKuttaStage {
 /// step, so that their own rounding does not add up over a long motion; that of the accelerations does.
 #[derive(Clone, Debug)]
 pub struct RungeKutta4 {
+    rows: usize,
+    degrees_of_freedom: usize,
     state: usize,
+    constants: Uniforms<RungeKuttaStage>,
     states: Buffer<f32>,
     stage_states: Buffer<f32>,
     remainders: Buffer<f32>,
@@ -62,17 +65,6 @@ impl RungeKutta4 {
         let increments = device.buffer::<f32>("increments", rows * 2 * d)?;
         let remainders = device.buffer("remainders", rows * 2 * d)?;
         let constants = device.uniforms("Runge-Kutta stages", WEIGHTS.len())?;
-        let record = |stage: usize| RungeKuttaStage {
-            rows: rows as u32,
-            degrees_of_freedom: d as u32,
-            state: state as u32,
-            first: u32::from(stage == 0),
-            last: u32::from(stage + 1 == WEIGHTS.len()),
-            ahead: (COUPLING[stage] * dt) as f32,
-            weight: (WEIGHTS[stage] * dt) as f32,
-            zero: 0,
-        };
-        device.upload_uniforms(&constants, 0, &[0, 1, 2, 3].map(record))?;
         let arguments = [
             (&constants).into(),
             acceleration.into(),
@@ -82,7 +74,27 @@ impl RungeKutta4 {
             (&remainders).into(),
         ];
         let stage = Stage::new(device, RUNGE_KUTTA_STAGE.only(), &arguments, rows * d)?;
-        Ok(Self { state, states, stage_states, remainders, stage })
+        let method = Self { rows, degrees_of_freedom: d, state, constants, states, stage_states, remainders, stage };
+        method.set_step(device, dt)?;
+        Ok(method)
+    }
+
+    /// Sets the length of the steps of what is submitted next.
+    ///
+    /// # Errors
+    /// The device is lost.
+    pub fn set_step(&self, device: &Device, dt: f64) -> Result<(), DeviceError> {
+        let record = |stage: usize| RungeKuttaStage {
+            rows: self.rows as u32,
+            degrees_of_freedom: self.degrees_of_freedom as u32,
+            state: self.state as u32,
+            first: u32::from(stage == 0),
+            last: u32::from(stage + 1 == WEIGHTS.len()),
+            ahead: (COUPLING[stage] * dt) as f32,
+            weight: (WEIGHTS[stage] * dt) as f32,
+            zero: 0,
+        };
+        device.upload_uniforms(&self.constants, 0, &[0, 1, 2, 3].map(record))
     }
 
     /// Sets the states to start from, `[rows, state]`, before what is submitted next.
