@@ -9,7 +9,7 @@
 //! * [`features`] makes network inputs of states, and pulls cotangents back.
 //! * [`loss`] compares rates with their targets.
 //! * [`pseudoinverse`] has eigenfactors, ranks and solves of many small symmetric matrices.
-//! * [`rollout`] moves many states forward in time.
+//! * [`rollout`] moves many states forward in time, by a learned Lagrangian or any accelerations.
 //! * [`sampling`] draws states, the same as on the processor.
 //! * [`target`] has the true accelerations of systems.
 //! * [`training`] is the whole step, many steps in one submission.

@@ -160,6 +160,11 @@ pub(super) enum CommandError {
         /// The method that has it.
         needed: &'static str,
     },
+    /// A graphics card's name where none was asked for.
+    #[error(
+        "--adapter names a graphics card, and the processor moves the states unless --backend gpu is given; add it, or leave --adapter out"
+    )]
+    AdapterOfProcessor,
     /// The first rows of trajectories, in a table without any.
     #[error(
         "{} has no column `trajectory`, so that the first row of each cannot be found; leave --first-rows out to start \

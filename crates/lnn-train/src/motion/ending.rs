@@ -48,6 +48,22 @@ pub struct Singularity {
     pub crossed: bool,
 }
 
+impl Singularity {
+    /// A state (q, q̇) with the eigenvalues of its mass matrix, none if that was not finite.
+    pub(crate) fn new(time: f64, state: &[f64], eigenvalues: &[f64], crossed: bool) -> Self {
+        let smaller = |a: f64, b: f64| if b.abs() < a.abs() { b } else { a };
+        let larger = |a: f64, b: f64| if b.abs() > a.abs() { b } else { a };
+        let eigenvalues = || eigenvalues.iter().copied();
+        Self {
+            time,
+            state: state.to_vec(),
+            smallest_eigenvalue: eigenvalues().reduce(smaller).unwrap_or(f64::NAN),
+            largest_eigenvalue: eigenvalues().reduce(larger).unwrap_or(f64::NAN),
+            crossed,
+        }
+    }
+}
+
 impl Display for EndCause {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         match self {

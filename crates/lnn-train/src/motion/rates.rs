@@ -45,8 +45,8 @@ impl RightHandSide for LearnedRates<'_> {
         let width = states.len() / self.refused.len();
         for (row, refused) in self.refused.iter_mut().enumerate() {
             let state = &states[row * width..(row + 1) * width];
-            let eigenvalues = || factors.eigenvalues(row).iter().copied().filter(|_| factors.is_finite(row));
-            let negative = eigenvalues().filter(|&value| value < 0.0).count();
+            let eigenvalues = if factors.is_finite(row) { factors.eigenvalues(row) } else { &[] };
+            let negative = eigenvalues.iter().filter(|&&value| value < 0.0).count();
             let full_rank = factors.is_full_rank(row);
             let at_start = match self.negative[row] {
                 None if full_rank => *self.negative[row].insert(negative),
@@ -61,17 +61,7 @@ impl RightHandSide for LearnedRates<'_> {
             if state.iter().any(|value| !value.is_finite()) || (refused.is_some() && !self.retried) {
                 continue;
             }
-            *refused = (!regular).then(|| {
-                let smaller = |a: f64, b: f64| if b.abs() < a.abs() { b } else { a };
-                let larger = |a: f64, b: f64| if b.abs() > a.abs() { b } else { a };
-                Box::new(Singularity {
-                    time: t,
-                    state: state.to_vec(),
-                    smallest_eigenvalue: eigenvalues().reduce(smaller).unwrap_or(f64::NAN),
-                    largest_eigenvalue: eigenvalues().reduce(larger).unwrap_or(f64::NAN),
-                    crossed,
-                })
-            });
+            *refused = (!regular).then(|| Box::new(Singularity::new(t, state, eigenvalues, crossed)));
         }
         Ok(())
     }

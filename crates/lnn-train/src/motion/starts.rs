@@ -38,7 +38,7 @@ impl<'a> Starts<'a> {
     ///
     /// # Panics
     /// If a length does not fit d, or `conditionals` inputs a motion.
-    pub(super) fn check(&self, conditionals: usize) -> Result<(), MotionError> {
+    pub(crate) fn check(&self, conditionals: usize) -> Result<(), MotionError> {
         let width = 2 * self.degrees_of_freedom;
         assert_eq!(self.states.len(), self.len() * width, "states: motions × 2d");
         assert_eq!(self.conditionals.len(), self.len() * conditionals, "conditionals: motions × c");

@@ -5,5 +5,8 @@ mod card;
 mod checkpoints;
 mod ensemble;
 mod faults;
+#[path = "../program/model_files.rs"]
+mod model_files;
+mod motions;
 mod program;
 mod trainings;

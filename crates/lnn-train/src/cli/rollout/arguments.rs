@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use lnn_gpu::device::AdapterChoice;
 use lnn_physics::integrators::{DormandPrinceOptions, Method};
 
 use crate::cli::error::CommandError;
@@ -76,12 +77,40 @@ pub(in crate::cli) struct RolloutArguments {
     #[arg(long)]
     pub(super) overwrite: bool,
 
+    /// What moves the states. A graphics card takes Lagrangian networks and `--integrator rk4`, and moves thousands of states at
+    /// once, in single precision; energies are the processor's, in double precision.
+    #[arg(long, value_enum, default_value_t = Backend::Cpu)]
+    pub(super) backend: Backend,
+
+    /// Graphics card: part of its name, or `discrete`, `integrated`, `virtual` or `cpu` (software) [default: the best];
+    /// `lnn info` lists them.
+    #[arg(long, value_name = "NAME")]
+    pub(super) adapter: Option<AdapterChoice>,
+
     /// Threads [default: one a core]. Results do not depend on it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) threads: Option<u16>,
 
     #[command(flatten)]
     pub(super) output: OutputArguments,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Backend {
+    /// The processor.
+    Cpu,
+    /// A graphics card.
+    Gpu,
+}
+
+impl Backend {
+    /// Its name on the command line.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Gpu => "gpu",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -107,6 +136,9 @@ impl RolloutArguments {
         }
         if !equal_steps && self.substeps.is_some() {
             return refused("--substeps", "rk4` or `--integrator implicit-midpoint");
+        }
+        if self.backend == Backend::Gpu && self.integrator != Integrator::Rk4 {
+            return refused("--backend gpu", "rk4");
         }
         let dt = self.dt / f64::from(self.substeps.unwrap_or(1));
         let default = DormandPrinceOptions::default();
@@ -138,4 +170,7 @@ Examples:
       From the first state of every trajectory of the data, for a comparison with the rest.
   lnn rollout --model model.safetensors --initial starts.csv --t-end 10 --dt 0.01 --rtol 1e-12 --atol 1e-12 --out fine.csv
   lnn rollout --model model.safetensors --initial starts.csv --t-end 1e4 --dt 1 --integrator implicit-midpoint \\
-      --substeps 200 --out long.csv";
+      --substeps 200 --out long.csv
+  lnn rollout --model model.safetensors --initial starts.csv --t-end 10 --dt 0.1 --integrator rk4 --substeps 10 \\
+      --backend gpu --out many.npy
+      Many starts at once on a graphics card.";

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod initial;
+mod mover;
 mod tally;
 
 use std::error::Error;
@@ -12,6 +13,7 @@ use std::sync::atomic::AtomicBool;
 
 use lnn_physics::System;
 use lnn_physics::integrators::{Method, frames_every};
+use lnn_train::backend::DeviceMotion;
 use lnn_train::larger;
 use lnn_train::model::States;
 use lnn_train::motion::{LearnedMotion, Motion, MotionError, Starts};
@@ -24,6 +26,7 @@ use serde_json::json;
 
 pub(super) use arguments::RolloutArguments;
 use initial::Initial;
+use mover::{Mover, keep_kernels, open_card};
 use tally::Tally;
 
 use super::error::CommandError;
@@ -49,22 +52,24 @@ pub(super) fn run(arguments: &RolloutArguments) -> Result<ExitCode, Box<dyn Erro
     let names = conditional_names(&arguments.model, &loaded.header, arguments.conditionals.as_deref())?;
     let initial = Initial::read(arguments, loaded.header.degrees_of_freedom, &names)?;
     let (method, times) = (arguments.method()?, frames_every(arguments.t_end, arguments.dt)?);
+    let card = open_card(arguments, &model)?;
     let canonical = system.as_deref().and_then(System::canonical);
     let parameters = loaded.parameters.to_f64();
-    let learned = LearnedMotion::new(&model, &parameters).with_canonical(canonical);
+    let mut mover = match &card {
+        Some(card) => Mover::Card(Box::new(DeviceMotion::new(card, &model, &parameters)?)),
+        None => Mover::Processor(Box::new(LearnedMotion::new(&model, &parameters).with_canonical(canonical))),
+    };
     let evaluator = StateEvaluator::new(&model, &parameters, system.clone())?;
     let has_energy = model.has_energy();
 
-    let rollout = Rollout {
-        arguments,
-        learned: &learned,
-        evaluator: &evaluator,
-        initial: &initial,
-        method,
-        times: &times,
-        has_energy,
-    };
+    let rollout = Rollout { arguments, evaluator: &evaluator, initial: &initial, method, times: &times, has_energy };
     if arguments.output.talks() {
+        if let Some(card) = &card {
+            say(&format!(
+                "Backend gpu: {}; states move in single precision, energies are the processor's in double precision",
+                card.device().adapter()
+            ));
+        }
         if initial.has_time {
             say(&format!(
                 "note: column `t` of {} is not used: the motions begin at t = 0",
@@ -79,9 +84,10 @@ pub(super) fn run(arguments: &RolloutArguments) -> Result<ExitCode, Box<dyn Erro
     let threads = arguments.threads.map_or(0, usize::from);
     let pool = thread_pool(threads)?;
     let mut tally = Tally::new(arguments.output, initial.numbers.len());
-    match pool.install(|| rollout.write(&stop, &mut tally)) {
+    match pool.install(|| rollout.write(&mut mover, &stop, &mut tally)) {
         Ok(rows) => {
             tally.finish(&rollout, rows)?;
+            keep_kernels(card.as_ref(), arguments);
             Ok(tally.exit_code())
         }
         Err(error) if matches!(error.downcast_ref(), Some(MotionError::Stopped)) => {
@@ -120,7 +126,6 @@ pub(super) fn momenta(
 /// All that the motions need.
 struct Rollout<'a> {
     arguments: &'a RolloutArguments,
-    learned: &'a LearnedMotion<'a>,
     evaluator: &'a StateEvaluator<f64>,
     initial: &'a Initial,
     method: Method,
@@ -146,7 +151,12 @@ impl Rollout<'_> {
     }
 
     /// Integrates group after group and writes each before the next; returns the rows.
-    fn write(&self, stop: &AtomicBool, tally: &mut Tally) -> Result<u64, Box<dyn Error + Send + Sync>> {
+    fn write(
+        &self,
+        mover: &mut Mover<'_>,
+        stop: &AtomicBool,
+        tally: &mut Tally,
+    ) -> Result<u64, Box<dyn Error + Send + Sync>> {
         let (d, columns) = (self.degrees_of_freedom(), self.columns());
         let existing = if self.arguments.overwrite { Existing::Replace } else { Existing::Keep };
         let mut writer = TableWriter::create(&self.arguments.out, &columns, existing)?;
@@ -163,7 +173,7 @@ impl Rollout<'_> {
                 conditionals: &self.initial.conditionals[first * c..last * c],
                 times: self.times,
             };
-            let moved = self.learned.integrate(&self.method, starts, stop)?;
+            let moved = mover.integrate(&self.method, starts, stop)?;
             let rows: Vec<MotionRows> = moved
                 .par_iter()
                 .enumerate()

@@ -11,7 +11,7 @@ use lnn_train::motion::{EndCause, Ending, Motion};
 use serde_json::{Value, json};
 
 use super::Rollout;
-use super::arguments::Integrator;
+use super::arguments::{Backend, Integrator};
 use crate::cli::exit::IN_PART;
 use crate::cli::output::{OutputArguments, print_json, say};
 
@@ -89,7 +89,7 @@ impl Tally {
             return print_json(&json!({
                 "event": "finished", "out": arguments.out, "rows": rows, "motions": self.motions, "complete": complete,
                 "ended_early": self.ended, "t_end": arguments.t_end, "frames": rollout.times.len(),
-                "integrator": integrator(rollout), "largest_energy_change": change, "seconds": seconds,
+                "integrator": integrator(rollout), "backend": arguments.backend.name(), "largest_energy_change": change, "seconds": seconds,
             }));
         }
         if self.output.quiet {
@@ -124,7 +124,8 @@ fn integrator(rollout: &Rollout<'_>) -> String {
         }
         Method::Rk4 { dt } | Method::ImplicitMidpoint { dt } => {
             let name = if rollout.arguments.integrator == Integrator::Rk4 { "rk4" } else { "implicit-midpoint" };
-            format!("{name} (step {dt})")
+            let precision = if rollout.arguments.backend == Backend::Gpu { ", single precision" } else { "" };
+            format!("{name} (step {dt}{precision})")
         }
     }
 }
