@@ -49,6 +49,11 @@ impl<T: Real> LearnedField<T> {
         Self { dof, block, q: zeros(), q_dot: zeros(), velocity: zeros(), acceleration: zeros() }
     }
 
+    /// Numbers of a state (q, q̇), 2d.
+    pub(crate) fn width(&self) -> usize {
+        2 * self.dof
+    }
+
     /// Derivatives of states `[rows, 2d]`, each `[q, q̇]`, with conditionals `[rows, c]`.
     pub(crate) fn evaluate(
         &mut self,

@@ -162,7 +162,8 @@ pub(super) enum CommandError {
     },
     /// A graphics card's name where none was asked for.
     #[error(
-        "--adapter names a graphics card, and the processor moves the states unless --backend gpu is given; add it, or leave --adapter out"
+        "--adapter names a graphics card, and the processor moves the states unless --backend gpu is given; add it, or \
+         leave --adapter out"
     )]
     AdapterOfProcessor,
     /// The first rows of trajectories, in a table without any.

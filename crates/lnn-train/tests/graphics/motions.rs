@@ -214,7 +214,7 @@ fn the_program_writes_the_table_of_the_processor_and_ends_what_is_singular() {
     assert_eq!(code, Some(3), "{err}");
     for words in [
         &format!("Backend gpu: {}", device().adapter().name),
-        "states move in single precision, energies are the processor's in double precision",
+        "States move in single precision; energies are the processor's, in double precision.",
         "note: trajectory 12 (line 2) ended at t = 0.3",
         "the mass matrix is singular at t = 0.34",
         "its smallest eigenvalue is ",

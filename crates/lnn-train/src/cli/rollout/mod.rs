@@ -65,10 +65,8 @@ pub(super) fn run(arguments: &RolloutArguments) -> Result<ExitCode, Box<dyn Erro
     let rollout = Rollout { arguments, evaluator: &evaluator, initial: &initial, method, times: &times, has_energy };
     if arguments.output.talks() {
         if let Some(card) = &card {
-            say(&format!(
-                "Backend gpu: {}; states move in single precision, energies are the processor's in double precision",
-                card.device().adapter()
-            ));
+            say(&format!("Backend gpu: {}", card.device().adapter()));
+            say("States move in single precision; energies are the processor's, in double precision.");
         }
         if initial.has_time {
             say(&format!(

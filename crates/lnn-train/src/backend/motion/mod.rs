@@ -1,5 +1,7 @@
 //! Motions of a learned model on a graphics card.
 
+mod stretch;
+
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -9,13 +11,14 @@ use lnn_gpu::mlp::stride;
 use lnn_gpu::rollout::{EndCause as DeviceCause, LearnedMotion as Planned, MotionEnd};
 use lnn_gpu::training::{LagrangianModel, Model as DeviceModel};
 use lnn_gpu::tuning::ShapeClass;
-use lnn_physics::integrators::{IntegrationError, Method, Statistics, equal_steps, validate_times};
+use lnn_physics::integrators::{Method, Statistics, validate_times};
 
+use self::stretch::{Stretch, widened};
 use super::card::Card;
 use super::pace::Pace;
 use super::recipe::device_model;
 use crate::model::Model;
-use crate::motion::{EndCause, Ending, Motion, MotionError, Singularity, Starts, go_on};
+use crate::motion::{Motion, MotionError, Singularity, Starts, go_on};
 use crate::rollout::{LearnedField, TrainedModel};
 
 /// Most motions that are planned at once: enough to fill a large card.
@@ -24,8 +27,6 @@ const MOST_ROWS: usize = 1 << 14;
 const MOST_STEPS: usize = 4096;
 /// Memory on the card for frames that wait to be read.
 const FRAME_BYTES: usize = 32 << 20;
-/// Where in a step its accelerations are evaluated, in steps.
-const STAGES: [f64; 4] = [0.0, 0.5, 0.5, 1.0];
 
 /// Why there are no motions at all.
 #[derive(Debug, thiserror::Error)]
@@ -162,23 +163,22 @@ impl<'a> DeviceMotion<'a> {
     }
 
     /// Buffers and kernels for `rows` motions at least, and for up to `frames` frames of each.
-    fn plan(&mut self, rows: usize, frames: usize) -> Result<&mut Planned, DeviceError> {
-        let kept = self.planned.take().filter(|planned| planned.rows() >= rows);
-        let planned = match kept {
-            Some(planned) => planned,
-            None => {
-                let features = &self.model.features;
-                let d = features.degrees_of_freedom();
-                let bytes = rows * (2 * d + features.conditionals()) * size_of::<f32>();
-                let room = (FRAME_BYTES / bytes).clamp(1, frames.max(1));
-                let tuned = self.card.tiles().of(ShapeClass::of(&self.model.shape, d + 1, rows));
-                let tiles = tuned.map(|entry| entry.tiles).unwrap_or_default();
-                let planned = Planned::new(self.card.device(), &self.model, rows, room, &tiles)?;
-                planned.upload_parameters(&self.parameters)?;
-                planned
-            }
-        };
-        Ok(self.planned.insert(planned))
+    fn plan(&mut self, rows: usize, frames: usize) -> Result<(), DeviceError> {
+        if self.planned.as_ref().is_some_and(|planned| planned.rows() >= rows) {
+            return Ok(());
+        }
+        let features = &self.model.features;
+        let d = features.degrees_of_freedom();
+        let bytes = rows * (2 * d + features.conditionals()) * size_of::<f32>();
+        let room = (FRAME_BYTES / bytes).clamp(1, frames.max(1));
+        let tuned = self.card.tiles().of(ShapeClass::of(&self.model.shape, d + 1, rows));
+        let tiles = tuned.map(|entry| entry.tiles).unwrap_or_default();
+        // The smaller one is given back first.
+        self.planned = None;
+        let planned = Planned::new(self.card.device(), &self.model, rows, room, &tiles)?;
+        planned.upload_parameters(&self.parameters)?;
+        self.planned = Some(planned);
+        Ok(())
     }
 
     /// Motions that are planned together, from states `[motions, 2d + c]`.
@@ -226,32 +226,9 @@ impl<'a> DeviceMotion<'a> {
             pace.measured(stretch.steps as usize, begin.elapsed());
             let first = planned.steps() - stretch.steps - stretch.done;
             for (row, motion) in motions.iter_mut().enumerate().filter(|(_, motion)| motion.ending.is_none()) {
-                let end = ends[row].as_ref();
-                let lost_step = end.map(|end| stretch.lost_step(end, first));
                 let states = frames.chunks_exact(planned.rows() * width).map(|all| &all[row * width..][..2 * d]);
-                let mut good = 0;
-                for state in states {
-                    let reached = (good as u64 + 1) * stretch.count;
-                    if lost_step.is_some_and(|lost| lost < reached) || state.iter().any(|x| !x.is_finite()) {
-                        break;
-                    }
-                    motion.states.extend(widened(state));
-                    good += 1;
-                }
-                if good == stretch.frames && end.is_none() {
-                    continue;
-                }
-                // What was lost in the last step has not been looked at since.
-                let lost_step = lost_step.unwrap_or((good as u64 + 1) * stretch.count - 1);
-                let begin = stretch.time(times, lost_step);
-                let cause = match end {
-                    None | Some(MotionEnd { cause: DeviceCause::State, .. }) => EndCause::NonFinite { time: begin },
-                    Some(end) => {
-                        let time = begin + STAGES[end.stage] * stretch.dt;
-                        EndCause::SingularMassMatrix(Box::new(singularity(trained, field, time, d, end)))
-                    }
-                };
-                motion.ending = Some(Ending { time: times[frame + good], cause });
+                let singular = |time: f64, end: &MotionEnd| singularity(trained, field, time, end);
+                stretch.extend(motion, states, ends[row].as_ref(), first, singular);
             }
             (frame, done) = stretch.after();
         }
@@ -263,92 +240,11 @@ impl<'a> DeviceMotion<'a> {
     }
 }
 
-/// Frames and steps of one submission.
-struct Stretch {
-    /// The last frame before it.
-    frame: usize,
-    /// Steps that were made since that frame.
-    done: u64,
-    /// Its own steps.
-    steps: u64,
-    /// Frames that it reaches.
-    frames: usize,
-    /// Steps between two frames.
-    count: u64,
-    /// Their length.
-    dt: f64,
-}
-
-impl Stretch {
-    /// What follows `frame`, `done` steps behind it: at most `room` frames and `most` steps, or a part of the way to the next
-    /// frame. `made` steps were made before.
-    fn next(
-        dt: f64,
-        times: &[f64],
-        [frame, room]: [usize; 2],
-        [done, most]: [u64; 2],
-        made: u64,
-    ) -> Result<Self, MotionError> {
-        let steps_from = |frame: usize| equal_steps(times[frame], times[frame + 1], dt);
-        let underflow = || IntegrationError::StepUnderflow { time: times[frame], step: made, dt };
-        let (count, dt) = steps_from(frame).ok_or_else(|| MotionError::Integration(underflow()))?;
-        let left = count - done;
-        if done > 0 || most < count {
-            let steps = left.min(most);
-            return Ok(Self { frame, done, steps, frames: usize::from(steps == left), count, dt });
-        }
-        // Times are off by an ulp of theirs; single precision does not see it.
-        let alike = |&next: &usize| {
-            let same = |(other, length): (u64, f64)| {
-                other == count && (length - dt).abs() <= 0.01 * f64::from(f32::EPSILON) * dt
-            };
-            next + 1 < times.len() && steps_from(next).is_some_and(same)
-        };
-        let fitting = room.min((most / count) as usize);
-        let frames = (frame..frame + fitting).take_while(alike).count().max(1);
-        Ok(Self { frame, done, steps: frames as u64 * count, frames, count, dt })
-    }
-
-    /// Of its own steps, after how many a frame is kept.
-    fn frame_every(&self) -> usize {
-        // The rest of the way to a frame, or of which there is not so much, a whole one.
-        (if self.frames > 1 { self.count } else { self.steps + u64::from(self.frames == 0) }) as usize
-    }
-
-    /// The step that has lost a motion, counted from the frame before; that frame is behind `first` steps since the start.
-    fn lost_step(&self, end: &MotionEnd, first: u64) -> u64 {
-        // A state that is lost where a step begins is the work of the one before.
-        let before = end.cause == DeviceCause::State && end.stage == 0;
-        end.step - u64::from(before) - first
-    }
-
-    /// The time at which a step begins, counted from the frame before.
-    fn time(&self, times: &[f64], step: u64) -> f64 {
-        times[self.frame + (step / self.count) as usize] + (step % self.count) as f64 * self.dt
-    }
-
-    /// Where the next one begins: its frame, and the steps behind it.
-    fn after(&self) -> (usize, u64) {
-        (self.frame + self.frames, if self.frames == 0 { self.done + self.steps } else { 0 })
-    }
-}
-
-/// A state in double precision.
-fn widened(state: &[f32]) -> impl Iterator<Item = f64> + '_ {
-    state.iter().map(|&x| f64::from(x))
-}
-
 /// Where the card found a singular mass matrix, with the eigenvalues that it has in double precision.
-fn singularity(
-    trained: &TrainedModel<f64>,
-    field: &mut LearnedField<f64>,
-    time: f64,
-    d: usize,
-    end: &MotionEnd,
-) -> Singularity {
+fn singularity(trained: &TrainedModel<f64>, field: &mut LearnedField<f64>, time: f64, end: &MotionEnd) -> Singularity {
     let all: Vec<f64> = widened(&end.state).collect();
-    let (state, conditionals) = all.split_at(2 * d);
-    field.evaluate(trained, state, conditionals, &mut vec![0.0; 2 * d]);
+    let (state, conditionals) = all.split_at(field.width());
+    field.evaluate(trained, state, conditionals, &mut vec![0.0; state.len()]);
     let finite = |factors: &&SymmetricFactors<f64>| end.cause != DeviceCause::Matrix && factors.is_finite(0);
     let eigenvalues = field.mass_matrices().filter(finite).map_or(&[][..], |factors| factors.eigenvalues(0));
     Singularity::new(time, state, eigenvalues, end.cause == DeviceCause::Sign)
