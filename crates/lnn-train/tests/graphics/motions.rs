@@ -133,6 +133,21 @@ fn frames_are_at_their_times_whatever_the_steps_between_them() {
 }
 
 #[test]
+fn more_states_than_are_planned_at_once_are_moved_in_turn() {
+    let card = card();
+    let (model, parameters) = conditional();
+    // More than 2¹⁴, the most that are planned at once.
+    let rows = (1 << 14) + 5;
+    let (states, conditionals, times) = (starts(rows, 2), starts(rows, 1), [0.0, 0.01, 0.02]);
+    let starts = Starts { degrees_of_freedom: 1, states: &states, conditionals: &conditionals, times: &times };
+    let want = LearnedMotion::new(&model, &parameters).integrate(&Method::Rk4 { dt: 0.01 }, starts, &ON);
+    let got = DeviceMotion::new(&card, &model, &parameters).expect("has kernels").integrate(0.01, starts, &ON);
+    let (got, want) = (got.expect("motions"), want.expect("motions"));
+    assert_eq!((got.len(), got[rows - 1].states.len()), (rows, 3 * 2));
+    agree(&got, &want, &vec![16.0 * f64::from(f32::EPSILON); rows]).expect("the same motions");
+}
+
+#[test]
 fn what_cannot_be_moved_is_refused_by_name() {
     let card = card();
     let (model, parameters) = lively(&[8]);

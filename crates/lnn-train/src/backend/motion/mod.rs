@@ -84,7 +84,7 @@ pub fn require_motion_kernels(model: &Model) -> Result<(), DeviceMotionError> {
 /// A Lagrangian network that moves states forward in time on a graphics card, in single precision by RK4.
 ///
 /// Motions end where those of [`LearnedMotion`](crate::motion::LearnedMotion) do, by the same tolerance in single precision;
-/// the eigenvalues in an [`Ending`] are the processor's at that state, in double precision.
+/// the eigenvalues in an [`Ending`](crate::motion::Ending) are the processor's at that state, in double precision.
 pub struct DeviceMotion<'a> {
     card: &'a Card,
     model: LagrangianModel,
