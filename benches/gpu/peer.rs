@@ -113,6 +113,7 @@ fn training(card: &Card, hidden: &[usize], batch: usize, recipe: &Recipe) -> Res
         masses: vec![recipe.residual_mass; COORDINATES],
         units: None,
         tolerance: Tolerance { relative: recipe.eigenvalue_cutoff, absolute: 0.0 },
+        potential: None,
     });
     let settings = TrainingSettings {
         models: 1,

@@ -92,6 +92,7 @@ impl Step {
             masses: vec![1.0; COORDINATES],
             units: None,
             tolerance: Tolerance::for_dimension::<f32>(COORDINATES),
+            potential: None,
         });
         let tuned = card.tiles().of(ShapeClass::of(&shape, COORDINATES + 1, rows));
         let tiles = tuned.map(|entry| entry.tiles).unwrap_or_default();
@@ -134,16 +135,16 @@ impl Step {
     /// What each dispatch of [`profile`](Self::profile) has to do, in their order.
     pub(crate) fn work(&self) -> Vec<Work> {
         let sizes = Sizes::new(&self.shape, self.rows, COORDINATES, self.training.gradient_parts());
-        let (derivatives, gradient) = if NarrowJet::supports(&self.shape) {
-            (sizes.narrow_derivatives(), sizes.narrow_gradient())
+        let network = if NarrowJet::supports(&self.shape) {
+            sizes.narrow_step()
         } else {
-            (sizes.tiled_derivatives(), sizes.tiled_gradient())
+            [sizes.tiled_derivatives(), vec![sizes.equation()], sizes.tiled_gradient()].concat()
         };
         let optimiser = match self.optimiser {
             OptimiserKind::Adam => sizes.adam(),
             OptimiserKind::Soap => work::soap(&ParameterBlock::of_network(&ParameterLayout::new(&self.shape)), true),
         };
-        let stages = [sizes.batch(), derivatives, vec![sizes.equation()], gradient, sizes.decision(), optimiser];
+        let stages = [sizes.batch(), network, sizes.decision(), optimiser];
         stages.into_iter().flatten().chain([sizes.restoration()]).collect()
     }
 

@@ -123,15 +123,10 @@ impl Sizes {
         all
     }
 
-    /// The jets of a narrow network, before the equation.
-    pub(crate) fn narrow_derivatives(&self) -> Vec<Work> {
-        vec![Work::product("narrow_jet", String::new(), self.case.operations(TileRole::NarrowJet))]
-    }
-
-    /// The way back of a narrow network.
-    pub(crate) fn narrow_gradient(&self) -> Vec<Work> {
+    /// A narrow network's ways forth and back, with the equation between them.
+    pub(crate) fn narrow_step(&self) -> Vec<Work> {
         vec![
-            Work::product("narrow_functional", String::new(), self.case.operations(TileRole::NarrowFunctional)),
+            Work::product("narrow_step", String::new(), self.case.operations(TileRole::NarrowStep)),
             Work::memory("split_sum", "", (self.parts + 1) * self.parameters()),
         ]
     }

@@ -1,9 +1,9 @@
 // q̈ = U (U H U)⁺ U r from the network's derivatives, a row a thread.
 
-import constants::D;
+import constants::{D, PAIRS};
 import package::shared::dispatch::linear_group;
 import package::shared::feature::{Feature, is_of_position};
-import package::shared::motion::{EquationSettings, PAIRS, equation_of_motion};
+import package::shared::motion::{EquationSettings, equation_of_motion};
 import package::shared::symmetric::{Factors, NOT_FINITE};
 
 @group(0) @binding(0) var<uniform> settings: EquationSettings;
@@ -21,6 +21,11 @@ import package::shared::symmetric::{Factors, NOT_FINITE};
 @group(0) @binding(7) var<storage, read_write> negative: array<u32>;
 // To which the matrices that are not finite, and those that are deficient, are added.
 @group(0) @binding(8) var<storage, read_write> tally: array<atomic<u32>, 2>;
+// What is added to r, [rows, D], if there is such.
+@group(0) @binding(9) var<storage, read> forces: array<f32>;
+
+// Whether there is.
+override FORCED: u32;
 
 @compute @workgroup_size(64)
 fn accelerate(
@@ -33,6 +38,11 @@ fn accelerate(
         return;
     }
     var force: array<f32, D>;
+    if FORCED != 0u {
+        for (var i = 0u; i < D; i++) {
+            force[i] = forces[row * D + i];
+        }
+    }
     for (var k = 0u; k < settings.features; k++) {
         let feature = features[k];
         if is_of_position(feature.kind) {

@@ -1,10 +1,12 @@
-// The gradient from its partial sums, added in their order.
+// The gradient, or a term of it, from its partial sums, added in their order.
 
 import package::shared::dispatch::linear_group;
 
 struct Splits {
     parameters4: u32,
     splits: u32,
+    // Whether it is added to what is there.
+    accumulate: u32,
 }
 
 @group(0) @binding(0) var<uniform> lengths: Splits;
@@ -25,6 +27,9 @@ fn gradient_sum(
     var sum = vec4(0.0);
     for (var split = 0u; split < lengths.splits; split++) {
         sum += partial[split * lengths.parameters4 + at];
+    }
+    if lengths.accumulate != 0u {
+        sum += gradient[at];
     }
     gradient[at] = sum;
 }

@@ -7,6 +7,8 @@ struct Splits {
     // Numbers of one partial sum in fours, and how many sums there are.
     length4: u32,
     splits: u32,
+    // Whether it is added to what is there.
+    accumulate: u32,
 }
 
 @group(0) @binding(0) var<uniform> lengths: Splits;
@@ -37,6 +39,10 @@ fn split_sum(
         }
     }
     if local < 16u && at < lengths.length4 {
-        total[at] = sums[local];
+        var whole = sums[local];
+        if lengths.accumulate != 0u {
+            whole += total[at];
+        }
+        total[at] = whole;
     }
 }

@@ -1,5 +1,6 @@
 // What becomes of a step, a workgroup a model (along z): its gradient's norm, whether it is clipped, whether it is
-// made at all. Nothing of this leaves the device.
+// made at all. Nothing of this leaves the device. A step whose gradient lacks terms is not taken, nor any after it: the host
+// makes it again with them.
 //
 // The clipping's rules and names are those of the processor's `RunningNormClip`; there the running mean is in double
 // precision. Here μ ← a μ + (1 − a) n with 1 − a formed from the rounded a, which is exact for a ≥ ½, so that the mean
@@ -29,6 +30,9 @@ struct Step {
     blocks: u32,
     // Reports a model before the first is overwritten.
     reports: u32,
+    models: u32,
+    // Whether the gradient has the constant-rank terms.
+    complete: u32,
 }
 
 @group(0) @binding(0) var<uniform> step: Step;
@@ -36,6 +40,18 @@ struct Step {
 @group(0) @binding(2) var<storage, read_write> states: array<StepState>;
 @group(0) @binding(3) var<storage, read_write> faults: array<u32>;
 @group(0) @binding(4) var<storage, read_write> reports: array<StepReport>;
+// [models, 3], the last of which are the samples of this submission whose gradient has such terms.
+@group(0) @binding(5) var<storage, read> tally: array<u32>;
+
+// Whether the gradient of this step, or of one before it, lacks terms. All models then stop there, since they go on in
+// step.
+fn is_incomplete() -> bool {
+    var deficient = 0u;
+    for (var model = 0u; model < step.models; model++) {
+        deficient |= tally[3u * model + 2u];
+    }
+    return step.complete == 0u && deficient != 0u;
+}
 
 @compute @workgroup_size(THREADS)
 fn clip_decide(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -46,6 +62,12 @@ fn clip_decide(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
     }
     let squared = workgroup_sum(local, vec4(sum, 0.0, 0.0));
     if local != 0u {
+        return;
+    }
+    // A parameter's fault was answered by `restore` in its own step; one of the averages stays.
+    faults[model] &= AVERAGE_FAULT;
+    if is_incomplete() {
+        states[model].apply = 0u;
         return;
     }
     var state = states[model];
@@ -84,8 +106,6 @@ fn clip_decide(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
             }
         }
     }
-    // A parameter's fault was answered by `restore` in its own step; one of the averages stays.
-    faults[model] &= AVERAGE_FAULT;
     reports[model * step.reports + state.steps % step.reports] =
         StepReport(state.loss, state.gradient_norm, step.rate, outcome);
     state.steps += 1u;

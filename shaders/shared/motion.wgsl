@@ -1,11 +1,8 @@
 // The equation of motion of one row, from the network's derivatives: what `pull_back_features`, `assemble_motion`,
 // `factor_symmetric` and `solve_symmetric` do one after the other, without a way through memory.
 
-import constants::D;
+import constants::{D, PAIRS};
 import package::shared::symmetric::{DD, Factors, factor, solve};
-
-// Second derivatives of a row: the upper triangle of H by rows, each followed by its entry of (∂²L/∂q̇∂qᵀ) q̇.
-const PAIRS = D * (D + 3u) / 2u;
 
 struct EquationSettings {
     rows: u32,
@@ -25,7 +22,7 @@ struct EquationSettings {
     per_unit: array<vec4<f32>, 2>,
 }
 
-// (U H U)⁺ U r, and the factors of U H U. Of ∂L/∂q, which `force` holds before, U r is made.
+// (U H U)⁺ U r, and the factors of U H U, from the upper triangle of H by rows, each followed by its entry of (∂²L/∂q̇∂qᵀ) q̇. Of ∂L/∂q, which `force` holds before, U r is made.
 fn equation_of_motion(
     force: ptr<function, array<f32, D>>,
     second_derivatives: ptr<function, array<f32, PAIRS>>,

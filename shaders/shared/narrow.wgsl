@@ -1,4 +1,5 @@
-// Networks of layers up to 64 wide, a block of SAMPLES samples a workgroup: what they have in common.
+// Networks of layers up to 64 wide, a block of SAMPLES samples a workgroup: what their passes have in common. Each array of a
+// pass has a binding of its own, so that a kernel may make several passes.
 //
 // Thread (tx, s) of 16 by SAMPLES owns the columns 4 tx … 4 tx + 3 of sample s, in all channels and in every layer. So
 // what a thread kept of a layer it reads again itself; only a product's factors go through workgroup memory. Models are
@@ -38,6 +39,12 @@ struct Layer {
 // The output layer is the last.
 @group(0) @binding(1) var<storage, read> layers: array<Layer>;
 @group(0) @binding(2) var<storage, read> parameters: array<vec4<f32>>;
+// [tangents…, value], for a functional followed by [u, w, c], of which u and w are neither read nor written; each
+// [models][rows][stride].
+@if(!FUSED) @group(0) @binding(3) var<storage, read> inputs: array<vec4<f32>>;
+@if(FUSED) @group(0) @binding(3) var<storage, read_write> inputs: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> output_bar: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> kept: array<vec4<f32>>;
 
 // [channel][sample][column], 16 groups of four columns a row.
 var<workgroup> x_tile: array<vec4<f32>, LEFT_ROWS * COLUMNS4>;

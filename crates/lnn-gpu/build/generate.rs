@@ -44,8 +44,8 @@ fn source(out: &mut String, variant: &Variant, inspected: &Inspected) {
     for binding in bindings {
         let _ = writeln!(
             out,
-            "                Binding {{ name: {:?}, kind: BindingKind::{}, least_bytes: {} }},",
-            binding.name, binding.kind, binding.least_bytes
+            "                Binding {{ name: {:?}, index: {}, kind: BindingKind::{}, least_bytes: {} }},",
+            binding.name, binding.index, binding.kind, binding.least_bytes
         );
     }
     let _ = writeln!(out, "            ],\n            workgroup_size: {workgroup_size:?},");

@@ -90,12 +90,10 @@ pub(crate) fn inspect(root: &Path, variant: &Variant, composed: &Composed, path:
         }
     }
     bindings.sort_by_key(|binding| binding.index);
-    for (expected, binding) in bindings.iter().enumerate() {
-        if binding.index as usize != expected {
-            return Err(format!(
-                "shaders/{}.wgsl: binding {expected} is missing or unused; bindings are numbered 0, 1, …",
-                variant.kernel
-            ));
+    for pair in bindings.windows(2) {
+        if pair[0].index == pair[1].index {
+            let (index, [one, other]) = (pair[0].index, [&pair[0].name, &pair[1].name]);
+            return Err(format!("shaders/{}.wgsl: `{one}` and `{other}` are both binding {index}", variant.kernel));
         }
     }
     Ok(Inspected {

@@ -99,7 +99,7 @@ fn by_dimension() -> impl Iterator<Item = Variant> {
         DIMENSIONS.map(move |d| Variant {
             kernel: kernel.to_owned(),
             suffix: format!("d{d}"),
-            constants: vec![("D", d)],
+            constants: vec![("D", d), ("PAIRS", d * (d + 3) / 2)],
             flags: Vec::new(),
         })
     })
@@ -140,23 +140,31 @@ fn layer_product(table: &mut Vec<Variant>, kernel: &str, channels: u32, transpos
 fn narrow(table: &mut Vec<Variant>) {
     /// Groups of four in the widest layer.
     const WIDEST4: u32 = 16;
+    /// The functional gives cotangents of the inputs too.
+    const COTANGENTS: &str = "COTANGENTS";
+    /// The passes are those of one kernel, with what is between them.
+    const FUSED: &str = "FUSED";
     let mut push =
         |kernel: &str, channels: u32, samples: u32, depth4: u32, tangents: Option<u32>, flag: &'static str| {
-            // A part of a weight with gaps, or the right factors of its gradient, which are as many rows as the left ones.
-            let right = if tangents.is_none() { channels * samples * WIDEST4 } else { 0 };
+            // A part of a weight with gaps, or the four right factors of its gradient.
+            let right = if kernel == "mlp/narrow_jet" { 0 } else { 4 * samples * WIDEST4 };
             let shared = (4 * WIDEST4 * depth4 + WIDEST4).max(right);
             let mut constants =
                 vec![("SAMPLES", samples), ("DEPTH4", depth4), ("LEFT_ROWS", channels * samples), ("SHARED", shared)];
             let mut suffix = format!("s{samples}_k{depth4}");
             if let Some(tangents) = tangents {
                 constants.extend([("TANGENTS", tangents), ("PAIRS", tangents * (tangents + 1) / 2 - 1)]);
+                constants.extend((flag == FUSED).then_some(("D", tangents - 1)));
                 suffix = format!("t{tangents}_{suffix}");
             }
             let names = ["CHANNEL_3", "CHANNEL_4", "CHANNEL_5", "CHANNEL_6", "CHANNEL_7", "CHANNEL_8", "CHANNEL_9"];
-            let mut flags: Vec<_> = (3..channels).zip(names).map(|(_, name)| name).collect();
+            let of_jet = tangents.map_or(channels, |tangents| tangents + 1);
+            let mut flags: Vec<_> = (3..of_jet).zip(names).map(|(_, name)| name).collect();
             if !flag.is_empty() {
                 flags.push(flag);
-                suffix = format!("{}_{suffix}", flag.to_lowercase());
+            }
+            if flag == COTANGENTS {
+                suffix = format!("cotangents_{suffix}");
             }
             table.push(Variant { kernel: kernel.into(), suffix, constants, flags });
         };
@@ -171,7 +179,20 @@ fn narrow(table: &mut Vec<Variant>) {
             push("mlp/narrow_jet", channels, 8, WIDEST4, Some(tangents), "");
         }
     }
-    for flag in ["", "COTANGENTS"] {
+    // Both passes and what is between them: at least the four channels of the functional.
+    for tangents in 2..=9 {
+        let channels = (tangents + 1).max(4);
+        for (samples, depth4) in [(4, 4), (4, WIDEST4), (2, WIDEST4)] {
+            push("mlp/narrow_step", channels, samples, depth4, Some(tangents), FUSED);
+        }
+        if channels <= 6 {
+            push("mlp/narrow_step", channels, 8, 8, Some(tangents), FUSED);
+        }
+        if channels <= 4 {
+            push("mlp/narrow_step", channels, 16, 4, Some(tangents), FUSED);
+        }
+    }
+    for flag in ["", COTANGENTS] {
         push("mlp/narrow_functional", 4, 4, 4, None, flag);
         push("mlp/narrow_functional", 4, 4, WIDEST4, None, flag);
         push("mlp/narrow_functional", 4, 16, 8, None, flag);

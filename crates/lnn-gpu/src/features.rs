@@ -11,7 +11,7 @@ use lnn_autodiff::features::{Feature, FeatureMap};
 use lnn_autodiff::jet::Accumulate;
 
 use crate::device::{Buffer, Device, DeviceError};
-use crate::kernels::{PULL_BACK_FEATURES, SEED_FEATURES};
+use crate::kernels::{POSITION_TANGENT, PULL_BACK_FEATURES, SEED_FEATURES};
 use crate::mlp;
 use crate::stage::{Stage, constants, require};
 
@@ -62,6 +62,17 @@ struct PullBackSettings {
     accumulate: u32,
 }
 
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+struct TangentSettings {
+    rows: u32,
+    features: u32,
+    stride: u32,
+    vector_stride: u32,
+    first: u32,
+    factor: f32,
+}
+
 /// A map from states to features, on the device.
 #[derive(Clone, Debug)]
 pub struct Features {
@@ -91,6 +102,21 @@ pub struct PullBackBuffers<'a> {
     pub q_bar: &'a Buffer<f32>,
     /// Written, or added to: `(∂x/∂q̇)ᵀ x̄`, `[rows, d]`.
     pub q_dot_bar: &'a Buffer<f32>,
+}
+
+/// The buffers of [`Features::position_tangent`].
+#[derive(Clone, Copy, Debug)]
+pub struct TangentBuffers<'a> {
+    /// Slopes, `[rows, stride]`.
+    pub slopes: &'a Buffer<f32>,
+    /// v, the first d of `stride` numbers of each row.
+    pub vectors: &'a Buffer<f32>,
+    /// From one row of `vectors` to the next, at least d.
+    pub stride: usize,
+    /// The network's inputs, in channels `[rows, stride]`.
+    pub inputs: &'a Buffer<f32>,
+    /// The channel of `inputs` that is written.
+    pub channel: usize,
 }
 
 /// Which tangents of the inputs are wanted.
@@ -196,5 +222,38 @@ impl Features {
         let arguments =
             [(&settings).into(), (&self.table).into(), slopes.into(), x_bar.into(), q_bar.into(), q_dot_bar.into()];
         Stage::new(device, PULL_BACK_FEATURES.only(), &arguments, rows * d)
+    }
+
+    /// Plans the features' tangent along (factor · v, 0).
+    ///
+    /// # Errors
+    /// The kernel cannot be compiled, or the device is lost.
+    ///
+    /// # Panics
+    /// If a buffer is too short, or rows of v are shorter than d.
+    pub fn position_tangent(
+        &self,
+        device: &Device,
+        rows: usize,
+        factor: f64,
+        buffers: TangentBuffers<'_>,
+    ) -> Result<Stage, DeviceError> {
+        let TangentBuffers { slopes, vectors, stride: vector_stride, inputs, channel } = buffers;
+        let (d, stride) = (self.map.degrees_of_freedom(), self.stride());
+        assert!(vector_stride >= d, "rows of {vector_stride} numbers for {d} coordinates");
+        require("slopes", slopes, rows * stride);
+        require("vectors", vectors, rows * vector_stride);
+        require("inputs", inputs, (channel + 1) * rows * stride);
+        let settings = TangentSettings {
+            rows: rows as u32,
+            features: self.map.len() as u32,
+            stride: stride as u32,
+            vector_stride: vector_stride as u32,
+            first: (channel * rows * stride) as u32,
+            factor: factor as f32,
+        };
+        let settings = constants(device, "tangent settings", settings)?;
+        let arguments = [(&settings).into(), (&self.table).into(), slopes.into(), vectors.into(), inputs.into()];
+        Stage::new(device, POSITION_TANGENT.only(), &arguments, rows * stride)
     }
 }

@@ -20,7 +20,7 @@ pub struct KernelSource {
     pub entry: &'static str,
     /// The text.
     pub wgsl: &'static str,
-    /// Bindings of group 0, numbered from 0.
+    /// Bindings of group 0 by their number.
     pub bindings: &'static [Binding],
     /// Invocations of a workgroup by dimension.
     pub workgroup_size: [u32; 3],
@@ -54,6 +54,8 @@ pub enum BindingKind {
 pub struct Binding {
     /// The variable's name.
     pub name: &'static str,
+    /// Its number, unlike that of any other.
+    pub index: u32,
     /// What it is for.
     pub kind: BindingKind,
     /// Bytes that a bound buffer has at least.

@@ -39,7 +39,7 @@ Examples:
 ";
 
 /// Bench targets that are no criterion benches.
-const OTHERS: [&str; 1] = ["peer_work"];
+const OTHERS: [&str; 2] = ["gpu", "peer_work"];
 
 /// Options with which criterion measures nothing.
 const NOT_MEASURING: [&str; 6] = ["--list", "--test", "--profile-time", "--load-baseline", "--version", "-V"];
@@ -231,6 +231,18 @@ mod tests {
         assert!(!options.save && !options.measures_nothing());
         assert_eq!(parse("").expect("well-formed"), Options::default());
         assert_eq!(parse("").expect("well-formed").pattern(&[]), None);
+    }
+
+    /// One that is neither would be run with criterion's options, or not at all.
+    #[test]
+    fn every_bench_is_a_filter_of_the_help_or_no_criterion_bench() {
+        let mut targets = targets(&cargo::metadata().expect("of this workspace"));
+        let (_, list) = HELP.split_once("all of a bench:").expect("in the help");
+        let (list, _) = list.split_once("--save").expect("the next option");
+        let mut filters: Vec<_> = list.split(',').map(|name| name.trim().to_owned()).collect();
+        targets.sort();
+        filters.sort();
+        assert_eq!(filters, targets);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Typed buffers on the device, made once.
 
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use bytemuck::Pod;
@@ -13,11 +14,38 @@ use super::{Device, DeviceError};
 pub struct Buffer<T> {
     pub(super) raw: wgpu::Buffer,
     pub(super) name: String,
+    /// Place of its first number in `raw`.
+    first: usize,
     length: usize,
     element: PhantomData<T>,
 }
 
 impl<T: Pod> Buffer<T> {
+    /// Numbers of which a [part](Self::part) may begin at a multiple: a binding begins at a multiple of 256 bytes on some
+    /// adapter, and of no more on any.
+    pub const PART: usize = 256 / size_of::<T>();
+
+    /// Those of its numbers that are in `range`, as a buffer.
+    ///
+    /// # Panics
+    /// If there are none, they are not all there, or do not begin at a multiple of [`PART`](Self::PART).
+    pub fn part(&self, range: Range<usize>) -> Self {
+        let Range { start, end } = range;
+        let place = || format!("{}: part {start}..{end} of {}", self.name, self.length);
+        assert!(start < end && end <= self.length && start.is_multiple_of(Self::PART), "{}", place());
+        Self { first: self.first + start, length: end - start, ..self.clone() }
+    }
+
+    /// Where number `index` is on the device, in bytes.
+    pub(super) fn byte(&self, index: usize) -> u64 {
+        ((self.first + index) * size_of::<T>()) as u64
+    }
+
+    /// Its bytes on the device.
+    pub(super) fn bytes(&self) -> u64 {
+        storage_bytes::<T>(self.length)
+    }
+
     /// How many numbers it holds.
     pub fn len(&self) -> usize {
         self.length
@@ -58,6 +86,8 @@ impl<T: Pod> Uniforms<T> {
 pub struct Argument<'a> {
     pub(super) raw: &'a wgpu::Buffer,
     pub(super) name: &'a str,
+    /// Where it begins, and its length.
+    pub(super) start: u64,
     pub(super) bytes: u64,
     /// Of uniforms: bytes from one record to the next, and their number.
     pub(super) records: Option<(u32, usize)>,
@@ -65,15 +95,20 @@ pub struct Argument<'a> {
 
 impl<'a, T: Pod> From<&'a Buffer<T>> for Argument<'a> {
     fn from(buffer: &'a Buffer<T>) -> Self {
-        Self { raw: &buffer.raw, name: &buffer.name, bytes: buffer.raw.size(), records: None }
+        Self { raw: &buffer.raw, name: &buffer.name, start: buffer.byte(0), bytes: buffer.bytes(), records: None }
     }
 }
 
 impl<'a, T: Pod> From<&'a Uniforms<T>> for Argument<'a> {
     fn from(uniforms: &'a Uniforms<T>) -> Self {
         let records = Some((uniforms.stride, uniforms.records));
-        Self { raw: &uniforms.raw, name: &uniforms.name, bytes: record_bytes::<T>(), records }
+        Self { raw: &uniforms.raw, name: &uniforms.name, start: 0, bytes: record_bytes::<T>(), records }
     }
+}
+
+/// Bytes of so many numbers on the device: kernels read four at a time, and a binding is never empty.
+fn storage_bytes<T>(length: usize) -> u64 {
+    (length.max(1) as u64 * size_of::<T>() as u64).next_multiple_of(16)
 }
 
 /// Bytes of a record on the device, where a structure's size is a multiple of its largest alignment.
@@ -97,13 +132,12 @@ impl Device {
         length: usize,
         usage: wgpu::BufferUsages,
     ) -> Result<Buffer<T>, DeviceError> {
-        // Kernels read four numbers at a time, and a binding is never empty.
-        let bytes = (length.max(1) as u64 * size_of::<T>() as u64).next_multiple_of(16);
+        let bytes = storage_bytes::<T>(length);
         let what = format!("buffer {name}");
         self.require(&what, "bytes a buffer", bytes, self.limits.max_buffer_size)?;
         self.require(&what, "bytes a binding", bytes, self.limits.max_storage_buffer_binding_size)?;
         let raw = self.raw_buffer(name, bytes, usage)?;
-        Ok(Buffer { raw, name: name.to_owned(), length, element: PhantomData })
+        Ok(Buffer { raw, name: name.to_owned(), first: 0, length, element: PhantomData })
     }
 
     /// Room for `records` records of constants.

@@ -53,7 +53,7 @@ impl Device {
         }
         self.require_kernel(source)?;
         let entries: Vec<_> =
-            source.bindings.iter().zip(0..).map(|(own, binding)| layout_entry(own, binding, self.constants)).collect();
+            source.bindings.iter().map(|own| layout_entry(own, self.constants)).collect();
         let descriptor =
             wgpu::ShaderModuleDescriptor { label: Some(source.name), source: self.constants.shader(source) };
         let adapter = || self.adapter.name.clone();
@@ -127,7 +127,7 @@ impl Kernel {
         self.source
     }
 
-    /// The kernel with `arguments` for its bindings, in their order.
+    /// The kernel with `arguments` for its bindings, in the order of their numbers.
     ///
     /// # Errors
     /// The device is lost.
@@ -139,14 +139,15 @@ impl Kernel {
         let wanted = source.bindings.len();
         assert!(arguments.len() == wanted, "kernel {} has {wanted} bindings, not {}", source.name, arguments.len());
         let mut entries = Vec::with_capacity(wanted);
-        for (binding, (own, argument)) in (0..).zip(source.bindings.iter().zip(arguments)) {
+        for (own, argument) in source.bindings.iter().zip(arguments) {
+            let binding = own.index;
             let place =
                 || format!("kernel {}, binding {} `{}`, given {}", source.name, binding, own.name, argument.name);
             let uniform = own.kind == BindingKind::Uniform;
             assert!(uniform == argument.records.is_some(), "{}: expected {:?}", place(), own.kind);
             assert!(argument.bytes >= own.least_bytes.into(), "{}: needs {} bytes", place(), own.least_bytes);
             let resource =
-                wgpu::BufferBinding { buffer: argument.raw, offset: 0, size: argument.bytes.try_into().ok() };
+                wgpu::BufferBinding { buffer: argument.raw, offset: argument.start, size: argument.bytes.try_into().ok() };
             entries.push(wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::Buffer(resource) });
         }
         let descriptor = wgpu::BindGroupDescriptor { label: Some(source.name), layout, entries: &entries };
@@ -156,14 +157,14 @@ impl Kernel {
     }
 }
 
-fn layout_entry(own: &Binding, binding: u32, constants: ConstantMemory) -> wgpu::BindGroupLayoutEntry {
+fn layout_entry(own: &Binding, constants: ConstantMemory) -> wgpu::BindGroupLayoutEntry {
     let uniform = own.kind == BindingKind::Uniform;
     let ty = match own.kind {
         BindingKind::Uniform => constants.binding_type(),
         kind => wgpu::BufferBindingType::Storage { read_only: kind == BindingKind::Read },
     };
     wgpu::BindGroupLayoutEntry {
-        binding,
+        binding: own.index,
         visibility: wgpu::ShaderStages::COMPUTE,
         ty: wgpu::BindingType::Buffer {
             ty,

@@ -77,7 +77,7 @@ impl Recorder {
     /// Makes `buffer` zero.
     pub fn clear<T: Pod>(&mut self, buffer: &Buffer<T>) {
         self.end_pass();
-        self.encoder.clear_buffer(&buffer.raw, 0, None);
+        self.encoder.clear_buffer(&buffer.raw, buffer.byte(0), Some(buffer.bytes()));
     }
 
     /// Copies `count` numbers from element `from` of one buffer to element `to` of another.
@@ -89,8 +89,8 @@ impl Recorder {
             assert!(start + count <= buffer.len(), "{}: {count} from {start} of {}", buffer.name(), buffer.len());
         }
         self.end_pass();
-        let bytes = |count: usize| (count * size_of::<T>()) as u64;
-        self.encoder.copy_buffer_to_buffer(&source.raw, bytes(from), &target.raw, bytes(to), bytes(count));
+        let bytes = (count * size_of::<T>()) as u64;
+        self.encoder.copy_buffer_to_buffer(&source.raw, source.byte(from), &target.raw, target.byte(to), bytes);
     }
 
     /// Begins a pass, timed if so asked.

@@ -20,7 +20,7 @@ impl Device {
         assert!(end <= buffer.len(), "{name}: elements {start} to {end} of {}", buffer.len());
         self.check()?;
         count(&self.counters.uploads);
-        self.queue.write_buffer(&buffer.raw, (start * size_of::<T>()) as u64, bytemuck::cast_slice(data));
+        self.queue.write_buffer(&buffer.raw, buffer.byte(start), bytemuck::cast_slice(data));
         Ok(())
     }
 
@@ -85,7 +85,7 @@ impl Device {
             }
         };
         let mut encoder = self.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("download") });
-        encoder.copy_buffer_to_buffer(&buffer.raw, (start * size_of::<T>()) as u64, &staging, 0, bytes);
+        encoder.copy_buffer_to_buffer(&buffer.raw, buffer.byte(start), &staging, 0, bytes);
         let submission = self.queue.submit([encoder.finish()]);
         let (sender, receiver) = std::sync::mpsc::channel();
         staging.map_async(wgpu::MapMode::Read, 0..bytes, move |result| {

@@ -5,8 +5,10 @@ use lnn_autodiff::pseudoinverse::Tolerance;
 
 use crate::device::{Buffer, Device, DeviceError};
 use crate::features::Features;
+use super::jet::differentiate_output;
 use crate::kernels::{ACCELERATE, DIFFERENTIATE_LOSS};
 use crate::loss::{Loss, per_unit};
+use crate::mlp::{NarrowPlan, NarrowStep, StepArguments, StepArrays, Tiles};
 use crate::pseudoinverse::MAX_DIMENSION;
 use crate::stage::{Stage, constants, for_each, require, variant};
 
@@ -23,6 +25,8 @@ pub struct Equation<'a> {
     pub units: Option<&'a [f64]>,
     /// Which eigenvalues of U H U count as zero.
     pub tolerance: Tolerance,
+    /// What is added to r, `[rows, d]`, if there is such.
+    pub forces: Option<&'a Buffer<f32>>,
 }
 
 /// The buffers of [`Equation::accelerate`].
@@ -84,6 +88,17 @@ pub struct DifferentiateBuffers<'a> {
     pub tally: &'a Buffer<u32>,
 }
 
+/// The buffers of [`Equation::narrow_step`] beside its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StepBuffers<'a> {
+    /// Slopes of the features, `[rows, stride]`.
+    pub(crate) slopes: &'a Buffer<f32>,
+    /// As in [`DifferentiateBuffers`].
+    pub(crate) losses: &'a Buffer<f32>,
+    /// As in [`DifferentiateBuffers`].
+    pub(crate) tally: &'a Buffer<u32>,
+}
+
 /// The constants as the kernels see them.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
@@ -132,6 +147,18 @@ impl Equation<'_> {
         require("slopes", slopes, rows * stride);
         require("the features' cotangent", x_bar, rows * stride);
         require("second derivatives", second_derivatives, rows * d * (d + 3) / 2);
+        self.require_forces();
+    }
+
+    fn require_forces(&self) {
+        if let Some(forces) = self.forces {
+            require("forces", forces, self.rows * self.degrees_of_freedom());
+        }
+    }
+
+    /// Whether the kernels add forces to r. What is bound where there are none is not read.
+    fn forced(&self) -> (&'static str, f64) {
+        ("FORCED", f64::from(u8::from(self.forces.is_some())))
     }
 
     /// Plans q̈, after the network's reverse pass and second derivatives.
@@ -161,8 +188,9 @@ impl Equation<'_> {
             ranks.into(),
             negative.into(),
             tally.into(),
+            self.forces.unwrap_or(slopes).into(),
         ];
-        Stage::new(device, source, &arguments, rows)
+        Stage::with_overrides(device, source, &[self.forced()], &arguments, rows)
     }
 
     /// Plans all that lies between the network's way forth and back in a training step: q̈, the loss, v = H⁺ λ, and the
@@ -181,8 +209,6 @@ impl Equation<'_> {
     ) -> Result<Stage, DeviceError> {
         let (d, rows, stride) = (self.degrees_of_freedom(), self.rows, self.features.stride());
         let source = variant(&DIFFERENTIATE_LOSS, d)?;
-        let AccelerationLoss { loss, batch, units, target, weights } = loss;
-        assert!(batch > 0, "a batch has at least one sample");
         let DifferentiateBuffers {
             slopes,
             x_bar,
@@ -195,41 +221,93 @@ impl Equation<'_> {
             tally,
         } = buffers;
         self.require_derivatives(slopes, x_bar, second_derivatives);
-        require("target", target, rows * d);
-        // What is bound for no weights is not read.
-        let weighted = weights.is_some();
-        let weights = weights.unwrap_or(target);
-        require("weights", weights, if weighted { rows } else { 0 });
         require("coefficients", coefficients, 2 * rows * (d + 1));
         require("inputs", inputs, (channel + 1) * rows * stride);
-        require("losses", losses, rows);
         require("constant-rank terms", terms, 4 * rows * d);
-        require("tally", tally, 3 * rows.div_ceil(batch));
-        let settings = EquationSettings {
-            first_a: (channel * rows * stride) as u32,
-            loss_scale: loss.scale(),
-            per_batch: (1.0 / batch as f64) as f32,
-            model_rows: batch as u32,
-            per_unit: per_unit(d, units),
-            ..self.settings()
-        };
-        let settings = constants(device, "equation settings", settings)?;
+        self.require_loss(loss, losses, tally);
+        let settings = constants(device, "equation settings", self.loss_settings(loss, channel))?;
         let arguments = [
             (&settings).into(),
             (&self.features.table).into(),
             slopes.into(),
             x_bar.into(),
             second_derivatives.into(),
-            target.into(),
-            weights.into(),
+            loss.target.into(),
+            loss.weights.unwrap_or(loss.target).into(),
             coefficients.into(),
             inputs.into(),
             losses.into(),
             terms.into(),
             tally.into(),
+            self.forces.unwrap_or(slopes).into(),
         ];
-        let weighted = [("WEIGHTED", f64::from(u8::from(weighted)))];
-        let overrides = [&loss.overrides()[..], &weighted].concat();
-        Stage::with_overrides(device, source, &overrides, &arguments, rows)
+        Stage::with_overrides(device, source, &self.loss_overrides(loss), &arguments, rows)
+    }
+
+    /// Plans a whole step of a narrow network, from its inputs to the gradient of the batch's loss, whose rows are those of
+    /// one model after those of the other.
+    ///
+    /// # Errors
+    /// The adapter has no room for the kernel, it cannot be compiled, the arrays do not fit, or the device is lost.
+    pub(crate) fn narrow_step(
+        &self,
+        device: &Device,
+        loss: AccelerationLoss<'_>,
+        StepBuffers { slopes, losses, tally }: StepBuffers<'_>,
+        plan: NarrowPlan<'_>,
+        tiles: &Tiles,
+    ) -> Result<NarrowStep, DeviceError> {
+        let (rows, stride) = (self.rows, self.features.stride());
+        assert_eq!((plan.models * plan.rows, plan.tangents), (rows, self.degrees_of_freedom() + 1), "rows, tangents");
+        require("slopes", slopes, rows * stride);
+        self.require_forces();
+        self.require_loss(loss, losses, tally);
+        // Beside the constants of the jet, which have records.
+        let settings = device.buffer("equation settings", 1)?;
+        device.upload(&settings, 0, &[self.loss_settings(loss, NarrowStep::channel(plan.tangents))])?;
+        let equation = [
+            (&settings).into(),
+            (&self.features.table).into(),
+            slopes.into(),
+            loss.target.into(),
+            loss.weights.unwrap_or(loss.target).into(),
+            losses.into(),
+            tally.into(),
+            self.forces.unwrap_or(slopes).into(),
+        ];
+        let step = StepArguments { equation: &equation, overrides: &self.loss_overrides(loss) };
+        let step = NarrowStep::new(device, plan, tiles, step)?;
+        let StepArrays { output_bar, .. } = step.arrays();
+        differentiate_output(device, plan.layout.shape().outputs(), output_bar)?;
+        Ok(step)
+    }
+
+    fn require_loss(&self, loss: AccelerationLoss<'_>, losses: &Buffer<f32>, tally: &Buffer<u32>) {
+        let AccelerationLoss { batch, target, weights, .. } = loss;
+        assert!(batch > 0, "a batch has at least one sample");
+        require("target", target, self.rows * self.degrees_of_freedom());
+        if let Some(weights) = weights {
+            require("weights", weights, self.rows);
+        }
+        require("losses", losses, self.rows);
+        require("tally", tally, 3 * self.rows.div_ceil(batch));
+    }
+
+    fn loss_settings(&self, loss: AccelerationLoss<'_>, channel: usize) -> EquationSettings {
+        let AccelerationLoss { loss, batch, units, .. } = loss;
+        EquationSettings {
+            first_a: (channel * self.rows * self.features.stride()) as u32,
+            loss_scale: loss.scale(),
+            per_batch: (1.0 / batch as f64) as f32,
+            model_rows: batch as u32,
+            per_unit: per_unit(self.degrees_of_freedom(), units),
+            ..self.settings()
+        }
+    }
+
+    /// What is bound for no weights or no forces is not read.
+    fn loss_overrides(&self, loss: AccelerationLoss<'_>) -> Vec<(&'static str, f64)> {
+        let weighted = ("WEIGHTED", f64::from(u8::from(loss.weights.is_some())));
+        [&loss.loss.overrides()[..], &[weighted, self.forced()]].concat()
     }
 }

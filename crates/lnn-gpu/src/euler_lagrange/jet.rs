@@ -1,11 +1,11 @@
-//! The network's passes, by the kernels that suit its width.
+//! The network's passes to second derivatives, by the kernels that suit its width.
 
 use lnn_autodiff::jet::Purpose;
 
 use crate::device::{Buffer, Device, DeviceError, Recorder};
 use crate::mlp::{MlpJet, MlpParameters, NarrowJet, NarrowPlan, Tiles, stride};
 
-/// The jets of a Lagrangian's networks along the unit velocities and (q̇, 0).
+/// The jets of a Lagrangian's network along the unit velocities and (q̇, 0), without gradients.
 #[derive(Debug)]
 pub(crate) enum Jet {
     Narrow(Box<NarrowJet>),
@@ -13,52 +13,36 @@ pub(crate) enum Jet {
 }
 
 impl Jet {
-    /// For `rows` samples of each network with `d` coordinates, for gradients too or up to second derivatives; of several
-    /// networks only where [narrow kernels](NarrowJet::supports) take them.
+    /// For `rows` states of a network with `d` coordinates.
     pub(crate) fn new(
         device: &Device,
         parameters: &MlpParameters,
-        d: usize,
-        rows: usize,
-        purpose: Purpose,
+        [d, rows]: [usize; 2],
         tiles: &Tiles,
     ) -> Result<Self, DeviceError> {
-        let jet = Self::plan(device, parameters, d + 1, rows, purpose, tiles)?;
-        // What is differentiated is the Lagrangian itself.
-        let output_stride = stride(parameters.layout().shape().outputs());
-        let numbers = parameters.models() * rows * output_stride;
-        let ones: Vec<f32> = (0..numbers).map(|at| f32::from(u8::from(at % output_stride == 0))).collect();
-        device.upload(jet.output_bar(), 0, &ones)?;
+        let (layout, tangents, purpose) = (parameters.layout(), d + 1, Purpose::Hessian);
+        let jet = if NarrowJet::supports(layout.shape()) {
+            let plan = NarrowPlan {
+                layout,
+                parameters: parameters.buffer(),
+                models: 1,
+                tangents,
+                rows,
+                purpose,
+                gradient: None,
+                input_cotangents: false,
+                workgroup_memory: None,
+            };
+            Self::Narrow(Box::new(NarrowJet::with_tiles(device, plan, tiles)?))
+        } else {
+            Self::Tiled(Box::new(MlpJet::with_tiles(device, parameters, tangents, rows, purpose, tiles)?))
+        };
+        differentiate_output(device, layout.shape().outputs(), jet.output_bar())?;
         Ok(jet)
     }
 
-    fn plan(
-        device: &Device,
-        parameters: &MlpParameters,
-        tangents: usize,
-        rows: usize,
-        purpose: Purpose,
-        tiles: &Tiles,
-    ) -> Result<Self, DeviceError> {
-        let layout = parameters.layout();
-        if !NarrowJet::supports(layout.shape()) {
-            return Ok(Self::Tiled(Box::new(MlpJet::with_tiles(device, parameters, tangents, rows, purpose, tiles)?)));
-        }
-        let plan = NarrowPlan {
-            layout,
-            parameters: parameters.buffer(),
-            models: parameters.models(),
-            tangents,
-            rows,
-            purpose,
-            input_cotangents: false,
-            workgroup_memory: None,
-        };
-        Ok(Self::Narrow(Box::new(NarrowJet::with_tiles(device, plan, tiles)?)))
-    }
-
     /// From the inputs to ∂L/∂x and the second derivatives.
-    pub(crate) fn record_derivatives(&self, recorder: &mut Recorder) {
+    pub(crate) fn record(&self, recorder: &mut Recorder) {
         match self {
             Self::Narrow(jet) => jet.record_jet(recorder),
             Self::Tiled(jet) => {
@@ -66,14 +50,6 @@ impl Jet {
                 jet.record_reverse(recorder);
                 jet.record_hessian(recorder);
             }
-        }
-    }
-
-    /// From the directions of the functional to its parameter gradient.
-    pub(crate) fn record_functional_gradient(&self, recorder: &mut Recorder) {
-        match self {
-            Self::Narrow(jet) => jet.record_functional_gradient(recorder),
-            Self::Tiled(jet) => jet.record_functional_gradient(recorder),
         }
     }
 
@@ -104,25 +80,15 @@ impl Jet {
             Self::Tiled(jet) => jet.second_derivatives(),
         }
     }
+}
 
-    pub(crate) fn coefficients(&self) -> &Buffer<f32> {
-        match self {
-            Self::Narrow(jet) => jet.coefficients(),
-            Self::Tiled(jet) => jet.coefficients(),
-        }
-    }
-
-    pub(crate) fn gradient(&self) -> &Buffer<f32> {
-        match self {
-            Self::Narrow(jet) => jet.gradient(),
-            Self::Tiled(jet) => jet.gradient(),
-        }
-    }
-
-    pub(crate) fn gradient_parts(&self) -> usize {
-        match self {
-            Self::Narrow(jet) => jet.gradient_parts(),
-            Self::Tiled(jet) => jet.gradient_parts(),
-        }
-    }
+/// Makes ȳ `[rows, stride]` that of a network's first output, which is the Lagrangian or a part of it.
+pub(crate) fn differentiate_output(
+    device: &Device,
+    outputs: usize,
+    output_bar: &Buffer<f32>,
+) -> Result<(), DeviceError> {
+    let stride = stride(outputs);
+    let ones: Vec<f32> = (0..output_bar.len()).map(|at| f32::from(u8::from(at % stride == 0))).collect();
+    device.upload(output_bar, 0, &ones)
 }

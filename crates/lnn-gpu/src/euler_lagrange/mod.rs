@@ -18,8 +18,11 @@ mod assemble;
 mod directions;
 mod equation;
 mod jet;
+mod potential;
 
 pub use assemble::{AssembleBuffers, assemble};
 pub use directions::{DirectionBuffers, Motion, directions};
+pub(crate) use equation::StepBuffers;
 pub use equation::{AccelerateBuffers, AccelerationLoss, DifferentiateBuffers, Equation};
-pub(crate) use jet::Jet;
+pub(crate) use jet::{Jet, differentiate_output};
+pub(crate) use potential::{PotentialSettings, PotentialTerm};

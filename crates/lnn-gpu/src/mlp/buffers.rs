@@ -57,10 +57,10 @@ impl Buffers {
     pub(super) fn new(
         device: &Device,
         layout: &ParameterLayout,
-        tangents: usize,
-        rows: usize,
+        [tangents, rows]: [usize; 2],
         purpose: Purpose,
         splits: usize,
+        gradient: Option<&Buffer<f32>>,
     ) -> Result<Self, DeviceError> {
         let shape = layout.shape();
         let array = |name: &str, channels: usize, width: usize| device.buffer(name, channels * rows * stride(width));
@@ -73,6 +73,7 @@ impl Buffers {
         };
         let coefficients = if purpose == Purpose::Functional { 2 * rows * tangents } else { 0 };
         let parameters = if gives_gradient(purpose) { layout.padded_len() } else { 0 };
+        let gradient = gradient_buffer(device, parameters, gradient)?;
         let mut hidden = Vec::new();
         for &width in &shape.dimensions()[1..=shape.hidden_layers()] {
             hidden.push(Hidden {
@@ -99,7 +100,7 @@ impl Buffers {
             second_derivatives: device.buffer("second derivatives", rows * pairs)?,
             coefficients: device.buffer("coefficients", coefficients)?,
             partial_gradients: device.buffer("partial gradients", splits * parameters)?,
-            gradient: device.buffer("gradient", parameters)?,
+            gradient,
             nothing_read: device.buffer("nothing read", 0)?,
             nothing_written: device.buffer("nothing written", 0)?,
             shape: shape.clone(),
@@ -141,4 +142,15 @@ impl Buffers {
     pub(super) fn bar_start(&self, layer: usize) -> usize {
         self.hidden.get(layer).map_or(0, |hidden| hidden.bars.len() - self.channel(hidden.width))
     }
+}
+
+/// The buffer that is given for a gradient of so many numbers, or one of its own.
+pub(super) fn gradient_buffer(
+    device: &Device,
+    length: usize,
+    given: Option<&Buffer<f32>>,
+) -> Result<Buffer<f32>, DeviceError> {
+    let Some(given) = given else { return device.buffer("gradient", length) };
+    assert_eq!(given.len(), length, "{}: a number for each padded parameter", given.name());
+    Ok(given.clone())
 }

@@ -20,7 +20,7 @@ struct DirectionConstants {
 }
 
 impl Planner<'_> {
-    /// The parameter gradient of Σ_o ȳ_o (D_a − D_u D_w) f_o.
+    /// The partial sums of the parameter gradient of Σ_o ȳ_o (D_a − D_u D_w) f_o.
     pub(super) fn functional_gradient(&self) -> Result<Vec<Dispatch>, DeviceError> {
         let layers = self.buffers.hidden.len();
         let mut dispatches = vec![self.input_directions()?];
@@ -30,11 +30,11 @@ impl Planner<'_> {
         for layer in (0..layers).rev() {
             dispatches.push(self.functional_reverse(layer)?);
         }
-        dispatches.extend(self.gradient(Factors::Functional)?);
+        dispatches.extend(self.partial_gradients(Factors::Functional)?);
         Ok(dispatches)
     }
 
-    /// The parameter gradient of Σ_o ȳ_o D_a f_o.
+    /// The partial sums of the parameter gradient of Σ_o ȳ_o D_a f_o.
     pub(super) fn directional_gradient(&self) -> Result<Vec<Dispatch>, DeviceError> {
         let layers = self.buffers.hidden.len();
         let mut dispatches = Vec::new();
@@ -44,7 +44,7 @@ impl Planner<'_> {
         for layer in (0..layers).rev() {
             dispatches.push(self.directional_reverse(layer)?);
         }
-        dispatches.extend(self.gradient(Factors::Directional)?);
+        dispatches.extend(self.partial_gradients(Factors::Directional)?);
         Ok(dispatches)
     }
 

@@ -1,7 +1,7 @@
 //! Weight and bias gradients: outer products split over their rows, and the sum of the splits in a fixed order.
 
 use bytemuck::{Pod, Zeroable};
-use lnn_autodiff::jet::Purpose;
+use lnn_autodiff::jet::{Accumulate, Purpose};
 
 use super::plan::Dispatch;
 use super::planner::{Planner, fours};
@@ -68,23 +68,33 @@ struct BiasConstants {
 struct SumConstants {
     parameters4: u32,
     splits: u32,
+    accumulate: u32,
+}
+
+/// Whether the constants of a sum's record have it replace or add: the record's number, and their word.
+pub(super) fn record_of(accumulate: Accumulate) -> usize {
+    usize::from(accumulate == Accumulate::Add)
 }
 
 impl Planner<'_> {
-    /// The gradient of all parameters from its factors.
-    pub(super) fn gradient(&self, factors: Factors) -> Result<Vec<Dispatch>, DeviceError> {
-        let Self { device, parameters, buffers, .. } = self;
+    /// The partial sums of the gradient of all parameters, from its factors.
+    pub(super) fn partial_gradients(&self, factors: Factors) -> Result<Vec<Dispatch>, DeviceError> {
         let mut dispatches = Vec::new();
-        for layer in 0..=buffers.hidden.len() {
+        for layer in 0..=self.buffers.hidden.len() {
             dispatches.push(self.weight_gradient(layer, factors)?);
             dispatches.push(self.bias_gradient(layer, factors)?);
         }
+        Ok(dispatches)
+    }
+
+    /// The gradient from its partial sums, with a [record](record_of) for each way of writing it.
+    pub(super) fn gradient_sum(&self) -> Result<Dispatch, DeviceError> {
+        let Self { device, parameters, buffers, .. } = self;
         let parameters4 = fours(parameters.layout().padded_len());
-        let constants = SumConstants { parameters4, splits: buffers.splits as u32 };
+        let constants = [0, 1].map(|accumulate| SumConstants { parameters4, splits: buffers.splits as u32, accumulate });
         let arguments = [&buffers.partial_gradients, &buffers.gradient].map(Into::into);
         let source = (kernels::GRADIENT_SUM.only(), &[][..]);
-        dispatches.push(Dispatch::plan_linear(device, source, constants, &arguments, parameters4.div_ceil(256))?);
-        Ok(dispatches)
+        Dispatch::plan_linear_records(device, source, &constants, &arguments, parameters4.div_ceil(256))
     }
 
     fn weight_gradient(&self, layer: usize, factors: Factors) -> Result<Dispatch, DeviceError> {

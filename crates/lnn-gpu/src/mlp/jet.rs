@@ -1,10 +1,10 @@
 //! A plan: the passes of a network's jets, ready to be recorded.
 
-use lnn_autodiff::jet::Purpose;
+use lnn_autodiff::jet::{Accumulate, Purpose};
 
 use super::MlpParameters;
 use super::buffers::Buffers;
-use super::gradient::{Factors, gives_gradient};
+use super::gradient::{Factors, gives_gradient, record_of};
 use super::plan::Dispatch;
 use super::planner::Planner;
 use super::tiles::{TileRole, Tiles, default_splits};
@@ -23,10 +23,11 @@ pub struct MlpJet {
     output: Dispatch,
     reverse: Vec<Dispatch>,
     hessian: Vec<Dispatch>,
-    /// Of f itself.
+    /// The partial gradients of f itself.
     parameter_vjp: Vec<Dispatch>,
-    /// Of its derivatives.
+    /// Those of its derivatives.
     derivative_gradient: Vec<Dispatch>,
+    gradient_sum: Option<Dispatch>,
     input_cotangents: Option<Dispatch>,
 }
 
@@ -72,10 +73,22 @@ impl MlpJet {
         purpose: Purpose,
         tiles: &Tiles,
     ) -> Result<Self, DeviceError> {
+        Self::into_gradient(device, parameters, [tangents, rows], purpose, tiles, None)
+    }
+
+    /// As [`with_tiles`](Self::with_tiles) for `[tangents, rows]`, with the gradient in this buffer, if there is one.
+    pub(crate) fn into_gradient(
+        device: &Device,
+        parameters: &MlpParameters,
+        [tangents, rows]: [usize; 2],
+        purpose: Purpose,
+        tiles: &Tiles,
+        gradient: Option<&Buffer<f32>>,
+    ) -> Result<Self, DeviceError> {
         assert!(rows > 0, "a plan for no rows");
         assert_eq!(parameters.models(), 1, "a plan for one network; NarrowJet takes several");
         let splits = splits(tiles, rows)?;
-        let buffers = Buffers::new(device, parameters.layout(), tangents, rows, purpose, splits)?;
+        let buffers = Buffers::new(device, parameters.layout(), [tangents, rows], purpose, splits, gradient)?;
         Self::plan(device, parameters, purpose, buffers, tiles)
     }
 
@@ -110,7 +123,11 @@ impl MlpJet {
                 hessian.push(planner.hessian(layer)?);
             }
         }
-        let parameter_vjp = if gives_gradient(purpose) { planner.gradient(Factors::Value)? } else { Vec::new() };
+        let (mut parameter_vjp, mut gradient_sum) = (Vec::new(), None);
+        if gives_gradient(purpose) {
+            parameter_vjp = planner.partial_gradients(Factors::Value)?;
+            gradient_sum = Some(planner.gradient_sum()?);
+        }
         let derivative_gradient = match purpose {
             Purpose::Functional => planner.functional_gradient()?,
             Purpose::Directional => planner.directional_gradient()?,
@@ -129,6 +146,7 @@ impl MlpJet {
             hessian,
             parameter_vjp,
             derivative_gradient,
+            gradient_sum,
             input_cotangents,
             buffers,
         })
@@ -175,7 +193,7 @@ impl MlpJet {
     /// If the plan was made for no gradient: for [`Purpose::Forward`] or [`Purpose::Hessian`].
     pub fn record_parameter_vjp(&self, recorder: &mut Recorder) {
         self.require(gives_gradient(self.purpose), "a gradient");
-        self.parameter_vjp.iter().for_each(|dispatch| dispatch.record(recorder));
+        self.record_gradient(recorder, &self.parameter_vjp, Accumulate::Replace);
     }
 
     /// The parameter gradient of Σ_rows Σ_o ȳ_o D_a f_o in [`gradient`](Self::gradient), after a reverse pass. a is the
@@ -185,17 +203,26 @@ impl MlpJet {
     /// If the plan was made for another purpose than [`Purpose::Directional`].
     pub fn record_directional_gradient(&self, recorder: &mut Recorder) {
         self.require(self.purpose == Purpose::Directional, "a directional derivative");
-        self.derivative_gradient.iter().for_each(|dispatch| dispatch.record(recorder));
+        self.record_gradient(recorder, &self.derivative_gradient, Accumulate::Replace);
     }
 
-    /// The parameter gradient of Σ_rows Σ_o ȳ_o (D_a − D_u D_w) f_o in [`gradient`](Self::gradient), after a reverse pass.
-    /// a is the last channel of the inputs, u and w are the [`coefficients`](Self::coefficients).
+    /// The parameter gradient of Σ_rows Σ_o ȳ_o (D_a − D_u D_w) f_o, written or added to [`gradient`](Self::gradient), after a
+    /// reverse pass. a is the last channel of the inputs, u and w are the [`coefficients`](Self::coefficients).
     ///
     /// # Panics
     /// If the plan was made for another purpose than [`Purpose::Functional`].
-    pub fn record_functional_gradient(&self, recorder: &mut Recorder) {
+    pub fn record_functional_gradient(&self, recorder: &mut Recorder, accumulate: Accumulate) {
         self.require(self.purpose == Purpose::Functional, "a functional");
-        self.derivative_gradient.iter().for_each(|dispatch| dispatch.record(recorder));
+        self.record_gradient(recorder, &self.derivative_gradient, accumulate);
+    }
+
+    fn record_gradient(&self, recorder: &mut Recorder, partial: &[Dispatch], accumulate: Accumulate) {
+        for dispatch in partial {
+            dispatch.record(recorder);
+        }
+        if let Some(sum) = &self.gradient_sum {
+            sum.record_with(recorder, record_of(accumulate));
+        }
     }
 
     /// The [`input_cotangents`](Self::input_cotangents) of the last functional or directional gradient.
@@ -218,7 +245,7 @@ impl MlpJet {
             TileRole::WeightGradient => &["weight_gradient", "bias_gradient", "gradient_sum"],
             role => &[role.family().name],
         };
-        let all = [&self.forward, &self.reverse, &self.derivative_gradient].into_iter().flatten();
+        let all = [&self.forward, &self.reverse, &self.derivative_gradient].into_iter().flatten().chain(&self.gradient_sum);
         all.filter(|dispatch| entries.contains(&dispatch.entry())).for_each(|dispatch| dispatch.record(recorder));
     }
 

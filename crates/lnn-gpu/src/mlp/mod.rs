@@ -15,7 +15,7 @@
 //! | [`MlpJet::record_functional_gradient`] | ∂/∂θ Σ_o ȳ_o (D_a − D_u D_w) f_o |
 //! | [`MlpJet::record_input_cotangents`] | the same two by the inputs |
 //!
-//! For networks up to 64 wide [`NarrowJet`] does the same in two launches, for many models at once.
+//! For networks up to 64 wide [`NarrowJet`] does the same in a launch each way, for many models at once.
 //!
 //! How products are cut into tiles follows from their sizes, or is chosen as [`Tiles`].
 
@@ -23,6 +23,7 @@ mod buffers;
 mod functional;
 mod gradient;
 mod jet;
+mod model_parameters;
 mod narrow;
 mod parameters;
 mod plan;
@@ -30,7 +31,9 @@ mod planner;
 mod tiles;
 
 pub use jet::{MlpJet, hessian_pairs};
+pub(crate) use model_parameters::ModelParameters;
 pub use narrow::{NarrowJet, NarrowPlan};
+pub(crate) use narrow::{NarrowStep, StepArguments, StepArrays};
 pub use parameters::{MlpParameters, ParameterLayout};
 pub use tiles::{GradientTile, NarrowTile, ProductTile, TileRole, Tiles};
 

@@ -95,21 +95,14 @@ impl MlpParameters {
     /// # Errors
     /// They do not fit.
     pub fn new(device: &Device, shape: &MlpShape) -> Result<Self, DeviceError> {
-        Self::of_models(device, shape, 1)
+        let layout = ParameterLayout::new(shape);
+        let buffer = device.buffer("parameters", layout.padded_len())?;
+        Ok(Self { layout, buffer })
     }
 
-    /// Room for the parameters of `models` networks, zero at first.
-    ///
-    /// # Errors
-    /// They do not fit.
-    ///
-    /// # Panics
-    /// If there are no models.
-    pub fn of_models(device: &Device, shape: &MlpShape, models: usize) -> Result<Self, DeviceError> {
-        assert!(models > 0, "parameters of no networks");
-        let layout = ParameterLayout::new(shape);
-        let buffer = device.buffer("parameters", models * layout.padded_len())?;
-        Ok(Self { layout, buffer })
+    /// Those in this buffer, as many as there are whole networks of them.
+    pub(crate) fn of_buffer(layout: ParameterLayout, buffer: Buffer<f32>) -> Self {
+        Self { layout, buffer }
     }
 
     /// How many networks.
@@ -139,29 +132,6 @@ impl MlpParameters {
         assert_eq!(flat.len(), all * one, "parameters of {all} networks");
         let padded: Vec<f32> = flat.chunks_exact(one).flat_map(|flat| self.layout.pack(flat)).collect();
         device.upload(&self.buffer, 0, &padded)
-    }
-
-    /// The flat vectors, one after the other.
-    ///
-    /// # Errors
-    /// The device is lost or too slow.
-    pub fn download(&self, device: &Device) -> Result<Vec<f32>, DeviceError> {
-        let mut padded = vec![0.0; self.buffer.len()];
-        device.download(&self.buffer, 0, &mut padded)?;
-        Ok(padded.chunks_exact(self.layout.padded_len()).flat_map(|padded| self.layout.unpack(padded)).collect())
-    }
-
-    /// The flat vector of one network.
-    ///
-    /// # Errors
-    /// The device is lost or too slow.
-    ///
-    /// # Panics
-    /// If there is no such network.
-    pub fn download_model(&self, device: &Device, model: usize) -> Result<Vec<f32>, DeviceError> {
-        let mut padded = vec![0.0; self.layout.padded_len()];
-        device.download(&self.buffer, model * padded.len(), &mut padded)?;
-        Ok(self.layout.unpack(&padded))
     }
 }
 

@@ -24,8 +24,18 @@ impl Dispatch {
         arguments: &[Argument<'_>],
         workgroups: [u32; 3],
     ) -> Result<Self, DeviceError> {
-        let uniforms = device.uniforms::<T>(source.name, 1)?;
-        device.upload_uniforms(&uniforms, 0, &[constants])?;
+        Self::plan_records(device, (source, overrides), &[constants], arguments, workgroups)
+    }
+
+    fn plan_records<T: Pod>(
+        device: &Device,
+        (source, overrides): (&'static KernelSource, &[(&str, f64)]),
+        records: &[T],
+        arguments: &[Argument<'_>],
+        workgroups: [u32; 3],
+    ) -> Result<Self, DeviceError> {
+        let uniforms = device.uniforms::<T>(source.name, records.len())?;
+        device.upload_uniforms(&uniforms, 0, records)?;
         let arguments = [&[(&uniforms).into()], arguments].concat();
         let kernel = device.kernel(source, overrides)?.bind(device, &arguments)?;
         Ok(Self { kernel, workgroups, linear: false })
@@ -39,7 +49,18 @@ impl Dispatch {
         arguments: &[Argument<'_>],
         workgroups: u32,
     ) -> Result<Self, DeviceError> {
-        let plan = Self::plan(device, source, constants, arguments, [workgroups, 1, 1])?;
+        Self::plan_linear_records(device, source, &[constants], arguments, workgroups)
+    }
+
+    /// As [`plan_linear`](Self::plan_linear), with several records of constants to choose from.
+    pub(super) fn plan_linear_records<T: Pod>(
+        device: &Device,
+        source: (&'static KernelSource, &[(&str, f64)]),
+        records: &[T],
+        arguments: &[Argument<'_>],
+        workgroups: u32,
+    ) -> Result<Self, DeviceError> {
+        let plan = Self::plan_records(device, source, records, arguments, [workgroups, 1, 1])?;
         Ok(Self { linear: true, ..plan })
     }
 
@@ -49,10 +70,15 @@ impl Dispatch {
     }
 
     pub(super) fn record(&self, recorder: &mut Recorder) {
+        self.record_with(recorder, 0);
+    }
+
+    /// With record number `record` of its constants.
+    pub(super) fn record_with(&self, recorder: &mut Recorder, record: usize) {
         if self.linear {
-            recorder.dispatch_linear(&self.kernel, self.workgroups[0], 0);
+            recorder.dispatch_linear(&self.kernel, self.workgroups[0], record);
         } else {
-            recorder.dispatch(&self.kernel, self.workgroups);
+            recorder.dispatch_record(&self.kernel, self.workgroups, record);
         }
     }
 }

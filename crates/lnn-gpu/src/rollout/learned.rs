@@ -1,14 +1,13 @@
 //! The motion of a Lagrangian network, planned once.
 
 use bytemuck::{Pod, Zeroable};
-use lnn_autodiff::jet::Purpose;
 
 use super::RungeKutta4;
 use crate::device::{Buffer, Device, DeviceError};
-use crate::euler_lagrange::{AccelerateBuffers, Equation, Jet};
+use crate::euler_lagrange::{AccelerateBuffers, Equation, Jet, PotentialSettings, PotentialTerm};
 use crate::features::{Features, SeedBuffers, Tangents};
 use crate::kernels::END_MOTIONS;
-use crate::mlp::{MlpParameters, Tiles};
+use crate::mlp::{ModelParameters, Tiles};
 use crate::stage::{Stage, constants, variant};
 use crate::training::LagrangianModel;
 
@@ -95,6 +94,7 @@ pub struct MotionEnd {
 ///     masses: vec![1.0],
 ///     units: None,
 ///     tolerance: Tolerance::for_dimension::<f32>(1),
+///     potential: None,
 /// };
 /// let device = Device::open(&DeviceOptions::default())?;
 /// let mut motion = LearnedMotion::new(&device, &model, 1000, 10, &Tiles::default())?;
@@ -113,9 +113,10 @@ pub struct LearnedMotion {
     rows: usize,
     /// Numbers of a state.
     state: usize,
-    parameters: MlpParameters,
+    parameters: ModelParameters,
     features: Stage,
     jet: Jet,
+    potential: Option<PotentialTerm>,
     accelerate: Stage,
     end: Stage,
     method: RungeKutta4,
@@ -142,10 +143,10 @@ impl LearnedMotion {
         frames: usize,
         tiles: &Tiles,
     ) -> Result<Self, DeviceError> {
-        let parameters = MlpParameters::of_models(device, &model.shape, 1)?;
+        let parameters = ModelParameters::new(device, &model.shapes(), 1)?;
         let features = Features::new(device, model.features.clone())?;
         let (d, state) = (features.map().degrees_of_freedom(), features.state());
-        let jet = Jet::new(device, &parameters, d, rows, Purpose::Hessian, tiles)?;
+        let jet = Jet::new(device, &parameters.networks()[0], [d, rows], tiles)?;
         let acceleration = device.buffer("accelerations", rows * d)?;
         let method = RungeKutta4::new(device, rows, d, state, 0.0, &acceleration)?;
         let slopes = device.buffer("slopes", rows * features.stride())?;
@@ -153,7 +154,23 @@ impl LearnedMotion {
             .map(|(name, length)| device.buffer::<u32>(name, length));
         let (ranks, negative, tally) = (ranks?, negative?, tally?);
         let (masses, units, tolerance) = (&model.masses[..], model.units.as_deref(), model.tolerance);
-        let equation = Equation { features: &features, rows, masses, units, tolerance };
+        let forces = model.potential.as_ref().map(|_| device.buffer("forces", rows * d)).transpose()?;
+        let potential = match model.potential.as_ref().zip(forces.as_ref()) {
+            None => None,
+            Some((potential, forces)) => {
+                let settings = PotentialSettings {
+                    features: &Features::new(device, potential.features.clone())?,
+                    scale: potential.scale,
+                    parameters: &parameters.networks()[1],
+                    rows,
+                    states: method.stage_states(),
+                    forces,
+                    gradient: None,
+                };
+                Some(PotentialTerm::new(device, settings)?)
+            }
+        };
+        let equation = Equation { features: &features, rows, masses, units, tolerance, forces: forces.as_ref() };
         let accelerate = equation.accelerate(
             device,
             AccelerateBuffers {
@@ -188,6 +205,7 @@ impl LearnedMotion {
             state,
             parameters,
             jet,
+            potential,
             accelerate,
             method,
             records,
@@ -211,7 +229,7 @@ impl LearnedMotion {
         self.frames.len() / (self.rows * self.state)
     }
 
-    /// Sets the network's parameters, without padding.
+    /// Sets the parameters, without padding: the network's, then those of its potential if it has one.
     ///
     /// # Errors
     /// The device is lost.
@@ -261,7 +279,10 @@ impl LearnedMotion {
             for step in first..last {
                 self.method.record_step(&mut recorder, |recorder| {
                     self.features.record(recorder);
-                    self.jet.record_derivatives(recorder);
+                    self.jet.record(recorder);
+                    if let Some(potential) = &self.potential {
+                        potential.record_forces(recorder);
+                    }
                     self.accelerate.record(recorder);
                     self.end.record(recorder);
                 });

@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::settings::StepRecord;
-use super::{StepReport, StepSettings, StepState};
+use super::{StepReport, StepSettings, StepState, Terms};
 use crate::device::{BoundKernel, Buffer, Device, DeviceError, Recorder, Uniforms};
 use crate::kernels;
 
@@ -22,6 +22,9 @@ pub struct StepBuffers<'a> {
     pub gradient: &'a Buffer<f32>,
     /// θ, `[models, parameters]`, a multiple of 4 of them a model. Finite in padding.
     pub parameters: &'a Buffer<f32>,
+    /// `[models, 3]`, the last of which are the samples since it was cleared whose gradient has constant-rank terms. Where there
+    /// are such and the step's gradient [lacks these terms](StepControl::set_rates), it is not taken, nor any after it.
+    pub tally: &'a Buffer<u32>,
 }
 
 /// The kernels before and after an optimiser's, with the state that they keep on the device.
@@ -79,6 +82,7 @@ impl StepControl {
         if let Some(weights) = buffers.weights {
             assert_eq!(weights.len(), models * samples, "weights: models × samples");
         }
+        assert_eq!(buffers.tally.len(), 3 * models, "tally: three a model");
         let blocks = parameters.div_ceil(BLOCK);
         let records = device.uniforms("steps", steps)?;
         let states = device.buffer::<StepState>("step states", models)?;
@@ -114,7 +118,14 @@ impl StepControl {
         )?;
         let clip_decide = bind(
             kernels::CLIP_DECIDE.only(),
-            &[(&records).into(), (&norms).into(), (&states).into(), (&faults).into(), (&reports).into()],
+            &[
+                (&records).into(),
+                (&norms).into(),
+                (&states).into(),
+                (&faults).into(),
+                (&reports).into(),
+                buffers.tally.into(),
+            ],
         )?;
         let restore = bind(
             kernels::RESTORE.only(),
@@ -142,16 +153,16 @@ impl StepControl {
         })
     }
 
-    /// The learning rates of the next submission's steps, the first of them of its step number 0.
+    /// The learning rates of the next submission's steps from its step number `first` on, and which gradients these will have.
     ///
     /// # Errors
     /// The device is lost.
     ///
     /// # Panics
     /// If they are more than the settings' steps.
-    pub fn set_rates(&self, device: &Device, rates: &[f64]) -> Result<(), DeviceError> {
-        let records: Vec<_> = rates.iter().map(|&rate| self.settings.record(rate, self.blocks)).collect();
-        device.upload_uniforms(&self.records, 0, &records)
+    pub fn set_rates(&self, device: &Device, first: usize, rates: &[f64], terms: Terms) -> Result<(), DeviceError> {
+        let records: Vec<_> = rates.iter().map(|&rate| self.settings.record(rate, self.blocks, terms)).collect();
+        device.upload_uniforms(&self.records, first, &records)
     }
 
     /// From losses and the sum of the samples' gradients to the decision on step number `step` of this submission.

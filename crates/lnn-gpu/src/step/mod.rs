@@ -11,5 +11,5 @@ mod settings;
 mod state;
 
 pub use control::{StepBuffers, StepControl};
-pub use settings::{Clipping, StepSettings};
+pub use settings::{Clipping, StepSettings, Terms};
 pub use state::{Outcome, StepReport, StepState};

@@ -59,11 +59,22 @@ pub(super) struct StepRecord {
     penalty: f32,
     blocks: u32,
     reports: u32,
+    models: u32,
+    complete: u32,
+}
+
+/// What the gradient of a step is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Terms {
+    /// What there is at full rank.
+    FullRank,
+    /// The constant-rank terms too.
+    All,
 }
 
 impl StepSettings {
-    /// Of a step with this learning rate, whose gradient has so many blocks.
-    pub(super) fn record(&self, rate: f64, blocks: usize) -> StepRecord {
+    /// Of a step with this learning rate, whose gradient has so many blocks and these terms.
+    pub(super) fn record(&self, rate: f64, blocks: usize, terms: Terms) -> StepRecord {
         let (clipping, limit, averaging) = match self.clipping {
             Clipping::Off => (0, 1.0, 0.0),
             Clipping::RunningNorm { limit, averaging } => (1, limit, averaging),
@@ -82,6 +93,8 @@ impl StepSettings {
             penalty: self.penalty as f32,
             blocks: blocks as u32,
             reports: self.steps as u32,
+            models: self.models as u32,
+            complete: u32::from(terms == Terms::All),
         }
     }
 }

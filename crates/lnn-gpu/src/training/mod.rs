@@ -7,9 +7,12 @@
 //! [`Training`] is made; a step allocates nothing and reads nothing back. States are drawn on the device where
 //! it knows the system, and else uploaded for many steps at once.
 //!
-//! Samples whose mass matrix is not of full rank have their acceleration and its cotangent by the pseudoinverse; the two
-//! constant-rank terms of their gradient are left out, and such samples are counted in [`Submitted`].
+//! Samples whose mass matrix is not of full rank have their acceleration and its cotangent by the pseudoinverse, and two
+//! constant-rank terms in their gradient. In tiled products these are two sweeps more of a whole batch, made only where a step
+//! has such a sample, which the device finds out and [`Training::run`] answers; the kernel of a narrow network finds it out
+//! block by block. The samples are counted in [`Submitted`].
 
+mod lagrangian;
 mod network;
 mod optimiser;
 mod pipeline;
@@ -18,5 +21,7 @@ mod source;
 
 pub use optimiser::OptimiserState;
 pub use pipeline::{ModelState, Submitted, Training};
-pub use settings::{LagrangianModel, Model, OptimiserSettings, PlainModel, Source, TrainingSettings, TrueSystem};
+pub use settings::{
+    LagrangianModel, Model, OptimiserSettings, PlainModel, PotentialModel, Source, TrainingSettings, TrueSystem,
+};
 pub use source::Batches;

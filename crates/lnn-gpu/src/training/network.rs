@@ -2,20 +2,28 @@
 
 use lnn_autodiff::jet::Purpose;
 
-use super::settings::{LagrangianModel, Model, PlainModel, TrainingSettings};
+use super::lagrangian::Lagrangian;
+use super::settings::{Model, PlainModel, TrainingSettings};
 use super::source::BatchSource;
 use crate::Stage;
-use crate::device::{Buffer, Device, DeviceError};
-use crate::euler_lagrange::{AccelerationLoss, DifferentiateBuffers, Equation, Jet};
+use crate::device::{Buffer, Device, DeviceError, Recorder};
 use crate::features::{Features, SeedBuffers, Tangents};
 use crate::loss::{PlainLossBuffers, PlainLossSettings, plain_loss};
-use crate::mlp::{MlpJet, MlpParameters, Tiles};
+use crate::mlp::{MlpJet, ModelParameters, Tiles};
+use crate::step::Terms;
 
 /// The passes of a network between its batch and its gradient, in the order in which they are recorded.
 #[derive(Debug)]
 pub(super) enum Network {
-    Lagrangian { features: Stage, jet: Jet, differentiate_loss: Stage },
+    Lagrangian(Box<Lagrangian>),
     Plain { features: Stage, jet: Box<MlpJet>, loss: Stage },
+}
+
+/// What is learned, and where its gradient goes; both as [`ModelParameters`] have them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Learned<'a> {
+    pub(super) parameters: &'a ModelParameters,
+    pub(super) gradient: &'a Buffer<f32>,
 }
 
 /// What the passes of either network write for the optimiser and for a person.
@@ -31,75 +39,36 @@ impl Network {
     pub(super) fn new(
         device: &Device,
         model: &Model,
-        parameters: &MlpParameters,
+        learned: Learned<'_>,
         source: &BatchSource,
         settings: &TrainingSettings,
         tiles: &Tiles,
         outcomes: Outcomes<'_>,
     ) -> Result<Self, DeviceError> {
-        let features = Features::new(device, model.features().clone())?;
         match model {
             Model::Lagrangian(model) => {
-                Self::lagrangian(device, model, &features, parameters, source, settings, tiles, outcomes)
+                let passes = Lagrangian::new(device, model, learned, source, settings, tiles, outcomes)?;
+                Ok(Self::Lagrangian(Box::new(passes)))
             }
-            Model::Plain(model) => Self::plain(device, model, &features, parameters, source, settings, outcomes),
+            Model::Plain(model) => Self::plain(device, model, learned, source, settings, outcomes),
         }
-    }
-
-    fn lagrangian(
-        device: &Device,
-        model: &LagrangianModel,
-        features: &Features,
-        parameters: &MlpParameters,
-        source: &BatchSource,
-        settings: &TrainingSettings,
-        tiles: &Tiles,
-        Outcomes { losses, tally }: Outcomes<'_>,
-    ) -> Result<Self, DeviceError> {
-        let (d, rows) = (features.map().degrees_of_freedom(), settings.models * settings.batch);
-        let jet = Jet::new(device, parameters, d, settings.batch, Purpose::Functional, tiles)?;
-        let slopes = device.buffer("slopes", rows * features.stride())?;
-        let terms = device.buffer("constant-rank terms", 4 * rows * d)?;
-        let seeds = SeedBuffers { states: &source.states, inputs: jet.inputs(), slopes: &slopes };
-        let (masses, units, tolerance) = (&model.masses[..], model.units.as_deref(), model.tolerance);
-        let acceleration_loss = AccelerationLoss {
-            loss: settings.loss,
-            batch: settings.batch,
-            units: settings.error_units.as_deref(),
-            target: &source.target,
-            weights: source.weights.as_ref(),
-        };
-        let buffers = DifferentiateBuffers {
-            slopes: &slopes,
-            x_bar: jet.input_bar(),
-            second_derivatives: jet.second_derivatives(),
-            coefficients: jet.coefficients(),
-            inputs: jet.inputs(),
-            // Behind d + 1 tangents, the value, x_u and x_w.
-            channel: d + 4,
-            losses,
-            terms: &terms,
-            tally,
-        };
-        let equation = Equation { features, rows, masses, units, tolerance };
-        Ok(Self::Lagrangian {
-            features: features.seed(device, rows, Tangents::Lagrangian, seeds)?,
-            differentiate_loss: equation.differentiate_loss(device, acceleration_loss, buffers)?,
-            jet,
-        })
     }
 
     fn plain(
         device: &Device,
         model: &PlainModel,
-        features: &Features,
-        parameters: &MlpParameters,
+        learned: Learned<'_>,
         source: &BatchSource,
         settings: &TrainingSettings,
         Outcomes { losses, .. }: Outcomes<'_>,
     ) -> Result<Self, DeviceError> {
+        let features = Features::new(device, model.features.clone())?;
         let (components, rows) = (features.map().degrees_of_freedom(), settings.batch);
-        let jet = MlpJet::new(device, parameters, 0, rows, Purpose::Gradient)?;
+        let Learned { parameters, gradient } = learned;
+        let sizes = [0, rows];
+        let [network] = parameters.networks() else { panic!("a plain network has no other beside it") };
+        let jet =
+            MlpJet::into_gradient(device, network, sizes, Purpose::Gradient, &Tiles::default(), Some(gradient))?;
         let slopes = device.buffer("slopes", rows * features.stride())?;
         let seeds = SeedBuffers { states: &source.states, inputs: jet.inputs(), slopes: &slopes };
         let loss_settings = PlainLossSettings {
@@ -124,16 +93,32 @@ impl Network {
         })
     }
 
-    pub(super) fn gradient(&self) -> &Buffer<f32> {
+    /// From the batch to its losses and its gradient.
+    pub(super) fn record(&self, recorder: &mut Recorder, terms: Terms) {
         match self {
-            Self::Lagrangian { jet, .. } => jet.gradient(),
-            Self::Plain { jet, .. } => jet.gradient(),
+            Self::Lagrangian(passes) => passes.record(recorder, terms),
+            Self::Plain { features, jet, loss } => {
+                features.record(recorder);
+                jet.record_forward(recorder);
+                loss.record(recorder);
+                jet.record_reverse(recorder);
+                jet.record_parameter_vjp(recorder);
+            }
         }
     }
 
+    /// What a gradient has without being asked.
+    pub(super) fn usual_terms(&self) -> Terms {
+        match self {
+            Self::Lagrangian(passes) => passes.usual_terms(),
+            Self::Plain { .. } => Terms::FullRank,
+        }
+    }
+
+    /// Partial sums that a gradient is made of.
     pub(super) fn gradient_parts(&self) -> usize {
         match self {
-            Self::Lagrangian { jet, .. } => jet.gradient_parts(),
+            Self::Lagrangian(passes) => passes.gradient_parts(),
             Self::Plain { jet, .. } => jet.gradient_parts(),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::settings::OptimiserSettings;
 use crate::device::{Buffer, Device, DeviceError, Recorder};
-use crate::mlp::{MlpParameters, ParameterLayout};
+use crate::mlp::{MlpParameters, ModelParameters};
 use crate::optimiser::{Adam, BlockState, ParameterBlock, Soap, SoapError};
 use crate::step::StepControl;
 
@@ -37,7 +37,7 @@ impl Optimiser {
         settings: OptimiserSettings,
         control: &StepControl,
         gradient: &Buffer<f32>,
-        parameters: &MlpParameters,
+        parameters: &ModelParameters,
     ) -> Result<Self, SoapError> {
         Ok(match settings {
             OptimiserSettings::Adam(settings) => {
@@ -45,7 +45,7 @@ impl Optimiser {
             }
             OptimiserSettings::Soap { settings, refresh_every } => {
                 assert!(refresh_every > 0, "bases are refreshed every step at most");
-                let blocks = ParameterBlock::of_network(parameters.layout());
+                let blocks = blocks(parameters);
                 let soap = Soap::new(device, settings, &blocks, control, gradient, parameters.buffer())?;
                 Self::Soap { soap: Box::new(soap), refresh_every, prepared: false }
             }
@@ -78,15 +78,15 @@ impl Optimiser {
     pub(super) fn download(
         &self,
         device: &Device,
-        layout: &ParameterLayout,
+        parameters: &ModelParameters,
         model: usize,
     ) -> Result<OptimiserState, DeviceError> {
         Ok(match self {
             Self::Adam(adam) => {
-                let length = layout.padded_len();
+                let length = parameters.padded_len();
                 let [first_moment, second_moment] = adam.moments().map(|moment| {
                     let mut padded = vec![0.0; length];
-                    device.download(moment, model * length, &mut padded).map(|()| layout.unpack(&padded))
+                    device.download(moment, model * length, &mut padded).map(|()| parameters.unpack(&padded))
                 });
                 OptimiserState::Adam { first_moment: first_moment?, second_moment: second_moment? }
             }
@@ -104,7 +104,7 @@ impl Optimiser {
     pub(super) fn upload<'a>(
         &mut self,
         device: &Device,
-        layout: &ParameterLayout,
+        parameters: &ModelParameters,
         states: impl Iterator<Item = &'a OptimiserState> + Clone,
     ) -> Result<(), DeviceError> {
         if let Self::Soap { prepared, .. } = self {
@@ -114,7 +114,7 @@ impl Optimiser {
             match (&*self, state) {
                 (Self::Adam(adam), OptimiserState::Adam { first_moment, second_moment }) => {
                     for (moment, given) in adam.moments().into_iter().zip([first_moment, second_moment]) {
-                        device.upload(moment, model * layout.padded_len(), &layout.pack(given))?;
+                        device.upload(moment, model * parameters.padded_len(), &parameters.pack(given))?;
                     }
                 }
                 (Self::Soap { soap, prepared, .. }, OptimiserState::Soap { prepared: given, blocks }) => {
@@ -128,4 +128,13 @@ impl Optimiser {
         }
         Ok(())
     }
+}
+
+/// The blocks of a model's parameters, those of one network after the other.
+fn blocks(parameters: &ModelParameters) -> Vec<ParameterBlock> {
+    let of_network = |(network, &start): (&MlpParameters, &usize)| {
+        let own = ParameterBlock::of_network(network.layout());
+        own.into_iter().map(move |block| ParameterBlock { offset: start + block.offset, ..block })
+    };
+    parameters.networks().iter().zip(parameters.starts()).flat_map(of_network).collect()
 }

@@ -2,14 +2,14 @@
 
 mod profile;
 
-use super::network::{Network, Outcomes};
+use super::network::{Learned, Network, Outcomes};
 use super::optimiser::{Optimiser, OptimiserState};
 use super::settings::{Model, TrainingSettings};
 use super::source::{BatchSource, Batches};
 use crate::device::{Buffer, Device, DeviceError, Recorder};
-use crate::mlp::{MlpParameters, Tiles};
+use crate::mlp::{ModelParameters, Tiles};
 use crate::optimiser::SoapError;
-use crate::step::{StepBuffers, StepControl, StepReport, StepSettings, StepState};
+use crate::step::{StepBuffers, StepControl, StepReport, StepSettings, StepState, Terms};
 
 /// Steps of one command buffer: while the device works on one the next is written.
 const RECORDED_AT_ONCE: usize = 32;
@@ -19,13 +19,18 @@ const RECORDED_AT_ONCE: usize = 32;
 #[derive(Debug)]
 pub struct Training {
     device: Device,
-    parameters: MlpParameters,
+    parameters: ModelParameters,
     source: BatchSource,
     network: Network,
     control: StepControl,
     optimiser: Optimiser,
     /// As in [`Outcomes`].
     tally: Buffer<u32>,
+    /// Steps taken.
+    steps: u64,
+    /// Of what the next gradients are made. Tiled products make constant-rank terms in two more sweeps of the whole batch, and
+    /// most trainings never have such.
+    terms: Terms,
 }
 
 /// What a submission's steps did to one model.
@@ -84,38 +89,32 @@ impl Training {
         assert!(models == 1 || model.side_by_side(), "{models} models of a kind that is trained one at a time");
         let features = model.features();
         let d = features.degrees_of_freedom();
-        let parameters = MlpParameters::of_models(device, model.shape(), models)?;
+        let parameters = ModelParameters::new(device, &model.shapes(), models)?;
         let sizes = [models, batch, 2 * d + features.conditionals(), d];
         let source = BatchSource::new(device, &settings.source, sizes, steps)?;
         let (losses, tally) = (device.buffer("losses", models * batch)?, device.buffer("tally", 3 * models)?);
         let outcomes = Outcomes { losses: &losses, tally: &tally };
-        let network = Network::new(device, model, &parameters, &source, settings, tiles, outcomes)?;
-        let gradient = network.gradient();
+        let gradient = device.buffer("gradient", parameters.buffer().len())?;
+        let learned = Learned { parameters: &parameters, gradient: &gradient };
+        let network = Network::new(device, model, learned, &source, settings, tiles, outcomes)?;
         let weights = source.weights.as_ref();
-        let buffers = StepBuffers { losses: &losses, weights, gradient, parameters: parameters.buffer() };
+        let buffers = StepBuffers {
+            losses: &losses,
+            weights,
+            gradient: &gradient,
+            parameters: parameters.buffer(),
+            tally: &tally,
+        };
         let control = StepControl::new(device, step_settings(settings), buffers)?;
-        let optimiser = Optimiser::new(device, settings.optimiser, &control, gradient, &parameters)?;
-        Ok(Self { device: device.clone(), parameters, source, network, control, optimiser, tally })
+        let optimiser = Optimiser::new(device, settings.optimiser, &control, &gradient, &parameters)?;
+        let (device, terms) = (device.clone(), network.usual_terms());
+        Ok(Self { device, parameters, source, network, control, optimiser, tally, steps: 0, terms })
     }
 
     /// One step: number `step` of its submission, and update number `update` if none before it was skipped.
-    fn record_step(&self, recorder: &mut Recorder, step: usize, update: u64) {
+    fn record_step(&self, recorder: &mut Recorder, step: usize, update: u64, terms: Terms) {
         self.source.record(recorder, step);
-        match &self.network {
-            Network::Lagrangian { features, jet, differentiate_loss } => {
-                features.record(recorder);
-                jet.record_derivatives(recorder);
-                differentiate_loss.record(recorder);
-                jet.record_functional_gradient(recorder);
-            }
-            Network::Plain { features, jet, loss } => {
-                features.record(recorder);
-                jet.record_forward(recorder);
-                loss.record(recorder);
-                jet.record_reverse(recorder);
-                jet.record_parameter_vjp(recorder);
-            }
-        }
+        self.network.record(recorder, terms);
         self.control.record_decision(recorder, step);
         self.optimiser.record(recorder, update);
         self.control.record_restoration(recorder);
@@ -126,6 +125,10 @@ impl Training {
     /// Batches are drawn by the stream of the step's number, or were [uploaded](Self::upload_batches). All models have
     /// these rates. SOAP's bases are turned for all of them at once, by the number of the step.
     ///
+    /// The first sample whose mass matrix is not of full rank stops the steps on the device; they are made from there on again
+    /// with the constant-rank terms of its gradient, and so are the next ones until such samples stay away. No number depends
+    /// on where that happens.
+    ///
     /// # Errors
     /// The device is lost or does not answer in time.
     ///
@@ -133,18 +136,66 @@ impl Training {
     /// If there are more rates than steps of a submission, or none.
     pub fn run(&mut self, first: u64, rates: &[f64]) -> Result<Vec<Submitted>, DeviceError> {
         assert!(!rates.is_empty(), "at least one step");
+        let before = self.steps;
         let device = self.device.clone();
-        self.control.set_rates(&device, rates)?;
+        if !self.optimiser.is_prepared() {
+            // Bases are made of the first gradient, which must lack nothing then.
+            self.terms = Terms::All;
+        }
+        self.control.set_rates(&device, 0, rates, self.terms)?;
         self.source.set_streams(&device, first, rates.len())?;
-        let mut recorder = device.recorder("training steps");
-        recorder.clear(&self.tally);
-        let mut recorded = 0;
         let mut failed = Vec::new();
-        for step in 0..rates.len() {
+        let states = loop {
+            let made = (self.steps - before) as usize;
+            failed.extend(self.submit(first, made, rates.len())?);
+            let states = self.control.download_states(&device)?;
+            self.taken(&states);
+            let made = (self.steps - before) as usize;
+            if made == rates.len() {
+                break states;
+            }
+            assert!(self.terms == Terms::FullRank, "a step with all terms was not taken");
+            self.terms = Terms::All;
+            self.control.set_rates(&device, made, &rates[made..], self.terms)?;
+        };
+        let reports = self.control.download_reports_after(&device, &states, rates.len())?;
+        let mut tally = vec![0; self.tally.len()];
+        device.download(&self.tally, 0, &mut tally)?;
+        let deficient = |model: usize| u64::from(tally[3 * model + 2]);
+        if (0..self.models()).all(|model| deficient(model) == 0) {
+            self.terms = self.network.usual_terms();
+        }
+        let lost = self.control.lost_averages(&device)?;
+        let submitted = |(model, (reports, state)): (usize, (&[StepReport], &StepState))| Submitted {
+            reports: reports.to_vec(),
+            skipped: u64::from(state.skipped),
+            rank_deficient: deficient(model),
+            averages_lost: lost.contains(&model),
+            failed: failed.iter().find(|error| error.model() == Some(model)).cloned(),
+        };
+        Ok(reports.chunks_exact(rates.len()).zip(&states).enumerate().map(submitted).collect())
+    }
+
+    /// Counts the steps that were taken since the last time.
+    fn taken(&mut self, states: &[StepState]) -> u64 {
+        // Modulo 2³², as the device counts.
+        let taken = u64::from(states[0].steps.wrapping_sub(self.steps as u32));
+        self.steps += taken;
+        taken
+    }
+
+    /// The steps of a submission from number `made` to `count`; which of SOAP's bases could not be found.
+    fn submit(&mut self, first: u64, made: usize, count: usize) -> Result<Vec<SoapError>, DeviceError> {
+        let device = self.device.clone();
+        let mut recorder = device.recorder("training steps");
+        // Before the step that stopped there was nothing to count.
+        recorder.clear(&self.tally);
+        let (mut recorded, mut failed) = (0, Vec::new());
+        for step in made..count {
             let prepared = self.optimiser.is_prepared();
             // The first step makes SOAP's bases and no update. Counted by steps, so that neither a skipped one nor the length of
             // a submission, which hangs on the clock, changes a bit of what follows.
-            self.record_step(&mut recorder, step, first + step as u64);
+            self.record_step(&mut recorder, step, first + step as u64, self.terms);
             recorded += 1;
             if recorded == RECORDED_AT_ONCE || !prepared {
                 recorded = 0;
@@ -153,19 +204,7 @@ impl Training {
             }
         }
         recorder.submit()?;
-        let states = self.control.download_states(&device)?;
-        let reports = self.control.download_reports_after(&device, &states, rates.len())?;
-        let mut tally = vec![0; self.tally.len()];
-        device.download(&self.tally, 0, &mut tally)?;
-        let lost = self.control.lost_averages(&device)?;
-        let submitted = |(model, (reports, state)): (usize, (&[StepReport], &StepState))| Submitted {
-            reports: reports.to_vec(),
-            skipped: u64::from(state.skipped),
-            rank_deficient: u64::from(tally[3 * model + 2]),
-            averages_lost: lost.contains(&model),
-            failed: failed.iter().find(|error| error.model() == Some(model)).cloned(),
-        };
-        Ok(reports.chunks_exact(rates.len()).zip(&states).enumerate().map(submitted).collect())
+        Ok(failed)
     }
 
     /// How many models are trained side by side.
@@ -214,7 +253,7 @@ impl Training {
         Ok(ModelState {
             parameters: self.parameters.download_model(&self.device, model)?,
             step: self.control.download_states(&self.device)?[model],
-            optimiser: self.optimiser.download(&self.device, self.parameters.layout(), model)?,
+            optimiser: self.optimiser.download(&self.device, &self.parameters, model)?,
         })
     }
 
@@ -232,7 +271,8 @@ impl Training {
         self.upload_parameters(&states.iter().flat_map(|state| &state.parameters).copied().collect::<Vec<_>>())?;
         self.control.upload_states(&self.device, &steps)?;
         let optimisers = states.iter().map(|state| &state.optimiser);
-        self.optimiser.upload(&self.device, self.parameters.layout(), optimisers)?;
+        self.optimiser.upload(&self.device, &self.parameters, optimisers)?;
+        (self.steps, self.terms) = (u64::from(steps[0].steps), self.network.usual_terms());
         Ok(())
     }
 }

@@ -21,16 +21,18 @@ pub enum Model {
 }
 
 impl Model {
-    pub(super) const fn shape(&self) -> &MlpShape {
+    /// The shapes of its networks, in the order of their parameters.
+    pub(super) fn shapes(&self) -> Vec<&MlpShape> {
         match self {
-            Self::Lagrangian(model) => &model.shape,
-            Self::Plain(model) => &model.shape,
+            Self::Lagrangian(model) => model.shapes(),
+            Self::Plain(model) => vec![&model.shape],
         }
     }
 
-    /// Whether there are kernels that train several such networks side by side: a Lagrangian's, up to 64 wide.
+    /// Whether there are kernels that train several such networks side by side: a Lagrangian's, up to 64 wide, without a
+    /// potential beside it.
     pub fn side_by_side(&self) -> bool {
-        matches!(self, Self::Lagrangian(model) if NarrowJet::supports(&model.shape))
+        matches!(self, Self::Lagrangian(model) if model.potential.is_none() && NarrowJet::supports(&model.shape))
     }
 
     pub(super) const fn features(&self) -> &FeatureMap {
@@ -52,7 +54,7 @@ pub struct PlainModel {
     pub output_scale: f64,
 }
 
-/// The Lagrangian `½ Σ mⱼ q̇ⱼ² + net(features(q, q̇, c))`, with `q̈ = U (U H U)⁺ U r`, U = diag(units).
+/// The Lagrangian `½ Σ mⱼ q̇ⱼ² + net(features(q, q̇, c)) [+ s·net₂(features(q, c))]`, with `q̈ = U (U H U)⁺ U r`, U = diag(units).
 #[derive(Clone, Debug)]
 pub struct LagrangianModel {
     /// The network's shape, with one output.
@@ -65,6 +67,26 @@ pub struct LagrangianModel {
     pub units: Option<Vec<f64>>,
     /// Which eigenvalues of U H U count as zero.
     pub tolerance: Tolerance,
+    /// A second term, if there is one.
+    pub potential: Option<PotentialModel>,
+}
+
+/// The term `s·net(features(q, c))` of a Lagrangian, whose inputs are its features without the velocities.
+#[derive(Clone, Debug)]
+pub struct PotentialModel {
+    /// The network's shape, with one output.
+    pub shape: MlpShape,
+    /// Its inputs.
+    pub features: FeatureMap,
+    /// s.
+    pub scale: f64,
+}
+
+impl LagrangianModel {
+    /// The shapes of its networks, in the order of their parameters.
+    pub(crate) fn shapes(&self) -> Vec<&MlpShape> {
+        [&self.shape].into_iter().chain(self.potential.as_ref().map(|potential| &potential.shape)).collect()
+    }
 }
 
 /// A system whose accelerations are computed on the device.

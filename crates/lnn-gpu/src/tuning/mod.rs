@@ -102,6 +102,9 @@ impl TuningCase {
                 let roles = [TileRole::FunctionalForward, TileRole::FunctionalReverse, TileRole::WeightGradient];
                 return self.layer_sum(&roles, layer);
             }
+            TileRole::NarrowStep => {
+                return self.layer_sum(&[TileRole::NarrowJet, TileRole::NarrowFunctional], layer);
+            }
         };
         let range = self.shape.layer(layer);
         2.0 * (self.models * self.rows * channels) as f64 * (range.inputs * range.outputs) as f64

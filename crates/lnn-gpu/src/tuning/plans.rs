@@ -2,11 +2,18 @@
 
 use std::time::Instant;
 
-use lnn_autodiff::jet::Purpose;
+use lnn_autodiff::features::{Feature, FeatureMap};
+use lnn_autodiff::jet::{Accumulate, Purpose};
+use lnn_autodiff::pseudoinverse::Tolerance;
 
 use super::{Clock, TuningCase};
 use crate::device::{Buffer, Device, DeviceError, Recorder, Timestamps};
-use crate::mlp::{MlpJet, MlpParameters, NarrowJet, NarrowPlan, ParameterLayout, TileRole, Tiles, stride};
+use crate::euler_lagrange::{AccelerationLoss, Equation, StepBuffers};
+use crate::features::Features;
+use crate::loss::Loss;
+use crate::mlp::{
+    MlpJet, MlpParameters, NarrowJet, NarrowPlan, NarrowStep, ParameterLayout, StepArrays, TileRole, Tiles, stride,
+};
 
 /// A timing lasts so long, about, so that its begin and end do not matter.
 const SECONDS_A_TIMING: f64 = 2e-3;
@@ -17,6 +24,7 @@ const MOST_REPEATS: usize = 256;
 enum Jet {
     Tiled(Box<MlpJet>),
     Narrow(Box<NarrowJet>),
+    Step(Box<NarrowStep>),
 }
 
 /// All candidates of a case.
@@ -54,12 +62,14 @@ impl Plans {
             tangents,
             rows,
             purpose: Purpose::Functional,
+            gradient: None,
             input_cotangents: false,
             workgroup_memory: None,
         };
-        let make = |tiles: &Tiles| {
+        let make = |role: TileRole, tiles: &Tiles| {
             Ok(match &first {
                 Some(first) => Jet::Tiled(Box::new(first.retiled(device, &one, tiles)?)),
+                None if role == TileRole::NarrowStep => Jet::Step(Box::new(step(device, case, plan, tiles)?)),
                 None => {
                     let jet = NarrowJet::with_tiles(device, plan, tiles)?;
                     fill(device, case, [jet.inputs(), jet.output_bar(), jet.coefficients()])?;
@@ -71,7 +81,7 @@ impl Plans {
         for &role in case.roles() {
             // First what is taken without a choice.
             for tiles in [vec![Tiles::default()], role.candidates(device.adapter(), tangents, rows)].concat() {
-                match make(&tiles) {
+                match make(role, &tiles) {
                     Ok(jet) => {
                         candidates.push((role, tiles));
                         jets.push(jet);
@@ -99,8 +109,11 @@ impl Plans {
         self.times = if clock == Clock::Device { Some(device.timestamps(1)?) } else { None };
         for place in 0..self.jets.len() {
             let mut recorder = device.recorder("tuning, whole");
-            let (role, _) = self.candidates[place];
-            let roles = if TileRole::NARROW.contains(&role) { &TileRole::NARROW[..] } else { &TileRole::TILED };
+            let roles: &[TileRole] = match &self.jets[place] {
+                Jet::Tiled(_) => &TileRole::TILED,
+                Jet::Narrow(_) => &[TileRole::NarrowJet, TileRole::NarrowFunctional],
+                Jet::Step(_) => &[TileRole::NarrowStep],
+            };
             roles.iter().for_each(|&role| self.jets[place].record(&mut recorder, role));
             recorder.submit()?;
             // The first one is slower than the others: the driver may compile, and the clock of the device rises.
@@ -143,9 +156,30 @@ impl Jet {
         match self {
             Self::Tiled(jet) => jet.record_role(recorder, role),
             Self::Narrow(jet) if role == TileRole::NarrowJet => jet.record_jet(recorder),
-            Self::Narrow(jet) => jet.record_functional_gradient(recorder),
+            Self::Narrow(jet) => jet.record_functional_gradient(recorder, Accumulate::Replace),
+            Self::Step(step) => step.record(recorder),
         }
     }
+}
+
+/// A step of coordinates that no input of the network depends on.
+fn step(device: &Device, case: &TuningCase, plan: NarrowPlan<'_>, tiles: &Tiles) -> Result<NarrowStep, DeviceError> {
+    let (d, rows, inputs) = (plan.tangents - 1, plan.models * plan.rows, case.shape.inputs());
+    let features = (0..inputs).map(|index| Feature::Conditional { index, scale: 1.0, centre: 0.0 }).collect();
+    let map = FeatureMap::new(d, inputs, features).unwrap_or_else(|error| panic!("inputs, each of its own: {error}"));
+    let features = &Features::new(device, map)?;
+    let target = device.buffer("target", rows * d)?;
+    device.upload(&target, 0, &numbers(rows * d, 1.0))?;
+    let (slopes, losses) = (device.buffer("slopes", rows * features.stride())?, device.buffer("losses", rows)?);
+    let tally = device.buffer("tally", 3 * plan.models)?;
+    let (masses, tolerance) = (&vec![1.0; d], Tolerance::for_dimension::<f32>(d));
+    let equation = Equation { features, rows, masses, units: None, tolerance, forces: None };
+    let loss = AccelerationLoss { loss: Loss::L1, batch: plan.rows, units: None, target: &target, weights: None };
+    let buffers = StepBuffers { slopes: &slopes, losses: &losses, tally: &tally };
+    let step = equation.narrow_step(device, loss, buffers, plan, tiles)?;
+    let StepArrays { inputs, output_bar, coefficients } = step.arrays();
+    fill(device, case, [inputs, output_bar, coefficients])?;
+    Ok(step)
 }
 
 /// Numbers like those of a training: zeros would cost less power, and so run at another clock.

@@ -1,7 +1,7 @@
 //! Adam's updates against their formula in double precision.
 
 use lnn_gpu::optimiser::Adam;
-use lnn_gpu::step::StepSettings;
+use lnn_gpu::step::{StepSettings, Terms};
 
 use crate::close::close;
 use crate::ground::device;
@@ -46,7 +46,7 @@ fn run(parameters: usize, steps: usize, perturbation: f32) -> Run {
     gradient[count - 1] += perturbation;
     device().upload(&given.parameters, 0, &theta).unwrap();
     device().upload(&given.gradient, 0, &gradient).unwrap();
-    control.set_rates(device(), &rates).unwrap();
+    control.set_rates(device(), 0, &rates, Terms::FullRank).unwrap();
     let mut recorder = device().recorder("steps");
     for step in 0..steps {
         control.record_decision(&mut recorder, step);
@@ -90,7 +90,7 @@ fn averages_of_a_vanished_gradient_end_at_zero() {
     let adam = Adam::new(device(), ADAM, &control, &given.gradient, &given.parameters).unwrap();
     device().upload(adam.moments()[0], 0, &[1.2e-38, -1.2e-38, 0.0, 1.0]).unwrap();
     device().upload(adam.moments()[1], 0, &[1.1754944e-38, 0.0, 0.0, 1.0]).unwrap();
-    control.set_rates(device(), &[0.1]).unwrap();
+    control.set_rates(device(), 0, &[0.1], Terms::FullRank).unwrap();
     let mut recorder = device().recorder("step");
     control.record_decision(&mut recorder, 0);
     adam.record(&mut recorder);

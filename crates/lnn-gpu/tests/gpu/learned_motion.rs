@@ -23,7 +23,7 @@ fn model(d: usize, hidden: usize, activation: Activation, weights: &[f32], mass:
     let output = 2 * d * hidden + hidden;
     parameters[output..output + weights.len() / (2 * d)].fill(1.0);
     let tolerance = Tolerance { relative: 1e-5, absolute: 0.0 };
-    (LagrangianModel { shape, features, masses: vec![mass; d], units: None, tolerance }, parameters)
+    (LagrangianModel { shape, features, masses: vec![mass; d], units: None, tolerance, potential: None }, parameters)
 }
 
 /// L = softplus(q̇₀) + softplus(q̇₁ + k q₁): with z = q̇₁ + k q₁ the equation of motion is ż = k (1 + eᶻ), and the mass

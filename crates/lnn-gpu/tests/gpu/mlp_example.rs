@@ -167,7 +167,7 @@ impl Example {
         if functional {
             device.upload(jet.coefficients(), 0, &[&self.u[..], &self.w].concat()).unwrap();
             jet.record_hessian(&mut recorder);
-            jet.record_functional_gradient(&mut recorder);
+            jet.record_functional_gradient(&mut recorder, Accumulate::Replace);
         } else {
             jet.record_directional_gradient(&mut recorder);
         }

@@ -1,7 +1,7 @@
 //! The fused jets of narrow networks, for several models at once, against the CPU engine.
 
 use lnn_autodiff::Activation;
-use lnn_autodiff::jet::Purpose;
+use lnn_autodiff::jet::{Accumulate, Purpose};
 use lnn_gpu::device::{Device, DeviceOptions};
 use lnn_gpu::kernels::{NARROW_FUNCTIONAL, NARROW_JET};
 use lnn_gpu::mlp::{MlpParameters, NarrowJet, NarrowPlan, TileRole, Tiles};
@@ -63,6 +63,7 @@ fn on_tiles(
     device.upload(&parameters, 0, &packed).unwrap();
     let (tangents, rows, purpose) = (*tangents, *rows, Purpose::Functional);
     let plan = NarrowPlan {
+        gradient: None,
         layout: &layout,
         parameters: &parameters,
         models: models.len(),
@@ -95,7 +96,7 @@ fn on_tiles(
     }
     let mut recorder = device.recorder("jet");
     jet.record_jet_with_value(&mut recorder);
-    jet.record_functional_gradient(&mut recorder);
+    jet.record_functional_gradient(&mut recorder, Accumulate::Replace);
     recorder.submit().unwrap();
 
     let mut out: Vec<_> = out.into_iter().map(|buffer| all(device, buffer)).collect();
@@ -167,7 +168,8 @@ fn every_block_gives_the_same() {
     let [mut jets, mut functionals] = [0, 0];
     for tangents in 2..=9 {
         let models = models(&[5, 30, 61, 2, 1], tangents, 37, Activation::Softplus, 2);
-        let [jet, functional] = TileRole::NARROW.map(|role| role.candidates(device().adapter(), tangents, 37));
+        let [jet, functional] = [TileRole::NarrowJet, TileRole::NarrowFunctional]
+            .map(|role| role.candidates(device().adapter(), tangents, 37));
         jets += jet.len();
         functionals = functional.len();
         for (run, jet) in jet.iter().enumerate() {

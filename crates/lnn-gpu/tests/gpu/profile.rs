@@ -43,7 +43,7 @@ fn training(width: usize, optimiser: OptimiserSettings, tiles: &Tiles) -> Traini
     let parameters: Vec<f32> =
         (0..shape.parameter_count()).map(|place| 0.4 * ((place * 37 % 101) as f32 / 50.0 - 1.0)).collect();
     let tolerance = Tolerance::for_dimension::<f32>(2);
-    let model = Model::Lagrangian(LagrangianModel { shape, features, masses: vec![1.0; 2], units: None, tolerance });
+    let model = Model::Lagrangian(LagrangianModel { shape, features, masses: vec![1.0; 2], units: None, tolerance, potential: None });
     let training = Training::with_tiles(device(), &model, &settings, tiles).unwrap();
     training.upload_parameters(&parameters).unwrap();
     training
@@ -73,8 +73,8 @@ fn a_profiled_step_changes_the_parameters_as_any_other_and_has_each_kernel_s_tim
         assert_eq!(bits(&plain), bits(&profiled), "{width} wide, {optimiser:?}");
         let names: Vec<&str> = profile.iter().map(|(kernel, _)| kernel.entry).collect();
         assert_eq!((names.first(), names.last()), (Some(&"sample_states"), Some(&"restore")));
-        let jet = if width <= 64 { "narrow_jet" } else { "layer_forward" };
-        assert!(names.contains(&jet) && names.contains(&"differentiate_loss"), "{names:?}");
+        let own = if width <= 64 { ["narrow_step", "split_sum"] } else { ["layer_forward", "differentiate_loss"] };
+        assert!(own.iter().all(|kernel| names.contains(kernel)), "{names:?}");
         // The third update is SOAP's first refresh.
         assert_eq!(names.contains(&"soap_order"), optimiser == soap(), "{names:?}");
         assert!(profile.iter().map(|(_, seconds)| seconds).sum::<f64>() > 0.0, "{profile:?}");
@@ -92,8 +92,8 @@ fn a_training_has_the_tiles_that_are_chosen() {
     let none = Tiles::default();
     let product = Some(ProductTile { samples: 1, columns: 128 });
     let wide = Tiles { forward: product, weight_gradient: Some(GradientTile { side: 64, splits: 5 }), ..none };
-    let narrow = Tiles { narrow_jet: Some(NarrowTile { samples: 16, depth: 32 }), ..none };
-    for (width, tiles, kernel) in [(70, wide, "layer_forward_c4_s1_n128"), (12, narrow, "narrow_jet_t3_s16_k8")] {
+    let narrow = Tiles { narrow_step: Some(NarrowTile { samples: 8, depth: 32 }), ..none };
+    for (width, tiles, kernel) in [(70, wide, "layer_forward_c4_s1_n128"), (12, narrow, "narrow_step_t3_s8_k8")] {
         let mut chosen = training(width, adam(), &tiles);
         let names: Vec<&str> = chosen.profile(0, RATES[0]).unwrap().iter().map(|(kernel, _)| kernel.name).collect();
         assert!(names.contains(&kernel), "{names:?}");

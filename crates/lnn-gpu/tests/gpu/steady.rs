@@ -39,7 +39,7 @@ fn training(device: &Device, models: usize, width: usize, optimiser: OptimiserSe
         steps: STEPS,
     };
     let (masses, units, tolerance) = (vec![1.0; 2], None, Tolerance::for_dimension::<f32>(2));
-    let model = Model::Lagrangian(LagrangianModel { shape, features, masses, units, tolerance });
+    let model = Model::Lagrangian(LagrangianModel { shape, features, masses, units, tolerance, potential: None });
     let training = Training::new(device, &model, &settings).unwrap();
     training.upload_parameters(&parameters.repeat(models)).unwrap();
     training

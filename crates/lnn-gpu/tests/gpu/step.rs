@@ -2,7 +2,7 @@
 
 use lnn_gpu::device::{Buffer, Device};
 use lnn_gpu::optimiser::{Adam, AdamSettings};
-use lnn_gpu::step::{Clipping, Outcome, StepBuffers, StepControl, StepReport, StepSettings};
+use lnn_gpu::step::{Clipping, Outcome, StepBuffers, StepControl, StepReport, StepSettings, Terms};
 
 use crate::close::close;
 use crate::ground::device;
@@ -15,6 +15,7 @@ pub(crate) struct Given {
     pub(crate) weights: Buffer<f32>,
     pub(crate) gradient: Buffer<f32>,
     pub(crate) parameters: Buffer<f32>,
+    pub(crate) tally: Buffer<u32>,
 }
 
 impl Given {
@@ -24,14 +25,15 @@ impl Given {
             losses: buffer("losses", settings.samples),
             weights: buffer("weights", settings.samples),
             gradient: buffer("gradient", parameters),
+            tally: device().buffer("tally", 3 * settings.models).unwrap(),
             parameters: buffer("parameters", parameters),
         }
     }
 
     pub(crate) fn control(&self, settings: StepSettings, weighted: bool) -> StepControl {
-        let Self { losses, weights, gradient, parameters } = self;
+        let Self { losses, weights, gradient, parameters, tally } = self;
         let weights = weighted.then_some(weights);
-        StepControl::new(device(), settings, StepBuffers { losses, weights, gradient, parameters }).unwrap()
+        StepControl::new(device(), settings, StepBuffers { losses, weights, gradient, parameters, tally }).unwrap()
     }
 }
 
@@ -49,7 +51,7 @@ pub(crate) fn download(buffer: &Buffer<f32>) -> Vec<f32> {
 
 /// One decision, without an optimiser.
 fn decide(control: &StepControl, rate: f64) {
-    control.set_rates(device(), &[rate]).unwrap();
+    control.set_rates(device(), 0, &[rate], Terms::FullRank).unwrap();
     let mut recorder = device().recorder("decision");
     control.record_decision(&mut recorder, 0);
     recorder.submit().unwrap();
@@ -198,7 +200,7 @@ fn weights_and_penalty_enter_loss_and_gradient() {
 
 /// One step of Adam on given gradients.
 fn step(device: &Device, control: &StepControl, adam: &Adam, rate: f64) {
-    control.set_rates(device, &[rate]).unwrap();
+    control.set_rates(device, 0, &[rate], Terms::FullRank).unwrap();
     let mut recorder = device.recorder("step");
     control.record_decision(&mut recorder, 0);
     adam.record(&mut recorder);

@@ -86,7 +86,11 @@ fn a_tile_that_there_is_not_is_refused_with_those_that_are() {
         assert_eq!(tiles.check(device().adapter(), 3).err(), refused.err());
     }
     let block = Some(NarrowTile { samples: 3, depth: 64 });
-    for tiles in [Tiles { narrow_jet: block, ..none }, Tiles { narrow_functional: block, ..none }] {
+    for tiles in [
+        Tiles { narrow_jet: block, ..none },
+        Tiles { narrow_functional: block, ..none },
+        Tiles { narrow_step: block, ..none },
+    ] {
         assert!(matches!(tiles.check(device().adapter(), 3), Err(DeviceError::NoTile { .. })), "{tiles:?}");
     }
     // A tile for three directions is none for nine.

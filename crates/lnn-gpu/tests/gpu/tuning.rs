@@ -44,10 +44,11 @@ fn each_candidate_is_timed_by_either_clock_and_the_fastest_chosen() {
 /// The operations of all roles are those of a step by the work's own count: d + 11 products for hidden layers.
 #[test]
 fn operations_are_those_of_the_step() {
-    for (width, roles) in [(70, &TileRole::TILED[..]), (20, &TileRole::NARROW)] {
+    let narrow = [TileRole::NarrowJet, TileRole::NarrowFunctional];
+    for (width, roles) in [(70, &TileRole::TILED[..]), (20, &narrow), (20, &[TileRole::NarrowStep])] {
         let case = case(width, 8, if width <= NarrowJet::WIDEST { 5 } else { 1 });
-        assert_eq!(case.roles(), roles);
-        let sum: f64 = case.roles().iter().map(|&role| case.operations(role)).sum();
+        assert!(roles.iter().all(|role| case.roles().contains(role)), "{roles:?}");
+        let sum: f64 = roles.iter().map(|&role| case.operations(role)).sum();
         let (rows, width) = (case.rows * case.models, width);
         // Of the layer in the middle: value and three tangents, reverse, c, three adjoints, four outer products. The first
         // one has no adjoints to hand on, the last one neither forward passes, nor more than one outer product.

@@ -1,6 +1,7 @@
 //! From states to accelerations, and from states and targets to the gradient of the loss, with everything on the device
 //! and in one submission, against double precision.
 
+use lnn_autodiff::jet::Accumulate;
 use lnn_autodiff::pseudoinverse::Tolerance;
 use lnn_gpu::euler_lagrange::{
     AccelerateBuffers, AccelerationLoss, DifferentiateBuffers, DirectionBuffers, Equation, Motion, directions,
@@ -81,28 +82,26 @@ fn differentiate(problem: &Problem, loss: &LossOf, units: Option<&[f64]>) -> OnD
         weights: Some(&weights),
     };
     let stage = forward.equation(problem, units).differentiate_loss(device, of, buffers).unwrap();
+    let terms = [Motion::NullForce { terms: &terms }, Motion::NullCotangent { terms: &terms }].map(|motion| {
+        let buffers = DirectionBuffers { slopes, coefficients: jet.coefficients(), inputs: jet.inputs(), channel };
+        directions(device, features, rows, motion, buffers).unwrap()
+    });
     run(|recorder| {
         forward.record(recorder);
         stage.record(recorder);
-        jet.record_functional_gradient(recorder);
+        jet.record_functional_gradient(recorder, Accumulate::Replace);
     });
-    let gradient_of_last = || {
-        let mut padded = vec![0.0; parameters.layout().padded_len()];
-        device.download(jet.gradient(), 0, &mut padded).unwrap();
-        parameters.layout().unpack(&padded)
-    };
-    let mut gradient = gradient_of_last();
     let mut coefficients = vec![0.0; 2 * rows * (d + 1)];
     device.download(jet.coefficients(), 0, &mut coefficients).unwrap();
-    for motion in [Motion::NullForce { terms: &terms }, Motion::NullCotangent { terms: &terms }] {
-        let buffers = DirectionBuffers { slopes, coefficients: jet.coefficients(), inputs: jet.inputs(), channel };
-        let stage = directions(device, features, rows, motion, buffers).unwrap();
-        run(|recorder| {
-            stage.record(recorder);
-            jet.record_functional_gradient(recorder);
-        });
-        gradient.iter_mut().zip(gradient_of_last()).for_each(|(sum, part)| *sum += part);
-    }
+    run(|recorder| {
+        for directions in &terms {
+            directions.record(recorder);
+            jet.record_functional_gradient(recorder, Accumulate::Add);
+        }
+    });
+    let mut padded = vec![0.0; parameters.layout().padded_len()];
+    device.download(jet.gradient(), 0, &mut padded).unwrap();
+    let gradient = parameters.layout().unpack(&padded);
     let vectors = |half: &[f32]| half.chunks(d + 1).flat_map(|row| row[..d].to_vec()).collect();
     let (u, w) = coefficients.split_at(rows * (d + 1));
     let mut counted = vec![0; tally.len()];
@@ -212,6 +211,7 @@ fn more_coordinates_than_there_are_kernels_for_is_an_error_that_says_so() {
         masses: &problem.masses,
         units: None,
         tolerance: Tolerance::for_dimension::<f32>(d),
+        forces: None,
     };
     let buffers = AccelerateBuffers {
         slopes: &wide,

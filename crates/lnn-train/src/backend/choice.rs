@@ -173,7 +173,7 @@ mod tests {
         let config = presets::models();
         let error = choose(Asked::Gpu, None, None, &config).expect_err("Hamiltonian networks").to_string();
         for words in
-            ["`delan` is a deep Lagrangian network", "Lnn without potential_scale", "--models", "--backend cpu"]
+            ["`delan` is a deep Lagrangian network", "Lagrangian networks (Lnn)", "--models", "--backend cpu"]
         {
             assert!(error.contains(words), "{words}: {error}");
         }

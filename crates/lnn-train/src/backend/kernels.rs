@@ -6,8 +6,7 @@ use crate::config::{ExperimentConfig, ModelConfig, ModelKind, Precision, Trainin
 use crate::optimiser::OptimiserConfig;
 
 /// What there are kernels for, in words.
-pub const KERNELS: &str = "Lagrangian networks (Lnn without potential_scale) and plain networks of accelerations (Baseline) \
-     in f32, trained on fresh states";
+pub const KERNELS: &str = "Lagrangian networks (Lnn) and plain networks of accelerations (Baseline) in f32, trained on fresh states";
 
 /// Widest layer of a network that SOAP's kernels take.
 const WIDEST_FOR_SOAP: usize = 2048;
@@ -39,9 +38,6 @@ pub fn missing_kernels(config: &ExperimentConfig) -> Vec<MissingKernel> {
 fn faults(model: &ModelConfig) -> Vec<String> {
     let mut faults = Vec::new();
     match model.kind {
-        ModelKind::Lnn { potential_scale: Some(_), .. } => {
-            faults.push("has a second network for the potential (potential_scale)".to_owned());
-        }
         ModelKind::Lnn { .. } | ModelKind::Baseline { .. } => {}
         other => faults.push(format!("is a {}", other.describe())),
     }
@@ -87,8 +83,7 @@ mod tests {
         let lines = missing(&config);
         let words = ["`lnn` is trained in f64", "`lnn` learns from trajectories", "`lnn` is 4000 wide"];
         assert!(lines.len() == 3 && words.iter().zip(&lines).all(|(words, line)| line.starts_with(words)), "{lines:?}");
-        assert!(
-            missing(&preset("relativistic", "fast").expect("listed")).iter().any(|line| line.contains("potential"))
-        );
+        let relativistic = missing(&preset("relativistic", "fast").expect("listed"));
+        assert!(!relativistic.iter().any(|line| line.starts_with("`lnn`")), "a second network: {relativistic:?}");
     }
 }

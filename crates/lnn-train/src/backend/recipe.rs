@@ -6,7 +6,9 @@ use lnn_gpu::optimiser::{AdamSettings, SoapSettings};
 use lnn_gpu::sampling::Distribution as DeviceDistribution;
 use lnn_gpu::step::Clipping;
 use lnn_gpu::target::DoublePendulum;
-use lnn_gpu::training::{LagrangianModel, Model as DeviceModel, OptimiserSettings, PlainModel, Source, TrueSystem};
+use lnn_gpu::training::{
+    LagrangianModel, Model as DeviceModel, OptimiserSettings, PlainModel, PotentialModel, Source, TrueSystem,
+};
 use lnn_physics::sampling::Distribution;
 
 use crate::config::SystemConfig;
@@ -16,7 +18,8 @@ use crate::loss::{Loss, LossWeight};
 use crate::model::{Model, PlainOutput};
 use crate::optimiser::{ClippingConfig, OptimiserConfig};
 
-/// Whether several networks of this model are trained side by side in the same launches: Lagrangian networks up to 64 wide.
+/// Whether several networks of this model are trained side by side in the same launches: Lagrangian networks up to 64 wide
+/// without a second one for the potential.
 pub fn trained_side_by_side(model: &Model) -> bool {
     device_model(model).is_some_and(|model| model.side_by_side())
 }
@@ -25,12 +28,17 @@ pub fn trained_side_by_side(model: &Model) -> bool {
 pub(super) fn device_model(model: &Model) -> Option<DeviceModel> {
     let (shape, features) = (model.shape().clone(), model.features().clone());
     match model {
-        Model::Lagrangian(model) if model.potential().is_none() => {
+        Model::Lagrangian(model) => {
             let d = features.degrees_of_freedom();
             Some(DeviceModel::Lagrangian(LagrangianModel {
                 masses: model.residual_masses(),
                 units: model.velocity_units().map(<[f64]>::to_vec),
                 tolerance: model.tolerance().unwrap_or_else(|| Tolerance::for_dimension::<f32>(d)),
+                potential: model.potential().map(|potential| PotentialModel {
+                    shape: potential.shape().clone(),
+                    features: potential.features().clone(),
+                    scale: potential.scale(),
+                }),
                 shape,
                 features,
             }))

@@ -292,8 +292,7 @@ impl Trainer<f32> for DeviceTraining {
     fn remark(&self) -> Option<String> {
         (self.rank_deficient > 0).then(|| {
             format!(
-                "the mass matrix of {} of {} samples was not of full rank; their gradients lack the two terms of a change of \
-                 rank, which only --backend cpu computes",
+                "the mass matrix of {} of {} samples was not of full rank; their gradients took two more sweeps",
                 self.rank_deficient, self.samples
             )
         })

@@ -82,7 +82,7 @@ fn machine() -> Description {
     rows.extend(cards.iter().map(|card| ("graphics card", card_in_words(card))));
     rows.push(("--backend cpu", "every experiment and model".to_owned()));
     if !cards.is_empty() {
-        let text = format!("trainings of experiments: {KERNELS}");
+        let text = format!("trainings of experiments: {KERNELS}; rollouts by rk4: Lagrangian networks (Lnn)");
         rows.push(("--backend gpu", textwrap::wrap(&text, WIDTH).join("\n")));
     }
     let backends: &[&str] = if cards.is_empty() { &["cpu"] } else { &["cpu", "gpu"] };

@@ -2,9 +2,9 @@
 
 use lnn_train::config::{ExperimentConfig, ModelKind, SamplingTail, preset, presets};
 use lnn_train::fit::{Advanced, Trainer};
-use lnn_train::optimiser::{ClippingConfig, SoapSettings};
+use lnn_train::optimiser::{ClippingConfig, OptimiserConfig, SoapSettings};
 
-use crate::trainings::{BY_ADAM, BY_SOAP, adam, config, first_apart, lagrangian, losses, on_card, on_processor};
+use crate::trainings::{BY_ADAM, BY_SOAP, adam, config, first_apart, lagrangian, losses, on_card, on_processor, soap};
 
 /// Compares `steps` steps on both, and gives back the losses.
 fn agree(config: &ExperimentConfig, steps: u64, tolerance: f64) -> Vec<f64> {
@@ -50,21 +50,54 @@ fn a_batch_with_a_tail() {
     agree(&config, 40, BY_ADAM);
 }
 
-/// Conditionals, weights and a curriculum, from a system whose accelerations are computed on the processor.
-#[test]
-fn a_weighted_system_with_conditionals() {
+/// Conditionals, weights and a curriculum, from a system whose accelerations are computed on the processor; a network of
+/// the configuration alone beside the first one or not.
+fn relativistic(hidden: &[usize], optimiser: OptimiserConfig, with_potential: bool) -> ExperimentConfig {
     let mut config = preset("relativistic", "fast").expect("listed");
-    let of = crate::trainings::config(lagrangian(), adam());
+    let of = crate::trainings::config(lagrangian(), optimiser);
     let mut model = config.models.remove(presets::LNN).expect("in the preset");
     let ModelKind::Lnn { potential_scale, .. } = &mut model.kind else { panic!("a Lagrangian network") };
-    *potential_scale = None;
+    assert!(potential_scale.is_some(), "the preset has two networks");
+    if !with_potential {
+        *potential_scale = None;
+    }
     let training = of.models[presets::LNN].training.clone();
     let (data, weight) = (model.training.data, model.training.weight);
-    model.hidden = vec![16, 16];
+    model.hidden = hidden.to_vec();
     model.training = training;
     (model.training.data, model.training.weight) = (data, weight);
     config.models = [(presets::LNN.to_owned(), model)].into();
-    agree(&config, 40, BY_ADAM);
+    config
+}
+
+#[test]
+fn a_weighted_system_with_conditionals() {
+    agree(&relativistic(&[16, 16], adam(), false), 40, BY_ADAM);
+}
+
+#[test]
+fn a_network_of_the_potential_beside_the_first() {
+    for hidden in [[16, 16], [72, 66]] {
+        agree(&relativistic(&hidden, adam(), true), 40, BY_ADAM);
+    }
+    agree(&relativistic(&[16, 16], soap(7), true), 40, BY_SOAP);
+}
+
+/// Without residual masses, and with eigenvalues that count as zero up to half the largest one.
+#[test]
+fn mass_matrices_that_lose_rank() {
+    for hidden in [[16, 16], [72, 66]] {
+        let mut config = config(lagrangian(), adam());
+        let model = config.models.get_mut(presets::LNN).expect("there");
+        let ModelKind::Lnn { residual_mass, pseudoinverse_tolerance, .. } = &mut model.kind else { panic!("an Lnn") };
+        (*residual_mass, *pseudoinverse_tolerance) = (0.0, 0.5);
+        model.hidden = hidden.to_vec();
+        let (mut card, mut processor) = (on_card(&config), on_processor(&config));
+        let (of_card, of_processor) = (losses(&mut card, 40), losses(&mut processor, 40));
+        assert_eq!(first_apart(&of_card, &of_processor, BY_ADAM), None, "{of_card:?}\n{of_processor:?}");
+        let remark = card.remark().expect("there were such");
+        assert!(remark.contains(" of 1280 samples was not of full rank"), "{remark}");
+    }
 }
 
 #[test]

@@ -93,11 +93,7 @@ fn tuned_tiles_are_those_of_the_training_and_change_rounding_alone() {
     let shape = lnn_train::experiment::build_model(model, 2).expect("usable").shape().clone();
     let mut tuned = TunedTiles::default();
     // Blocks that no default takes for so few rows.
-    let tiles = Tiles {
-        narrow_jet: Some(NarrowTile { samples: 16, depth: 32 }),
-        narrow_functional: Some(NarrowTile { samples: 8, depth: 64 }),
-        ..Tiles::default()
-    };
+    let tiles = Tiles { narrow_step: Some(NarrowTile { samples: 8, depth: 32 }), ..Tiles::default() };
     tuned.add(ShapeClass::of(&shape, 3, model.training.batch), tiles);
     // Of another class: it must not be taken.
     tuned.add(ShapeClass::of(&shape, 3, 64 * model.training.batch), Tiles::default());

@@ -97,11 +97,16 @@ fn a_hundred_motions_are_those_of_double_precision() {
 
 /// A network of one coordinate and one conditional, with a residual mass of 1.
 fn conditional() -> (Model, Vec<f64>) {
+    conditional_with(None)
+}
+
+/// As [`conditional`], with a network of the potential beside it if it has a scale.
+fn conditional_with(potential_scale: Option<f64>) -> (Model, Vec<f64>) {
     let features = FeaturesConfig { angles: AngleFeatures::Identity, velocity_scale: 1.0, ..FeaturesConfig::default() };
     let kind = ModelKind::Lnn {
         residual_mass: 1.0,
         pseudoinverse_tolerance: 1e-6,
-        potential_scale: None,
+        potential_scale,
         scaled_velocities: false,
     };
     let shape = MlpShape::new(&[3, 4, 1], Activation::Softplus).expect("a shape");
@@ -112,8 +117,13 @@ fn conditional() -> (Model, Vec<f64>) {
 
 #[test]
 fn frames_are_at_their_times_whatever_the_steps_between_them() {
+    for potential_scale in [None, Some(3.0)] {
+        frames_are_at_their_times(conditional_with(potential_scale));
+    }
+}
+
+fn frames_are_at_their_times((model, parameters): (Model, Vec<f64>)) {
     let card = card();
-    let (model, parameters) = conditional();
     let (states, conditionals) = (starts(20, 2), starts(20, 1));
     // Steps between frames: 10, 10, 3, 200, 1; the fourth in several submissions.
     let times = [0.0, 0.1, 0.2, 0.225, 2.225, 2.23];

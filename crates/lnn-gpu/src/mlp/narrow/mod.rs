@@ -1,14 +1,18 @@
-//! Jets of networks up to 64 wide: two launches for a whole step, for any number of models at once.
+//! Jets of networks up to 64 wide for any number of models at once: a launch each way, or one for a whole training step.
 
 mod networks;
 mod sources;
+mod step;
 
 use bytemuck::{Pod, Zeroable};
 use lnn_autodiff::MlpShape;
-use lnn_autodiff::jet::Purpose;
+use lnn_autodiff::jet::{Accumulate, Purpose};
 
 use self::networks::Networks;
 use self::sources::Sources;
+pub(crate) use self::step::{NarrowStep, StepArguments, StepArrays};
+use super::buffers::gradient_buffer;
+use super::gradient::record_of;
 use super::plan::Dispatch;
 use super::{ParameterLayout, Tiles, hessian_pairs, stride};
 use crate::device::{BoundKernel, Buffer, Device, DeviceError, Recorder};
@@ -18,7 +22,7 @@ use crate::kernels;
 ///
 /// What [`MlpJet`](super::MlpJet) does product by product, each workgroup does here for a block of samples with a layer's
 /// weight in workgroup memory: from the inputs to second derivatives in one launch, and the functional's gradient in a
-/// second one. Arrays are those of `MlpJet`, in each channel the rows of one model after those of the other: the stages
+/// second one. A training step has both, with the equation of motion between them, in a single launch. Arrays are those of `MlpJet`, in each channel the rows of one model after those of the other: the stages
 /// before and after see one batch of models × rows. For gradients of f alone or of a directional
 /// derivative take `MlpJet`, which has kernels for any width.
 #[derive(Debug)]
@@ -61,6 +65,8 @@ pub struct NarrowPlan<'a> {
     pub rows: usize,
     /// [`Purpose::Hessian`] or [`Purpose::Functional`].
     pub purpose: Purpose,
+    /// Where the functional's gradient goes, if it is not to have a buffer of its own.
+    pub gradient: Option<&'a Buffer<f32>>,
     /// Whether the functional's pass also gives its gradient by the inputs.
     pub input_cotangents: bool,
     /// Bytes of workgroup memory to stay within, if less than the adapter has.
@@ -73,6 +79,7 @@ pub struct NarrowPlan<'a> {
 struct SplitConstants {
     length4: u32,
     splits: u32,
+    accumulate: u32,
 }
 
 impl NarrowJet {
@@ -124,7 +131,7 @@ impl NarrowJet {
         let second_derivatives = device.buffer("second derivatives", models * rows * hessian_pairs(tangents).len())?;
 
         let sources = Sources::choose(device, &plan, tiles)?;
-        let networks = Networks::new(device, plan, sources.splits(&plan))?;
+        let networks = Networks::new(device, plan, sources::splits(sources.functional, &plan))?;
         let kept = device.buffer("kept", models * networks.kept_of_one)?;
         let arrays = [&inputs, &output_bar, &kept, &output, &input_bar, &second_derivatives];
         let jet = networks.bind(device, sources.jet, &arrays)?;
@@ -161,16 +168,16 @@ impl NarrowJet {
         recorder.dispatch_models(&self.jet, self.blocks, self.models, 1);
     }
 
-    /// The parameter gradient of Σ_rows Σ_o ȳ_o (D_a − D_u D_w) f_o, padded as the parameters, in
+    /// The parameter gradient of Σ_rows Σ_o ȳ_o (D_a − D_u D_w) f_o, padded as the parameters, written or added to
     /// [`gradient`](Self::gradient); after the jet. a is the last channel of the inputs, u and w are the
     /// [`coefficients`](Self::coefficients).
     ///
     /// # Panics
     /// If the plan was made without it.
-    pub fn record_functional_gradient(&self, recorder: &mut Recorder) {
+    pub fn record_functional_gradient(&self, recorder: &mut Recorder, accumulate: Accumulate) {
         let functional = self.functional();
         recorder.dispatch(&functional.kernel, [functional.splits, 1, self.models]);
-        functional.sum.record(recorder);
+        functional.sum.record_with(recorder, record_of(accumulate));
     }
 
     /// The networks' inputs: channels [tangents…, value], for a functional [tangents…, value, x_u, x_w, a], of which x_u and
@@ -255,21 +262,32 @@ impl Functional {
         sources: &Sources,
         [inputs, output_bar, kept]: [&Buffer<f32>; 3],
     ) -> Result<Self, DeviceError> {
-        let NarrowPlan { layout, parameters, models, tangents, rows, input_cotangents, .. } = *plan;
-        let splits = sources.splits(plan);
+        let NarrowPlan { layout, parameters, models, tangents, rows, gradient, input_cotangents, .. } = *plan;
+        let splits = sources::splits(sources.functional, plan);
         let coefficients = device.buffer("coefficients", models * 2 * rows * tangents)?;
         let partial = device.buffer("partial gradients", splits * parameters.len())?;
-        let gradient = device.buffer("gradient", parameters.len())?;
+        let gradient = gradient_buffer(device, parameters.len(), gradient)?;
         let channels = if input_cotangents { 3 } else { 0 };
         let cotangents =
             device.buffer("input cotangents", models * channels * rows * stride(layout.shape().inputs()))?;
-        let mut arrays = vec![inputs, output_bar, &coefficients, kept, &partial];
+        let mut arrays = vec![inputs, output_bar, kept, &coefficients, &partial];
         arrays.extend(input_cotangents.then_some(&cotangents));
         let kernel = networks.bind(device, sources.functional, &arrays)?;
-        let constants = SplitConstants { length4: (parameters.len() / 4) as u32, splits: splits as u32 };
-        let source = (kernels::SPLIT_SUM.only(), &[][..]);
-        let arguments = [&partial, &gradient].map(Into::into);
-        let sum = Dispatch::plan_linear(device, source, constants, &arguments, constants.length4.div_ceil(16))?;
+        let sum = split_sum(device, splits, &partial, &gradient)?;
         Ok(Self { kernel, splits: splits as u32, sum, coefficients, cotangents, gradient })
     }
+}
+
+/// The sum of as many partial gradients, with a [record](record_of) for each way of writing it.
+fn split_sum(
+    device: &Device,
+    splits: usize,
+    partial: &Buffer<f32>,
+    gradient: &Buffer<f32>,
+) -> Result<Dispatch, DeviceError> {
+    let length4 = (gradient.len() / 4) as u32;
+    let constants = [0, 1].map(|accumulate| SplitConstants { length4, splits: splits as u32, accumulate });
+    let source = (kernels::SPLIT_SUM.only(), &[][..]);
+    let arguments = [partial, gradient].map(Into::into);
+    Dispatch::plan_linear_records(device, source, &constants, &arguments, length4.div_ceil(16))
 }

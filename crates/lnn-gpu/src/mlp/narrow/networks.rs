@@ -72,9 +72,21 @@ impl<'a> Networks<'a> {
         source: &'static KernelSource,
         arrays: &[&Buffer<f32>],
     ) -> Result<BoundKernel, DeviceError> {
-        let mut arguments = vec![(&self.constants).into(), (&self.layers).into(), self.plan.parameters.into()];
-        arguments.extend(arrays.iter().map(|&array| Argument::from(array)));
-        device.kernel(source, &activation(self.plan.layout.shape()))?.bind(device, &arguments)
+        let arrays: Vec<_> = arrays.iter().map(|&array| Argument::from(array)).collect();
+        self.bind_with(device, source, &[], &arrays)
+    }
+
+    /// A fused kernel with other constants of its pipeline than the activation, and any further arguments.
+    pub(super) fn bind_with(
+        &self,
+        device: &Device,
+        source: &'static KernelSource,
+        overrides: &[(&str, f64)],
+        arguments: &[Argument<'_>],
+    ) -> Result<BoundKernel, DeviceError> {
+        let own = [(&self.constants).into(), (&self.layers).into(), self.plan.parameters.into()];
+        let overrides = [&activation(self.plan.layout.shape())[..], overrides].concat();
+        device.kernel(source, &overrides)?.bind(device, &[&own[..], arguments].concat())
     }
 }
 

@@ -60,6 +60,8 @@ pub struct Tiles {
     pub narrow_jet: Option<NarrowTile>,
     /// The fused functional gradient of a narrow network.
     pub narrow_functional: Option<NarrowTile>,
+    /// A training step of a narrow network, all its passes in one.
+    pub narrow_step: Option<NarrowTile>,
 }
 
 impl Tiles {
@@ -73,6 +75,7 @@ impl Tiles {
             weight_gradient: self.weight_gradient.or(others.weight_gradient),
             narrow_jet: self.narrow_jet.or(others.narrow_jet),
             narrow_functional: self.narrow_functional.or(others.narrow_functional),
+            narrow_step: self.narrow_step.or(others.narrow_step),
         }
     }
 
@@ -88,6 +91,7 @@ impl Tiles {
             TileRole::WeightGradient => self.weight_gradient.map(|tile| tile.to_string()),
             TileRole::NarrowJet => narrow(self.narrow_jet),
             TileRole::NarrowFunctional => narrow(self.narrow_functional),
+            TileRole::NarrowStep => narrow(self.narrow_step),
         }
     }
 

@@ -24,6 +24,8 @@ pub enum TileRole {
     NarrowJet,
     /// [`Tiles::narrow_functional`].
     NarrowFunctional,
+    /// [`Tiles::narrow_step`].
+    NarrowStep,
 }
 
 impl TileRole {
@@ -31,7 +33,7 @@ impl TileRole {
     pub const TILED: [Self; 5] =
         [Self::Forward, Self::Reverse, Self::FunctionalForward, Self::FunctionalReverse, Self::WeightGradient];
     /// Those of networks up to 64 wide.
-    pub const NARROW: [Self; 2] = [Self::NarrowJet, Self::NarrowFunctional];
+    pub const NARROW: [Self; 3] = [Self::NarrowJet, Self::NarrowFunctional, Self::NarrowStep];
 
     /// The kernel that has the tile.
     pub fn family(self) -> &'static KernelFamily {
@@ -43,6 +45,7 @@ impl TileRole {
             Self::WeightGradient => &kernels::WEIGHT_GRADIENT,
             Self::NarrowJet => &kernels::NARROW_JET,
             Self::NarrowFunctional => &kernels::NARROW_FUNCTIONAL,
+            Self::NarrowStep => &kernels::NARROW_STEP,
         }
     }
 
@@ -51,7 +54,7 @@ impl TileRole {
         let tangents = u32::try_from(tangents).unwrap_or(u32::MAX);
         match self {
             Self::Forward => source.constant("CHANNELS") == tangents.checked_add(1),
-            Self::NarrowJet => source.constant("TANGENTS") == Some(tangents),
+            Self::NarrowJet | Self::NarrowStep => source.constant("TANGENTS") == Some(tangents),
             Self::NarrowFunctional => !source.flags.contains(&"COTANGENTS"),
             _ => true,
         }
@@ -70,6 +73,7 @@ impl TileRole {
             Self::WeightGradient => tiles.weight_gradient.map(GradientTile::find),
             Self::NarrowJet => narrow(tiles.narrow_jet),
             Self::NarrowFunctional => narrow(tiles.narrow_functional),
+            Self::NarrowStep => narrow(tiles.narrow_step),
         }
     }
 
@@ -91,6 +95,7 @@ impl TileRole {
             Self::FunctionalReverse => product(|tile| Tiles { functional_reverse: Some(tile), ..Tiles::default() }),
             Self::NarrowJet => narrow(|tile| Tiles { narrow_jet: Some(tile), ..Tiles::default() }),
             Self::NarrowFunctional => narrow(|tile| Tiles { narrow_functional: Some(tile), ..Tiles::default() }),
+            Self::NarrowStep => narrow(|tile| Tiles { narrow_step: Some(tile), ..Tiles::default() }),
             Self::WeightGradient => {
                 let usual = default_splits(rows) as u32;
                 let mut splits =
@@ -114,6 +119,7 @@ impl fmt::Display for TileRole {
             Self::WeightGradient => "weight gradient",
             Self::NarrowJet => "narrow jet",
             Self::NarrowFunctional => "narrow functional",
+            Self::NarrowStep => "narrow step",
         })
     }
 }

@@ -6,7 +6,7 @@ mod reference;
 use lnn_autodiff::{Activation, MlpShape};
 use lnn_gpu::mlp::ParameterLayout;
 use lnn_gpu::optimiser::{AdamSettings, ParameterBlock, Soap, SoapError, SoapSettings};
-use lnn_gpu::step::{Clipping, StepControl, StepSettings};
+use lnn_gpu::step::{Clipping, StepControl, StepSettings, Terms};
 
 use crate::ground::device;
 use crate::step::{Given, settings};
@@ -84,7 +84,7 @@ impl Fixture {
     /// One step with this gradient.
     fn step(&self, gradient: &[Matrix], rate: f64, record: impl Fn(&mut lnn_gpu::device::Recorder)) {
         device().upload(&self.given.gradient, 0, &self.flat(gradient.iter())).unwrap();
-        self.control.set_rates(device(), &[rate]).unwrap();
+        self.control.set_rates(device(), 0, &[rate], Terms::FullRank).unwrap();
         let mut recorder = device().recorder("step");
         self.control.record_decision(&mut recorder, 0);
         record(&mut recorder);

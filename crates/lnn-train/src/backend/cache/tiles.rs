@@ -160,6 +160,7 @@ struct Stored {
     weight_gradient: Option<StoredGradient>,
     narrow_jet: Option<StoredNarrow>,
     narrow_functional: Option<StoredNarrow>,
+    narrow_step: Option<StoredNarrow>,
 }
 
 /// A tile with these fields, as the file has it.
@@ -204,6 +205,7 @@ impl From<&TunedEntry> for Stored {
             weight_gradient: tiles.weight_gradient.map(Into::into),
             narrow_jet: tiles.narrow_jet.map(Into::into),
             narrow_functional: tiles.narrow_functional.map(Into::into),
+            narrow_step: tiles.narrow_step.map(Into::into),
         }
     }
 }
@@ -219,6 +221,7 @@ impl From<Stored> for TunedEntry {
             weight_gradient: stored.weight_gradient.map(Into::into),
             narrow_jet: stored.narrow_jet.map(Into::into),
             narrow_functional: stored.narrow_functional.map(Into::into),
+            narrow_step: stored.narrow_step.map(Into::into),
         };
         Self { class: ShapeClass { tangents, width, rows }, tiles, date }
     }
@@ -248,6 +251,7 @@ mod tests {
         Tiles {
             narrow_jet: Some(NarrowTile { samples: 16, depth: 32 }),
             narrow_functional: Some(NarrowTile { samples: 4, depth: 64 }),
+            narrow_step: Some(NarrowTile { samples: 2, depth: 64 }),
             ..Tiles::default()
         }
     }

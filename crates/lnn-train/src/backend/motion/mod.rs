@@ -39,8 +39,8 @@ pub enum DeviceMotionError {
     Motion(#[from] MotionError),
     /// A model without kernels.
     #[error(
-        "graphics cards have no kernels that move {what}; they have them for Lagrangian networks (Lnn without \
-         potential_scale); compute with --backend cpu"
+        "graphics cards have no kernels that move {what}; they have them for Lagrangian networks (Lnn); compute with \
+         --backend cpu"
     )]
     NoKernels {
         /// What it is.
@@ -63,14 +63,16 @@ pub enum DeviceMotionError {
 
 /// The kernels' form of a model whose motions they compute.
 fn lagrangian(model: &Model) -> Result<LagrangianModel, DeviceMotionError> {
-    let what = match (model, device_model(model)) {
-        (_, Some(DeviceModel::Lagrangian(model))) => return Ok(model),
-        (Model::Lagrangian(_), _) => "a Lagrangian network with a second one for the potential (potential_scale)",
-        (Model::DeepLagrangian(_), _) => "a deep Lagrangian network",
-        (Model::Hamiltonian(_), _) => "a Hamiltonian network",
-        (Model::Plain(_), _) => "a plain network",
+    let what = match model {
+        Model::Lagrangian(_) => "a Lagrangian network",
+        Model::DeepLagrangian(_) => "a deep Lagrangian network",
+        Model::Hamiltonian(_) => "a Hamiltonian network",
+        Model::Plain(_) => "a plain network",
     };
-    Err(DeviceMotionError::NoKernels { what })
+    match device_model(model) {
+        Some(DeviceModel::Lagrangian(model)) => Ok(model),
+        _ => Err(DeviceMotionError::NoKernels { what }),
+    }
 }
 
 /// Refuses a model whose motions no kernels compute.
