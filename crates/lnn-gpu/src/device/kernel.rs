@@ -52,8 +52,7 @@ impl Device {
             assert!(source.overrides.contains(name), "kernel {} has no override {name}", source.name);
         }
         self.require_kernel(source)?;
-        let entries: Vec<_> =
-            source.bindings.iter().map(|own| layout_entry(own, self.constants)).collect();
+        let entries: Vec<_> = source.bindings.iter().map(|own| layout_entry(own, self.constants)).collect();
         let descriptor =
             wgpu::ShaderModuleDescriptor { label: Some(source.name), source: self.constants.shader(source) };
         let adapter = || self.adapter.name.clone();
@@ -146,8 +145,11 @@ impl Kernel {
             let uniform = own.kind == BindingKind::Uniform;
             assert!(uniform == argument.records.is_some(), "{}: expected {:?}", place(), own.kind);
             assert!(argument.bytes >= own.least_bytes.into(), "{}: needs {} bytes", place(), own.least_bytes);
-            let resource =
-                wgpu::BufferBinding { buffer: argument.raw, offset: argument.start, size: argument.bytes.try_into().ok() };
+            let resource = wgpu::BufferBinding {
+                buffer: argument.raw,
+                offset: argument.start,
+                size: argument.bytes.try_into().ok(),
+            };
             entries.push(wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::Buffer(resource) });
         }
         let descriptor = wgpu::BindGroupDescriptor { label: Some(source.name), layout, entries: &entries };

@@ -3,9 +3,9 @@
 use bytemuck::{Pod, Zeroable};
 use lnn_autodiff::pseudoinverse::Tolerance;
 
+use super::jet::differentiate_output;
 use crate::device::{Buffer, Device, DeviceError};
 use crate::features::Features;
-use super::jet::differentiate_output;
 use crate::kernels::{ACCELERATE, DIFFERENTIATE_LOSS};
 use crate::loss::{Loss, per_unit};
 use crate::mlp::{NarrowPlan, NarrowStep, StepArguments, StepArrays, Tiles};

@@ -56,7 +56,8 @@ impl PotentialTerm {
             None => None,
             Some([vectors, _]) => {
                 // Behind the value.
-                let buffers = TangentBuffers { slopes: &slopes, vectors, stride: d + 1, inputs: jet.inputs(), channel: 1 };
+                let buffers =
+                    TangentBuffers { slopes: &slopes, vectors, stride: d + 1, inputs: jet.inputs(), channel: 1 };
                 Some(features.position_tangent(device, rows, scale, buffers)?)
             }
         };

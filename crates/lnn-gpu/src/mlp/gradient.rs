@@ -91,7 +91,8 @@ impl Planner<'_> {
     pub(super) fn gradient_sum(&self) -> Result<Dispatch, DeviceError> {
         let Self { device, parameters, buffers, .. } = self;
         let parameters4 = fours(parameters.layout().padded_len());
-        let constants = [0, 1].map(|accumulate| SumConstants { parameters4, splits: buffers.splits as u32, accumulate });
+        let constants =
+            [0, 1].map(|accumulate| SumConstants { parameters4, splits: buffers.splits as u32, accumulate });
         let arguments = [&buffers.partial_gradients, &buffers.gradient].map(Into::into);
         let source = (kernels::GRADIENT_SUM.only(), &[][..]);
         Dispatch::plan_linear_records(device, source, &constants, &arguments, parameters4.div_ceil(256))

@@ -245,7 +245,8 @@ impl MlpJet {
             TileRole::WeightGradient => &["weight_gradient", "bias_gradient", "gradient_sum"],
             role => &[role.family().name],
         };
-        let all = [&self.forward, &self.reverse, &self.derivative_gradient].into_iter().flatten().chain(&self.gradient_sum);
+        let all =
+            [&self.forward, &self.reverse, &self.derivative_gradient].into_iter().flatten().chain(&self.gradient_sum);
         all.filter(|dispatch| entries.contains(&dispatch.entry())).for_each(|dispatch| dispatch.record(recorder));
     }
 

@@ -67,8 +67,7 @@ impl Network {
         let Learned { parameters, gradient } = learned;
         let sizes = [0, rows];
         let [network] = parameters.networks() else { panic!("a plain network has no other beside it") };
-        let jet =
-            MlpJet::into_gradient(device, network, sizes, Purpose::Gradient, &Tiles::default(), Some(gradient))?;
+        let jet = MlpJet::into_gradient(device, network, sizes, Purpose::Gradient, &Tiles::default(), Some(gradient))?;
         let slopes = device.buffer("slopes", rows * features.stride())?;
         let seeds = SeedBuffers { states: &source.states, inputs: jet.inputs(), slopes: &slopes };
         let loss_settings = PlainLossSettings {

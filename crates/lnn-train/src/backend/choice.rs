@@ -172,8 +172,7 @@ mod tests {
     fn what_has_no_kernels_is_refused_or_computed_on_the_processor() {
         let config = presets::models();
         let error = choose(Asked::Gpu, None, None, &config).expect_err("Hamiltonian networks").to_string();
-        for words in
-            ["`delan` is a deep Lagrangian network", "Lagrangian networks (Lnn)", "--models", "--backend cpu"]
+        for words in ["`delan` is a deep Lagrangian network", "Lagrangian networks (Lnn)", "--models", "--backend cpu"]
         {
             assert!(error.contains(words), "{words}: {error}");
         }

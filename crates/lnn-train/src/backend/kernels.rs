@@ -6,7 +6,8 @@ use crate::config::{ExperimentConfig, ModelConfig, ModelKind, Precision, Trainin
 use crate::optimiser::OptimiserConfig;
 
 /// What there are kernels for, in words.
-pub const KERNELS: &str = "Lagrangian networks (Lnn) and plain networks of accelerations (Baseline) in f32, trained on fresh states";
+pub const KERNELS: &str =
+    "Lagrangian networks (Lnn) and plain networks of accelerations (Baseline) in f32, trained on fresh states";
 
 /// Widest layer of a network that SOAP's kernels take.
 const WIDEST_FOR_SOAP: usize = 2048;

@@ -103,12 +103,8 @@ fn conditional() -> (Model, Vec<f64>) {
 /// As [`conditional`], with a network of the potential beside it if it has a scale.
 fn conditional_with(potential_scale: Option<f64>) -> (Model, Vec<f64>) {
     let features = FeaturesConfig { angles: AngleFeatures::Identity, velocity_scale: 1.0, ..FeaturesConfig::default() };
-    let kind = ModelKind::Lnn {
-        residual_mass: 1.0,
-        pseudoinverse_tolerance: 1e-6,
-        potential_scale,
-        scaled_velocities: false,
-    };
+    let kind =
+        ModelKind::Lnn { residual_mass: 1.0, pseudoinverse_tolerance: 1e-6, potential_scale, scaled_velocities: false };
     let shape = MlpShape::new(&[3, 4, 1], Activation::Softplus).expect("a shape");
     let model = Model::new(kind, &features, shape, 1, 1).expect("usable");
     let parameters = (0..model.parameter_count()).map(|i| f64::from((1.7 * i as f64).sin() as f32)).collect();
