@@ -27,7 +27,7 @@ pub(super) struct Lagrangian {
 #[derive(Debug)]
 enum Passes {
     /// Up to 64 wide.
-    Narrow(NarrowStep),
+    Narrow(Box<NarrowStep>),
     Tiled(Box<Tiled>),
 }
 
@@ -189,7 +189,9 @@ impl Planner<'_> {
         };
         let Outcomes { losses, tally } = self.outcomes;
         let buffers = StepBuffers { slopes: self.slopes, losses, tally };
-        self.equation.narrow_step(self.device, self.loss, buffers, plan, self.tiles).map(Passes::Narrow)
+        self.equation
+            .narrow_step(self.device, self.loss, buffers, plan, self.tiles)
+            .map(|step| Passes::Narrow(Box::new(step)))
     }
 
     fn tiled(&self) -> Result<Passes, DeviceError> {
