@@ -37,25 +37,9 @@ impl Case {
     }
 }
 
-/// The cases with all of these words in their names.
-///
-/// # Errors
-/// There is none; the message names those that are.
-pub(crate) fn matching(quick: bool, words: &[String]) -> Result<Vec<Case>, String> {
-    named(if quick { &QUICK } else { &CASES }, words, Case::name)
-}
-
-/// Those with all of these words in their names.
-pub(crate) fn named<T: Copy>(all: &[T], words: &[String], name: impl Fn(&T) -> String) -> Result<Vec<T>, String> {
-    let plain = |text: &str| text.to_lowercase().replace('×', "x");
-    let fits = |one: &&T| words.iter().all(|word| plain(&name(one)).contains(&plain(word)));
-    let found: Vec<T> = all.iter().filter(fits).copied().collect();
-    if found.is_empty() {
-        let names: Vec<_> = all.iter().map(&name).collect();
-        let (words, names) = (words.join("`, `"), names.join("; "));
-        return Err(format!("no case has all of the words `{words}` in its name; the cases are: {names}"));
-    }
-    Ok(found)
+/// All cases.
+pub(crate) fn all(quick: bool) -> &'static [Case] {
+    if quick { &QUICK } else { &CASES }
 }
 
 /// Whole steps with each optimiser, and every kernel in them.

@@ -12,7 +12,8 @@ pub(crate) const PURPOSE: &str = "\
 
   gpu [--adapter NAME] [--quick] [--whole] [FILTER…]
   gpu --tune [--adapter NAME] [--quick] [--shape LxW,B[,M]]… [FILTER…]
-  gpu peer --hidden W --layers L --batch B --repeat N --recipe FILE [--adapter NAME] [--end-with-stdin]
+  gpu adapter [--adapter NAME]
+  gpu peer step|rollout --hidden W --layers L --batch B --repeat N --recipe FILE [--adapter NAME] [--end-with-stdin]
 
   --adapter NAME   best, discrete, integrated, virtual, cpu, or a part of an adapter's name
   --quick          tiny sizes, few rounds: to see that all runs, not how fast
@@ -21,7 +22,8 @@ pub(crate) const PURPOSE: &str = "\
   --shape …        layers x width, batch, models side by side: what to tune for
   FILTER…          only cases with all of these words in their names; × may be written x
 
-`peer` is the work of benches/peers/jax_peer.py with --device gpu: some training steps in one submission.";
+`adapter` says what computes. `peer` is the work of benches/peers/jax_peer.py with --device gpu: some training steps, or some
+Runge–Kutta steps of learned motions, without a wait among them.";
 
 /// The command line.
 #[derive(Debug, Default)]
@@ -33,6 +35,8 @@ pub(crate) struct Options {
     pub(crate) tune: bool,
     pub(crate) shapes: Vec<Shape>,
     pub(crate) filters: Vec<String>,
+    /// Nothing but the adapter is asked for.
+    pub(crate) names_adapter: bool,
     pub(crate) peer: Option<PeerWork>,
 }
 
@@ -41,7 +45,9 @@ impl Options {
         let mut options = Self::default();
         let mut arguments = arguments.filter(|argument| argument != "--bench").peekable();
         if arguments.next_if(|first| first == "peer").is_some() {
-            options.peer = Some(PeerWork::default());
+            options.peer = Some(PeerWork::named(arguments.next().as_deref())?);
+        } else if arguments.next_if(|first| first == "adapter").is_some() {
+            options.names_adapter = true;
         }
         while let Some(argument) = arguments.next() {
             let mut value = |what: &str| {

@@ -58,7 +58,8 @@ impl Step {
         rows: usize,
         optimiser: OptimiserKind,
     ) -> Result<Self, Box<dyn Error>> {
-        let shape = network(hidden)?;
+        let model = lagrangian(hidden)?;
+        let shape = model.shape.clone();
         let averages = AdamSettings { beta1: 0.95, beta2: 0.95, epsilon: 1e-8 };
         let angle = Distribution::Uniform { low: 0.0, high: std::f64::consts::TAU };
         let rate = Distribution::Uniform { low: -10.0, high: 10.0 };
@@ -86,17 +87,9 @@ impl Step {
             weight_decay: 0.0,
             steps: MOST_STEPS,
         };
-        let model = Model::Lagrangian(LagrangianModel {
-            shape: shape.clone(),
-            features: pendulum_features(VELOCITY_SCALE)?,
-            masses: vec![1.0; COORDINATES],
-            units: None,
-            tolerance: Tolerance::for_dimension::<f32>(COORDINATES),
-            potential: None,
-        });
         let tuned = card.tiles().of(ShapeClass::of(&shape, COORDINATES + 1, rows));
         let tiles = tuned.map(|entry| entry.tiles).unwrap_or_default();
-        let training = Training::with_tiles(card.device(), &model, &settings, &tiles)?;
+        let training = Training::with_tiles(card.device(), &Model::Lagrangian(model), &settings, &tiles)?;
         training.upload_parameters(&initial(&shape))?;
         let tuned_on = tuned.map(|entry| entry.date.clone());
         Ok(Self { training, shape, rows, optimiser, next: 0, tuned_on })
@@ -135,28 +128,40 @@ impl Step {
     /// What each dispatch of [`profile`](Self::profile) has to do, in their order.
     pub(crate) fn work(&self) -> Vec<Work> {
         let sizes = Sizes::new(&self.shape, self.rows, COORDINATES, self.training.gradient_parts());
-        let network = if NarrowJet::supports(&self.shape) {
-            sizes.narrow_step()
-        } else {
-            [sizes.tiled_derivatives(), vec![sizes.equation()], sizes.tiled_gradient()].concat()
-        };
         let optimiser = match self.optimiser {
             OptimiserKind::Adam => sizes.adam(),
             OptimiserKind::Soap => work::soap(&ParameterBlock::of_network(&ParameterLayout::new(&self.shape)), true),
         };
-        let stages = [sizes.batch(), network, sizes.decision(), optimiser];
+        let stages = [sizes.batch(), sizes.network(), sizes.decision(), optimiser];
         stages.into_iter().flatten().chain([sizes.restoration()]).collect()
     }
 
-    /// Which kernels the network's passes have.
+    /// Which kernels its passes have.
     pub(crate) fn engine(&self) -> &'static str {
-        if NarrowJet::supports(&self.shape) { "narrow" } else { "tiled" }
+        engine(&self.shape)
     }
 
     /// Parameters of the network.
     pub(crate) fn parameters(&self) -> usize {
         self.shape.parameter_count()
     }
+}
+
+/// Which kernels a network's passes have.
+pub(crate) fn engine(shape: &MlpShape) -> &'static str {
+    if NarrowJet::supports(shape) { "narrow" } else { "tiled" }
+}
+
+/// The Lagrangian network with these hidden layers: what a step trains, and a motion follows.
+pub(crate) fn lagrangian(hidden: &[usize]) -> Result<LagrangianModel, Box<dyn Error>> {
+    Ok(LagrangianModel {
+        shape: network(hidden)?,
+        features: pendulum_features(VELOCITY_SCALE)?,
+        masses: vec![1.0; COORDINATES],
+        units: None,
+        tolerance: Tolerance::for_dimension::<f32>(COORDINATES),
+        potential: None,
+    })
 }
 
 /// A Lagrangian's network on the features of the double pendulum.
@@ -175,7 +180,7 @@ pub(crate) fn pendulum_features(scale: f64) -> Result<FeatureMap, Box<dyn Error>
 }
 
 /// Weights spread evenly with standard deviation 1/√inputs, no bias; the output small, so that the residual mass rules H.
-fn initial(shape: &MlpShape) -> Vec<f32> {
+pub(crate) fn initial(shape: &MlpShape) -> Vec<f32> {
     let mut parameters = vec![0.0; shape.parameter_count()];
     for (layer, range) in shape.layers().iter().enumerate() {
         let gain = if layer == shape.hidden_layers() { 0.1 } else { 1.0 };

@@ -6,6 +6,7 @@ use lnn::train::backend::Card;
 use lnn_gpu::tuning::{Clock, Tuned, TuningCase, tune};
 use serde_json::{Value, json};
 
+use crate::asked::{fitting, none_fits};
 use crate::step::{COORDINATES, network};
 
 /// What is to be fast: layers, width, batch and models side by side.
@@ -69,7 +70,9 @@ pub(crate) fn shapes(quick: bool, asked: &[Shape], words: &[String]) -> Result<V
     if !asked.is_empty() {
         return Ok(asked.to_vec());
     }
-    crate::case::named(if quick { &QUICK } else { &SHAPES }, words, |shape| shape.name())
+    let all = if quick { &QUICK[..] } else { &SHAPES };
+    let found = fitting(all, words, |shape| shape.name());
+    if found.is_empty() { Err(none_fits(words, all.iter().map(|shape| shape.name()))) } else { Ok(found) }
 }
 
 /// Tunes each shape, and keeps what is fastest if that is asked for.

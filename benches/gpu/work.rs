@@ -1,7 +1,7 @@
 //! What each dispatch of a step has to do: operations of its products and bytes that it must move, without padding.
 
 use lnn::autodiff::MlpShape;
-use lnn_gpu::mlp::{TileRole, hessian_pairs};
+use lnn_gpu::mlp::{NarrowJet, TileRole, hessian_pairs};
 use lnn_gpu::optimiser::ParameterBlock;
 use lnn_gpu::tuning::TuningCase;
 
@@ -37,12 +37,12 @@ impl Work {
 pub(crate) struct Sizes {
     /// One model; of d coordinates its directions are d + 1.
     case: TuningCase,
-    /// Partial gradients that are summed.
+    /// Partial gradients that are summed; 0 where there is no gradient.
     parts: usize,
 }
 
 impl Sizes {
-    /// Of `rows` samples with so many coordinates, whose gradient is summed from so many parts.
+    /// Of `rows` samples with so many coordinates, whose gradient is summed from so many parts, 0 where there is none.
     pub(crate) fn new(shape: &MlpShape, rows: usize, coordinates: usize, parts: usize) -> Self {
         let case = TuningCase { shape: shape.clone(), tangents: coordinates + 1, rows, models: 1 };
         Self { case, parts }
@@ -75,15 +75,29 @@ impl Sizes {
     }
 
     /// The equation of motion, the loss, and the directions of the way back.
-    pub(crate) fn equation(&self) -> Work {
+    fn equation(&self) -> Work {
         let TuningCase { ref shape, tangents, rows, .. } = self.case;
         let (d, features) = (tangents - 1, shape.inputs());
         let (read, written) = (2 * features + hessian_pairs(tangents).len() + d, 2 * (d + 1) + features + 1);
         Work::memory("differentiate_loss", "", rows * (read + written))
     }
 
+    /// The jets of an acceleration: all that it takes of the network.
+    pub(crate) fn derivatives(&self) -> Vec<Work> {
+        if NarrowJet::supports(&self.case.shape) { self.narrow_derivatives() } else { self.tiled_derivatives() }
+    }
+
+    /// From a step's inputs to its losses and its gradient.
+    pub(crate) fn network(&self) -> Vec<Work> {
+        if NarrowJet::supports(&self.case.shape) {
+            self.narrow_step()
+        } else {
+            [self.tiled_derivatives(), vec![self.equation()], self.tiled_gradient()].concat()
+        }
+    }
+
     /// The jets of a network in tiles, before the equation.
-    pub(crate) fn tiled_derivatives(&self) -> Vec<Work> {
+    fn tiled_derivatives(&self) -> Vec<Work> {
         let TuningCase { ref shape, tangents, rows, .. } = self.case;
         let (layers, pairs) = (self.layers(), hessian_pairs(tangents).len());
         let forward = (0..layers).map(|l| self.product("layer_forward", TileRole::Forward, l));
@@ -98,7 +112,7 @@ impl Sizes {
     }
 
     /// The way back of a network in tiles.
-    pub(crate) fn tiled_gradient(&self) -> Vec<Work> {
+    fn tiled_gradient(&self) -> Vec<Work> {
         let TuningCase { ref shape, tangents, rows, .. } = self.case;
         let (layers, features) = (self.layers(), shape.inputs());
         let mut all = vec![Work::memory("input_directions", "", rows * (2 * tangents + (tangents + 2) * features))];
@@ -123,8 +137,13 @@ impl Sizes {
         all
     }
 
+    /// The jets of a narrow network alone.
+    fn narrow_derivatives(&self) -> Vec<Work> {
+        vec![Work::product("narrow_jet", String::new(), self.case.operations(TileRole::NarrowJet))]
+    }
+
     /// A narrow network's ways forth and back, with the equation between them.
-    pub(crate) fn narrow_step(&self) -> Vec<Work> {
+    fn narrow_step(&self) -> Vec<Work> {
         vec![
             Work::product("narrow_step", String::new(), self.case.operations(TileRole::NarrowStep)),
             Work::memory("split_sum", "", (self.parts + 1) * self.parameters()),

@@ -9,8 +9,9 @@ double pendulum; `lattice` is one acceleration of a field on a periodic line. Th
 the paper (Cranmer et al. 2020, Appendix A): the Lagrangian of one state, its derivatives by `jax.hessian`, `jax.grad`
 and `jax.jacfwd`, `jax.vmap` over the batch or the sites, `jax.jit` around the whole. Numbers are in single precision.
 
-With `--device gpu` a timing of `step` is some steps in one compiled loop, so that the host is in nobody's way, and
-`--precision highest` asks for products in single precision, where `default` lets the card round their factors.
+`--device gpu` takes `step` and `rollout`; there a timing of `step` is some steps in one compiled loop too, so that the host
+is in nobody's way. `--precision highest` asks for products in single precision, where `default` lets the card round their
+factors.
 
 One line of JSON goes to standard output. `benches/peer_work.rs` does the same work from the same recipe, weights
 and states, explains the recipe's entries, and prints the same line.
@@ -279,15 +280,15 @@ def main():
     parser.add_argument("--recipe", required=True, help="file with the recipe")
     parser.add_argument("--device", choices=["cpu", "gpu"], default="cpu", help="what computes")
     parser.add_argument("--precision", choices=["default", "highest"], default="default", help="of products")
-    parser.add_argument("--loop", action="store_true", help="time a loop of steps, as with --device gpu")
+    parser.add_argument("--loop", action="store_true", help="time a loop of training steps, as with --device gpu")
     parser.add_argument("--end-with-stdin", action="store_true", help="end when standard input is closed")
     arguments = parser.parse_args()
     size = "points" if arguments.work == "lattice" else "batch"
     count = getattr(arguments, size)
     if count is None:
         parser.error(f"`{arguments.work}` takes --{size}")
-    if arguments.device == "gpu" and arguments.work != "step":
-        parser.error("--device gpu is for `step`")
+    if arguments.device == "gpu" and arguments.work == "lattice":
+        parser.error("--device gpu is for `step` and `rollout`")
     # Ctrl-C ends the program at once, also inside compiled code.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if arguments.end_with_stdin:

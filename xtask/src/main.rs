@@ -34,8 +34,8 @@ Verbs:
   documents                   the commands and code of README and docs, as a reader would run them
   semver [REVISION]           what a release would break for those who link against the crates
   bench [cpu [FILTER…]]       the engine's benchmarks, their rates beside the matrix product's
-  bench gpu [FILTER…]         kernels and steps on a graphics card, beside what it can do at best
-  bench peers                 the same work by another program, in turn with ours
+  bench gpu [FILTER…]         kernels, steps and rollouts on a graphics card, beside what it can do at best
+  bench peers                 the same work by JAX, in turn with ours, on the processor and on a card
   help                        this text
 
 Examples:

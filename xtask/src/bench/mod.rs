@@ -28,8 +28,8 @@ Usage: cargo xtask bench [GROUP] [ARGUMENTS]
 
 Groups:
   cpu      the engine's parts and whole steps, with their rates beside that of the matrix product (default)
-  gpu      kernels and whole steps on a graphics card, beside what it can do at best
-  peers    the same work by another program, in turn with ours
+  gpu      kernels, whole steps and rollouts on a graphics card, beside what it can do at best
+  peers    the same work by JAX, in turn with ours, on the processor and on a card for which JAX is installed
 
 Each group has its own help: `cargo xtask bench cpu --help`.
 

@@ -1,7 +1,7 @@
-//! `cargo xtask bench gpu`: kernels and whole steps on a graphics adapter, beside what it can do at best.
+//! `cargo xtask bench gpu`: kernels, whole steps and rollouts on a graphics adapter, beside what it can do at best.
 
 mod options;
-mod peers;
+pub(super) mod peers;
 mod result;
 mod table;
 mod targets;
@@ -9,7 +9,7 @@ mod tuning;
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use serde_json::{Value, json};
@@ -18,13 +18,14 @@ use super::peers::bench;
 use super::{document, machine};
 use crate::error::TaskError;
 use crate::{asks_for_help, cargo, print_help};
+pub(super) use options::DEFAULT_ROUNDS;
 use options::Options;
-use peers::OurAdapter;
-use result::Results;
+use peers::{Comparison, Jax, OurAdapter};
+use result::{Compared, Results};
 
 const HELP: &str = "\
-The kernels of a training step, whole steps and whole trainings on a graphics adapter, beside what the adapter can do at
-best, measured in the same run, and beside JAX on the same card. Close other programs first.
+The kernels of a training step, whole steps, rollouts and whole trainings on a graphics adapter, beside what the adapter can
+do at best, measured in the same run, and beside JAX on the same card. Close other programs first.
 
 Usage: cargo xtask bench gpu [--adapter NAME] [--quick] [--whole] [--save] [FILTER…]
        cargo xtask bench gpu --tune [--adapter NAME] [--shape LxW,B[,M]]… [FILTER…]
@@ -42,10 +43,11 @@ Usage: cargo xtask bench gpu [--adapter NAME] [--quick] [--whole] [--save] [FILT
   FILTER…          only cases with all of these words in their names; × may be written x
 
 Times are medians: a kernel by the device's own clock as a section of its own within a step, a whole step by the wall clock as
-part of many in one submission. Rates count the operations of the layer products, a multiplication and an addition being
-two, or the bytes that must be moved, both without padding. Their ceilings are multiplications and additions in registers
-alone, and copies in memory alone. A kernel whose arrays fit the cache may be faster than a copy in memory. Trainings are
-those of `lnn experiment`, with its log lines and checkpoints.
+part of many in one submission, and in the same way a Runge–Kutta step, which is four learned accelerations of every state. Rates
+count the operations of the layer products, a multiplication and an addition being two, or the bytes that must be moved, both
+without padding. Their ceilings are multiplications and additions in registers alone, and copies in memory alone. A kernel whose
+arrays fit the cache may be faster than a copy in memory. Trainings are those of `lnn experiment`, with its log lines and
+checkpoints.
 
 Below the tables stands what was asked for, and whether it is reached; the exit code is 0 whatever they are. Tuned tiles
 are in the user's cache folder, or in that of LNN_CACHE_DIR.
@@ -54,6 +56,7 @@ Examples:
   cargo xtask bench gpu --tune                     first, once for a card and its driver
   cargo xtask bench gpu                            everything on the best adapter
   cargo xtask bench gpu 4x500 4096                 one case
+  cargo xtask bench gpu rk4                        rollouts
   cargo xtask bench gpu --quick --adapter cpu      on a machine without a graphics card
   cargo xtask bench gpu --save                     for the document
 ";
@@ -65,28 +68,15 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
     }
     let options = Options::parse(arguments)?;
     let origin = machine::describe();
-    let program = match &options.program {
-        Some(path) => PathBuf::from(path),
-        None => {
-            eprintln!("Building the bench, optimised. The first build takes minutes, later ones seconds.");
-            bench("gpu")?
-        }
-    };
-    let mut command = Command::new(&program);
-    let output = cargo::output(command.args(options.passed_on()))?;
-    let mut report: Value = serde_json::from_str(&output).map_err(|error| TaskError::Format {
-        origin: cargo::display(&command),
-        expected: format!("one JSON document ({error})"),
-    })?;
+    let program = built(options.program.as_deref())?;
+    let mut report = report(&program, &options.passed_on())?;
     let date = origin["date"].as_str().unwrap_or("no date");
     if options.tune {
         print(&tuning::tables(&report, date)?)?;
         return Ok(ExitCode::SUCCESS);
     }
     // What was measured by itself is shown and saved in any case.
-    let name = result::text(&report["adapter"], "name")?;
-    let adapter = OurAdapter { name: &name, software: report["software"] == true };
-    let compared = peers::measure(&program, adapter, &options);
+    let compared = peers::measure(&program, &OurAdapter::read(&report)?, &options.comparison());
     report["peers"] = match &compared {
         Ok(found) => found.clone(),
         Err(error) => json!({ "left_out": format!("it failed: {error}") }),
@@ -114,13 +104,66 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
     }
 }
 
+/// JAX on a graphics card in turn with us, for `bench peers`, or why not.
+///
+/// # Errors
+/// One side fails, or the two do not do the same work.
+pub(super) fn against_jax(comparison: &Comparison, program: Option<&str>) -> Result<Compared, TaskError> {
+    // JAX first: whether it is there is known at once, and our build may take minutes.
+    let jax = match Jax::find(comparison.python.as_deref(), "cuda") {
+        Ok(jax) => jax,
+        Err(why) => return Ok(Err(why)),
+    };
+    let program = built(program)?;
+    let choice = comparison.adapter.iter().flat_map(|name| ["--adapter", name]);
+    let adapter = match report(&program, &["adapter"].into_iter().chain(choice).collect::<Vec<_>>()) {
+        Ok(report) => OurAdapter::read(&report)?,
+        Err(error @ TaskError::Failed { .. }) => return Ok(Err(error.to_string())),
+        Err(error) => return Err(error),
+    };
+    if adapter.software {
+        return Ok(Err(format!(
+            "{} computes in software on the processor, where JAX has a card, {}: its driver for Vulkan is missing, or \
+             `--adapter` chooses another; `lnn info` lists them",
+            adapter.name,
+            jax.device()
+        )));
+    }
+    result::compared(&peers::measure_with(&jax, &program, &adapter, comparison)?)
+}
+
+/// What [`against_jax`] found, for the terminal.
+pub(super) fn comparison_table(found: &Compared) -> String {
+    table::peers(found, "card")
+}
+
+/// The bench, built unless it is given.
+fn built(given: Option<&str>) -> Result<PathBuf, TaskError> {
+    match given {
+        Some(path) => Ok(PathBuf::from(path)),
+        None => {
+            eprintln!("Building the bench, optimised. The first build takes minutes, later ones seconds.");
+            bench("gpu")
+        }
+    }
+}
+
+/// What the bench prints.
+fn report(program: &Path, arguments: &[&str]) -> Result<Value, TaskError> {
+    let mut command = Command::new(program);
+    let output = cargo::output(command.args(arguments))?;
+    serde_json::from_str(&output).map_err(|error| TaskError::Format {
+        origin: cargo::display(&command),
+        expected: format!("one JSON document ({error})"),
+    })
+}
+
 fn print(text: &str) -> Result<(), TaskError> {
     std::io::stdout().write_all(text.as_bytes()).map_err(TaskError::Output)
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::options::DEFAULT_ROUNDS;
     pub(crate) use super::result::tests::report;
     use super::*;
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use super::peers::{Comparison, matching};
 use crate::error::TaskError;
 use crate::verb;
 
@@ -24,8 +25,8 @@ pub(crate) const DEFAULT_ROUNDS: usize = 3;
 /// What to measure, on what, and whether to keep it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
-    pub(crate) adapter: Option<String>,
-    pub(crate) quick: bool,
+    adapter: Option<String>,
+    quick: bool,
     pub(crate) save: bool,
     whole: bool,
     pub(crate) tune: bool,
@@ -33,10 +34,10 @@ pub(crate) struct Options {
     /// The bench, where it is not to be built.
     pub(crate) program: Option<String>,
     /// The Python whose JAX is the peer.
-    pub(crate) python: Option<String>,
-    pub(crate) rounds: usize,
+    python: Option<String>,
+    rounds: usize,
     pub(crate) require_peers: bool,
-    pub(crate) filters: Vec<String>,
+    filters: Vec<String>,
 }
 
 impl Default for Options {
@@ -135,6 +136,16 @@ impl Options {
         let flags = [(self.quick, "--quick"), (self.whole, "--whole"), (self.tune, "--tune")];
         let flags = flags.into_iter().filter_map(|(given, name)| given.then_some(name));
         adapter.chain(flags).chain(shapes).chain(self.filters.iter().map(String::as_str)).collect()
+    }
+
+    /// What is asked of the comparison with JAX.
+    pub(crate) fn comparison(&self) -> Comparison {
+        Comparison {
+            cases: matching(self.quick, &self.filters),
+            rounds: if self.quick { 1 } else { self.rounds },
+            python: self.python.clone(),
+            adapter: self.adapter.clone(),
+        }
     }
 
     /// What a person would type to repeat the run.

@@ -17,11 +17,14 @@ pub(crate) struct Results {
     pub(crate) quick: bool,
     pub(crate) ceilings: Ceilings,
     pub(crate) cases: Vec<Case>,
+    pub(crate) rollouts: Vec<Rollout>,
     /// None where only some cases were asked for.
     pub(crate) trainings: Option<Trainings>,
-    /// JAX on the same card, or why it was not measured.
-    pub(crate) peers: Result<Vec<PeerCase>, String>,
+    pub(crate) peers: Compared,
 }
+
+/// JAX on the same card, or why it was not measured.
+pub(crate) type Compared = Result<Vec<PeerCase>, String>;
 
 /// Whole trainings as `lnn experiment` makes them.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,6 +141,19 @@ pub(crate) struct Kernel {
     pub(crate) bytes: Option<f64>,
 }
 
+/// Steps of many motions side by side.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rollout {
+    pub(crate) name: String,
+    pub(crate) states: f64,
+    /// Day of the tuning of its tiles; none for those that are taken without one.
+    pub(crate) tuned_on: Option<String>,
+    /// Of a step of all states.
+    pub(crate) seconds: f64,
+    /// Operations of the layer products a second.
+    pub(crate) rate: f64,
+}
+
 impl Results {
     /// Of the bench's document.
     ///
@@ -157,11 +173,9 @@ impl Results {
                 empty_dispatch: number(ceilings, "empty_dispatch")?,
             },
             cases: list(report, "cases", case)?,
+            rollouts: list(report, "rollouts", rollout)?,
             trainings: some(report, "trainings", trainings)?,
-            peers: match report["peers"]["left_out"].as_str() {
-                Some(why) => Err(why.to_owned()),
-                None => Ok(list(&report["peers"], "cases", PeerCase::read)?),
-            },
+            peers: compared(&report["peers"])?,
         })
     }
 
@@ -197,10 +211,32 @@ fn case(value: &Value) -> Result<Case, TaskError> {
     Ok(Case {
         name: text(value, "name")?,
         batch: number(value, "batch")?,
-        tuned_on: value["tuned_on"].as_str().map(str::to_owned),
+        tuned_on: tuned_on(value),
         steps: list(value, "steps", step)?,
         kernels: list(value, "kernels", kernel)?,
     })
+}
+
+fn rollout(value: &Value) -> Result<Rollout, TaskError> {
+    Ok(Rollout {
+        name: text(value, "name")?,
+        states: number(value, "states")?,
+        tuned_on: tuned_on(value),
+        seconds: number(value, "seconds")?,
+        rate: number(value, "rate")?,
+    })
+}
+
+fn tuned_on(value: &Value) -> Option<String> {
+    value["tuned_on"].as_str().map(str::to_owned)
+}
+
+/// The comparison with JAX.
+pub(super) fn compared(value: &Value) -> Result<Compared, TaskError> {
+    match value["left_out"].as_str() {
+        Some(why) => Ok(Err(why.to_owned())),
+        None => list(value, "cases", PeerCase::read).map(Ok),
+    }
 }
 
 fn trainings(value: &Value) -> Result<Trainings, TaskError> {
@@ -241,7 +277,7 @@ pub(super) fn text(value: &Value, entry: &str) -> Result<String, TaskError> {
     value[entry].as_str().map(str::to_owned).ok_or_else(|| missing(entry, "a text"))
 }
 
-fn flag(value: &Value, entry: &str) -> Result<bool, TaskError> {
+pub(super) fn flag(value: &Value, entry: &str) -> Result<bool, TaskError> {
     value[entry].as_bool().ok_or_else(|| missing(entry, "yes or no"))
 }
 
@@ -304,6 +340,12 @@ pub(crate) mod tests {
                     memory("adam", "", 15e-6, Some(21e6)),
                 ],
             }],
+            "rollouts": [
+                { "name": "RK4 step 3×64, 65536 states", "width": 64, "layers": 3, "states": 65_536, "coordinates": 2, "engine": "narrow",
+                    "tuned_on": null, "operations": 24e9, "steps_a_timing": 100, "seconds": 1e-3, "state_steps_a_second": 65.536e6, "rate": 24e12 },
+                { "name": "RK4 step 4×500, 1024 states", "width": 500, "layers": 4, "states": 1024, "coordinates": 2, "engine": "tiled",
+                    "tuned_on": "2026-01-01", "operations": 32e9, "steps_a_timing": 50, "seconds": 2e-3, "state_steps_a_second": 512e3, "rate": 16e12 },
+            ],
             "trainings": {
                 "paper": { "what": "3×600, 600000 steps of 512", "steps": 600_000, "measured_steps": 3000, "measured_seconds": 2.0, "checkpoint_seconds": 0.05,
                     "seconds": 400.0, "acceleration_l1": null },
@@ -313,10 +355,12 @@ pub(crate) mod tests {
             },
             "peers": { "python": "python3", "versions": { "jax": "0.9", "lnn": "0.1.0" }, "device": "cuda:0 (Some Card)",
                 "rounds": 3, "cases": [
-                { "name": "training step 4×500, batch 4096", "precision": "highest", "jax": 10e-3, "ours": 4e-3 },
-                { "name": "training step 3×64, batch 512", "precision": "highest", "jax": 0.4e-3, "ours": 0.1e-3 },
-                { "name": "training step 4×500, batch 4096", "precision": "default", "jax": 3.2e-3, "ours": 4e-3 },
-                { "name": "training step 3×64, batch 512", "precision": "default", "jax": 0.4e-3, "ours": 0.1e-3 },
+                { "name": "training step 4×500, batch 4096", "work": "step", "precision": "highest", "jax": 10e-3, "ours": 4e-3 },
+                { "name": "training step 3×64, batch 512", "work": "step", "precision": "highest", "jax": 0.4e-3, "ours": 0.1e-3 },
+                { "name": "training step 4×500, batch 4096", "work": "step", "precision": "default", "jax": 3.2e-3, "ours": 4e-3 },
+                { "name": "training step 3×64, batch 512", "work": "step", "precision": "default", "jax": 0.4e-3, "ours": 0.1e-3 },
+                { "name": "RK4 step 3×64, 1024 states", "work": "rollout", "precision": "highest", "jax": 60e-6, "ours": 50e-6 },
+                { "name": "RK4 step 3×64, 1024 states", "work": "rollout", "precision": "default", "jax": 30e-6, "ours": 50e-6 },
             ] },
         })
     }
@@ -342,6 +386,9 @@ pub(crate) mod tests {
             ("", "software"),
             ("/cases/0", "kernels"),
             ("/cases/0/steps/1", "rate"),
+            ("", "rollouts"),
+            ("/rollouts/1", "seconds"),
+            ("/rollouts/0", "rate"),
             ("/adapter", "driver"),
             ("", "trainings"),
             ("/trainings/ensemble", "lost"),
@@ -349,6 +396,7 @@ pub(crate) mod tests {
             ("/trainings/fast", "acceleration_l1"),
             ("/peers", "cases"),
             ("/peers/cases/1", "ours"),
+            ("/peers/cases/0", "work"),
         ] {
             let mut damaged = report();
             let parent = damaged.pointer_mut(pointer).and_then(Value::as_object_mut).expect("an object");

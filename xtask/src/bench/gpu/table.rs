@@ -3,7 +3,7 @@
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{CellAlignment, Table};
 
-use super::result::{Case, Ceilings, Results, Trainings};
+use super::result::{Case, Ceilings, Compared, Results, Trainings};
 use super::targets::{self, CARD};
 use crate::bench::number;
 
@@ -28,9 +28,14 @@ pub(crate) fn tables(results: &Results) -> String {
             .map_or_else(|| "default tiles".to_owned(), |date| format!("tiles tuned for this adapter on {date}"));
         text += &format!("\n{}; {tiles}\n{}\n", case.name, kernels(case, &results.ceilings));
     }
-    text += &format!("\nWhole steps, with all that they do\n{}\n", steps(results));
+    if !results.cases.is_empty() {
+        text += &format!("\nWhole steps, with all that they do\n{}\n", steps(results));
+    }
+    if !results.rollouts.is_empty() {
+        text += &format!("\nRunge–Kutta steps of learned motions, wholly on the adapter\n{}\n", rollouts(results));
+    }
     text += &trainings(results);
-    text += &peers(results);
+    text += &peers(&results.peers, if results.software { "processor" } else { "card" });
     text += &reached(results);
     text
 }
@@ -66,6 +71,22 @@ fn steps(results: &Results) -> Table {
     right(table, 2)
 }
 
+/// Motions side by side; the states that are moved by a step, a second.
+fn rollouts(results: &Results) -> Table {
+    let mut table = started(&["case", "tiles", "a step", "states", "rate", "of ceiling"]);
+    for rollout in &results.rollouts {
+        table.add_row([
+            rollout.name.clone(),
+            rollout.tuned_on.clone().unwrap_or_else(|| "default".into()),
+            number::duration(rollout.seconds),
+            number::rate(rollout.states / rollout.seconds, "/s"),
+            number::rate(rollout.rate, "FLOP/s"),
+            number::percent(rollout.rate / results.ceilings.multiply_add),
+        ]);
+    }
+    right(table, 2)
+}
+
 /// Whole trainings, where they were made.
 fn trainings(results: &Results) -> String {
     let Some(Trainings { paper, fast, ensemble }) = &results.trainings else { return String::new() };
@@ -79,9 +100,9 @@ fn trainings(results: &Results) -> String {
     format!("\nWhole trainings, by lnn experiment\n{table}\n")
 }
 
-/// JAX on the same card, or why it is not there.
-fn peers(results: &Results) -> String {
-    let cases = match &results.peers {
+/// JAX on the same card or processor, or why it is not there.
+pub(super) fn peers(compared: &Compared, place: &str) -> String {
+    let cases = match compared {
         Ok(cases) => cases,
         // What was looked for, a place a line.
         Err(why) => return format!("\nJAX on the same card was not measured: {}\n", why.replace("; ", ";\n  ")),
@@ -96,11 +117,7 @@ fn peers(results: &Results) -> String {
             format!("{}×", number::significant(case.ratio())),
         ]);
     }
-    format!(
-        "\nJAX on the same {}, a step of many\n{}\n",
-        if results.software { "processor" } else { "card" },
-        right(table, 2)
-    )
+    format!("\nJAX on the same {place}, a step of many\n{}\n", right(table, 2))
 }
 
 /// What was asked for, where the run has a figure for it, and why there is none for the rest.
@@ -162,12 +179,18 @@ mod tests {
         assert_eq!(cells(&text, "clip_decide", "")[4..], ["–", "–"]);
         let wanted = ["4×500, batch 4096", "SOAP", "5.00 ms", "819 k/s", "16.0 TFLOP/s", "26.7 %"];
         assert_eq!(cells(&text, "SOAP", ""), wanted);
+        let wanted = ["RK4 step 3×64, 65536 states", "default", "1.00 ms", "65.5 M/s", "24.0 TFLOP/s", "40.0 %"];
+        assert_eq!(cells(&text, "65536", ""), wanted);
+        let wanted = ["RK4 step 4×500, 1024 states", "2026-01-01", "2.00 ms", "512 k/s", "16.0 TFLOP/s", "26.7 %"];
+        assert_eq!(cells(&text, "4×500, 1024", ""), wanted);
         let wanted = ["whole step, Adam", "20.0 TFLOP/s", "18.0 TFLOP/s", "28.0 TFLOP/s", "must"];
         assert_eq!(cells(&text, "whole step", ""), wanted);
         let wanted = ["notebook", "400 s", "3×600, 600000 steps of 512, by the rate of 3000"];
         assert_eq!(cells(&text, "notebook", ""), wanted);
         let wanted = ["training step 3×64, batch 512", "f32 'highest'", "400 µs", "100 µs", "4.00×"];
-        assert_eq!(cells(&text, "3×64", "highest"), wanted);
+        assert_eq!(cells(&text, "training step 3×64", "highest"), wanted);
+        let wanted = ["RK4 step 3×64, 1024 states", "TF32 default", "30.0 µs", "50.0 µs", "0.600×"];
+        assert_eq!(cells(&text, "RK4 step 3×64", "TF32"), wanted);
         let wanted = ["fast, to the paper's accuracy", "1.50 s", "acceleration L1 ≤ 0.073"];
         assert_eq!(cells(&text, "paper's accuracy", ""), wanted);
         let wanted = ["64 models side by side", "59.0 s, but 1 lost", "60.0 s", "60.0 s", "no"];
@@ -176,6 +199,19 @@ mod tests {
         assert!(text.contains("4×500, batch 4096; tiles tuned for this adapter on 2026-01-01\n"), "{text}");
         assert!(!text.contains("no speeds"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    }
+
+    #[test]
+    fn tables_without_a_row_are_left_out() {
+        let only = |change: &dyn Fn(&mut Results)| {
+            let mut results = Results { trainings: None, ..results() };
+            change(&mut results);
+            tables(&results)
+        };
+        let motions = only(&|results| results.cases.clear());
+        assert!(motions.contains("Runge–Kutta steps") && !motions.contains("Whole steps"), "{motions}");
+        let steps = only(&|results| results.rollouts.clear());
+        assert!(!steps.contains("Runge–Kutta steps") && steps.contains("Whole steps"), "{steps}");
     }
 
     #[test]

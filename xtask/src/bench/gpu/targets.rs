@@ -216,15 +216,16 @@ fn trainings(results: &Results) -> Vec<Sought> {
     ]
 }
 
-/// Those of JAX on the same card: the case that is least ahead.
+/// Those of JAX on the same card: the training step that is least ahead. Of rollouts nothing was asked.
 fn peers(results: &Results) -> Vec<Sought> {
     let of = |precision: Precision, must: f64, goal: f64| {
         let least = results.peers.as_ref().map_err(Clone::clone).map(|cases| {
-            cases.iter().filter(|case| case.precision == precision).min_by(|a, b| a.ratio().total_cmp(&b.ratio()))
+            let asked = cases.iter().filter(|case| case.trains && case.precision == precision);
+            asked.min_by(|a, b| a.ratio().total_cmp(&b.ratio()))
         });
         let (case, found) = match least {
             Ok(Some(least)) => (least.name.clone(), Ok(least.ratio().into())),
-            Ok(None) => (String::new(), Err("none of its cases was measured".to_owned())),
+            Ok(None) => (String::new(), Err("none of its training steps was measured".to_owned())),
             Err(why) => (String::new(), Err(why)),
         };
         Sought { name: format!("JAX on the same card, {precision}"), case, found, must, goal, unit: Unit::Times }

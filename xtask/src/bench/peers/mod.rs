@@ -14,49 +14,84 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{document, machine};
+use super::{document, gpu, machine};
 use crate::error::TaskError;
 use crate::python::{self, Purpose};
 use crate::{asks_for_help, cargo, print_help};
 use cases::LARGE_STEP;
 pub(super) use cases::{Case, Work};
-use options::Options;
+use options::{Backend, Options};
 pub(super) use recipe::Recipe;
 use result::{Outcome, Product, Results, Round};
 pub(super) use sample::{Program, Sample, median};
 
 const HELP: &str = "\
-The same work by JAX and by us, in turn, and the ratio of the times. Close other programs first.
+The same work by JAX and by us, in turn, and the ratio of the times: on the processor, and on a graphics card where JAX has
+one. Close other programs first.
 
-Usage: cargo xtask bench peers [--rounds N] [--only WORDS…] [--save]
+Usage: cargo xtask bench peers [--rounds N] [--only WORDS…] [--save] [--backend cpu]
+       cargo xtask bench peers --backend gpu [--rounds N] [--only WORDS…] [--python PATH] [--adapter NAME]
 
-  --rounds N       how often each case is measured by both sides (5)
+  --rounds N       how often each case is measured by both sides (5, on a card 3)
   --only WORDS…    only cases with all of these words in their names; × may be written x
-  --save           write docs/benchmarks/peers.json and docs/benchmarks.md; takes a run of all cases
+  --backend NAME   cpu: on the processor alone; gpu: on a graphics card alone; auto (default): on the processor, then on a
+                   card, or says why not
+  --save           write docs/benchmarks/peers.json and docs/benchmarks.md; takes a run of all cases on the processor
 
-JAX is installed once into a virtual environment in the target folder; this needs Python 3.10 to 3.13 and, the
-first time, the network. Each measurement is a process of its own, and the two sides change places from round to
-round. Both take their constants from benches/peers/recipe.json and start from the same weights and states; if
-their results differ by more than rounding, no time is reported. A ratio is that of the medians over all timings
-of all rounds. With the large training step, the rate of the matrix product alone is measured once a round.
+For graphics cards:
+  --python PATH    a Python whose JAX has a CUDA device (python3)
+  --adapter NAME   ours: best (default), discrete, or a part of its name; it must be the card that JAX computes on
+  --program PATH   our side, `bench gpu`, already built, for a machine without cargo
 
-The exit code is 0 whatever the ratios: this measures, it does not test.
+For the processor JAX is installed once into a virtual environment in the target folder; this needs Python 3.10 to 3.13 and,
+the first time, the network. For a card install it yourself (`pip install 'jax[cuda12]'`) and say where with --python. Each
+measurement is a process of its own, and the sides change places from round to round. All take their constants from
+benches/peers/recipe.json and start from the same weights and states; if their results differ by more than rounding, no time
+is reported. A ratio is that of the medians over all timings of all rounds. With the large training step on the processor,
+the rate of the matrix product alone is measured once a round. On a card JAX has two turns, with its products in single
+precision and, its default, with factors rounded to TF32; `cargo xtask bench gpu --save` makes the same comparison and keeps it.
+
+The exit code is 0 whatever the ratios: this measures, it does not test. With `--backend gpu` it is 1 where there is no JAX on
+the same card.
 
 Examples:
   cargo xtask bench peers                         all cases, some minutes
-  cargo xtask bench peers --only rk4 3x64         two cases
+  cargo xtask bench peers --only rk4 3x64         the cases with both words
   cargo xtask bench peers --rounds 7 --save
+  cargo xtask bench peers --backend gpu --python venv/bin/python
 ";
 
 /// Timings of each kind of product in one round; odd, so that one of them is the median.
 const PRODUCT_REPEAT: usize = 9;
 
-/// Prepares both sides, measures, prints and saves.
+/// Compares on the processor, and then on a graphics card.
 pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
     if asks_for_help(arguments) {
         return print_help(HELP);
     }
     let options = Options::parse(arguments)?;
+    if !options.targets.is_empty() {
+        on_processor(&options)?;
+    }
+    if !options.comparison.cases.is_empty() {
+        on_card(&options)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// JAX on a graphics card, or why not; where nothing else was asked for that is an error.
+fn on_card(options: &Options) -> Result<(), TaskError> {
+    let compared = gpu::against_jax(&options.comparison, options.program.as_deref())?;
+    match compared {
+        Err(why) if options.backend == Backend::Gpu => {
+            Err(TaskError::Missing(format!("JAX on the same card was not measured: {why}")))
+        }
+        compared => print(&gpu::comparison_table(&compared)),
+    }
+}
+
+/// Prepares both sides, measures, prints and saves.
+fn on_processor(options: &Options) -> Result<(), TaskError> {
     let sides = Sides::prepare()?;
     let origin = machine::describe();
     let mut results = Results {
@@ -82,7 +117,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<ExitCode, TaskError> {
         value["command"] = json!(options.command());
         document::save(&cargo::root(), "peers", &value)?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn print(text: &str) -> Result<(), TaskError> {
@@ -200,7 +235,8 @@ mod tests {
 
     #[test]
     fn the_help_names_the_default_number_of_rounds() {
-        assert!(HELP.contains(&format!("by both sides ({DEFAULT_ROUNDS})")));
+        assert!(HELP.contains(&format!("by both sides ({DEFAULT_ROUNDS}, on a card {})", gpu::DEFAULT_ROUNDS)));
+        assert!(HELP.lines().all(|line| line.chars().count() <= 130), "{HELP}");
     }
 
     #[test]
