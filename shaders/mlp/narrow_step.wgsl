@@ -4,7 +4,7 @@
 
 import constants::SAMPLES;
 import package::shared::differentiate::differentiate_row;
-import package::shared::narrow::{jet, shared_tile, COLUMNS4, THREADS};
+import package::shared::narrow::{jet, shared_tile, THREADS};
 import package::shared::narrow_functional_pass::functional_of_block;
 import package::shared::narrow_jet_pass::jet_of_block;
 
@@ -13,17 +13,17 @@ fn narrow_step(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
     let partial_start = (group.x * jet.models + group.z) * jet.parameters4;
     for (var block = group.x; block * SAMPLES < jet.rows; block += jet.splits) {
         jet_of_block(block, group.z, local);
-        // A row's derivatives are written by sixteen threads, and read by one of them; its directions the other way round.
+        // A row's derivatives are written by sixteen threads, and read by one; its directions the other way round. The rows are
+        // those of the first threads, so that they share as few subgroups as there is room for.
         storageBarrier();
         workgroupBarrier();
-        let s = local / COLUMNS4;
-        let sample = block * SAMPLES + s;
-        if local % COLUMNS4 == 0u {
+        if local < SAMPLES {
+            let sample = block * SAMPLES + local;
             var terms = 0.0;
             if sample < jet.rows && differentiate_row(group.z * jet.rows + sample) {
                 terms = 1.0;
             }
-            shared_tile[s] = vec4(terms);
+            shared_tile[local] = vec4(terms);
         }
         storageBarrier();
         workgroupBarrier();

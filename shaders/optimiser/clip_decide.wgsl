@@ -46,11 +46,14 @@ struct Step {
 // Whether the gradient of this step, or of one before it, lacks terms. All models then stop there, since they go on in
 // step.
 fn is_incomplete() -> bool {
+    if step.complete != 0u {
+        return false;
+    }
     var deficient = 0u;
     for (var model = 0u; model < step.models; model++) {
         deficient |= tally[3u * model + 2u];
     }
-    return step.complete == 0u && deficient != 0u;
+    return deficient != 0u;
 }
 
 @compute @workgroup_size(THREADS)

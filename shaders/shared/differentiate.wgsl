@@ -11,7 +11,7 @@ import package::shared::motion::{EquationSettings, equation_of_motion};
 import package::shared::symmetric::{Factors, NOT_FINITE, is_deficient, project_onto_null_space, solve};
 @if(FUSED) import package::shared::narrow::inputs;
 @if(FUSED) import package::shared::narrow_functional_pass::coefficients;
-@if(FUSED) import package::shared::narrow_jet_pass::{input_bar, second_derivatives};
+@if(FUSED) import package::shared::narrow_jet_pass::second_derivatives;
 
 @if(!FUSED) @group(0) @binding(0) var<uniform> settings: EquationSettings;
 @if(FUSED) @group(0) @binding(12) var<storage, read> settings: EquationSettings;
@@ -50,6 +50,17 @@ import package::shared::symmetric::{Factors, NOT_FINITE, is_deficient, project_o
 // Whether the samples have weights, and whether r has another part.
 override WEIGHTED: u32;
 override FORCED: u32;
+
+// ∂L/∂x of input k.
+fn input_bar_of(row: u32, k: u32) -> f32 {
+    let at = row * settings.stride + k;
+    @if(!FUSED) {
+        return input_bar[at / 4u][at % 4u];
+    }
+    @if(FUSED) {
+        return second_derivatives[settings.rows * PAIRS + at];
+    }
+}
 
 fn in_unit(values: array<f32, D>, i: u32) -> f32 {
     var own = values;
@@ -105,7 +116,7 @@ fn differentiate_row(row: u32) -> bool {
     for (var k = 0u; k < settings.features; k++) {
         let feature = features[k];
         if is_of_position(feature.kind) {
-            let term = slopes[row * settings.stride + k] * input_bar[start4 + k / 4u][k % 4u];
+            let term = slopes[row * settings.stride + k] * input_bar_of(row, k);
             for (var i = 0u; i < D; i++) {
                 force[i] += select(0.0, term, i == feature.index);
             }

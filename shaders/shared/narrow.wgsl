@@ -22,7 +22,7 @@ struct Jet {
     parameters4: u32,
     kept4: u32,
     models: u32,
-    // Workgroups of the functional, each with every so many blocks of samples.
+    // Workgroups of a model's functional or step, each with every so many blocks of samples.
     splits: u32,
 }
 

@@ -14,9 +14,22 @@ import package::shared::narrow::{
 };
 
 @if(!FUSED) @group(0) @binding(6) var<storage, read_write> output: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read_write> input_bar: array<vec4<f32>>;
-// [rows][PAIRS]
+@if(!FUSED) @group(0) @binding(7) var<storage, read_write> input_bar: array<vec4<f32>>;
+// [rows][PAIRS]; where the passes are those of one kernel, which may have few bindings, behind them x̄ as well.
 @group(0) @binding(8) var<storage, read_write> second_derivatives: array<f32>;
+
+// Keeps four numbers of x̄, of which `at4` is the place in units of four.
+fn keep_input_bar(at4: u32, bar: vec4<f32>) {
+    @if(!FUSED) {
+        input_bar[at4] = bar;
+    }
+    @if(FUSED) {
+        let at = jet.models * jet.rows * PAIRS + 4u * at4;
+        for (var i = 0u; i < 4u; i++) {
+            second_derivatives[at + i] = bar[i];
+        }
+    }
+}
 
 const CHANNELS = TANGENTS + 1u;
 
@@ -190,7 +203,7 @@ fn jet_of_block(block: u32, model: u32, local: u32) {
     x_tile[x_place(0u, s, tx)] = bar;
     let delta = reverse_one(layers[0], parameters_start, 0u, local);
     if inside && tx < inputs4 {
-        input_bar[inputs_at] = delta;
+        keep_input_bar(inputs_at, delta);
     }
     sum_pairs(pairs, local, sample, model * jet.rows * PAIRS);
 }

@@ -9,6 +9,9 @@ use bytemuck::Pod;
 use super::activity::count;
 use super::{Device, DeviceError};
 
+/// Bytes of which a part of a buffer begins at a multiple: a binding does so on some adapters, and on none at one of more.
+pub(crate) const PART_BYTES: usize = 256;
+
 /// Numbers in the device's memory.
 #[derive(Clone, Debug)]
 pub struct Buffer<T> {
@@ -21,18 +24,15 @@ pub struct Buffer<T> {
 }
 
 impl<T: Pod> Buffer<T> {
-    /// Numbers of which a [part](Self::part) may begin at a multiple: a binding begins at a multiple of 256 bytes on some
-    /// adapter, and of no more on any.
-    pub const PART: usize = 256 / size_of::<T>();
-
     /// Those of its numbers that are in `range`, as a buffer.
     ///
     /// # Panics
-    /// If there are none, they are not all there, or do not begin at a multiple of [`PART`](Self::PART).
-    pub fn part(&self, range: Range<usize>) -> Self {
+    /// If there are none, they are not all there, or do not begin at a multiple of [`PART_BYTES`].
+    pub(crate) fn part(&self, range: Range<usize>) -> Self {
         let Range { start, end } = range;
         let place = || format!("{}: part {start}..{end} of {}", self.name, self.length);
-        assert!(start < end && end <= self.length && start.is_multiple_of(Self::PART), "{}", place());
+        let aligned = (start * size_of::<T>()).is_multiple_of(PART_BYTES);
+        assert!(start < end && end <= self.length && aligned, "{}", place());
         Self { first: self.first + start, length: end - start, ..self.clone() }
     }
 

@@ -27,6 +27,7 @@ use std::time::Duration;
 pub use activity::Activity;
 use activity::Counters;
 pub use adapter::{AdapterChoice, AdapterKind, AdapterSummary, adapters};
+pub(crate) use buffer::PART_BYTES;
 pub use buffer::{Argument, Buffer, Uniforms};
 pub use constant_memory::ConstantMemory;
 pub use error::DeviceError;

@@ -77,7 +77,11 @@ impl Recorder {
     /// Makes `buffer` zero.
     pub fn clear<T: Pod>(&mut self, buffer: &Buffer<T>) {
         self.end_pass();
-        self.encoder.clear_buffer(&buffer.raw, buffer.byte(0), Some(buffer.bytes()));
+        // Not the padding of a binding, which in a part of a buffer is somebody else's.
+        let bytes = buffer.byte(buffer.len()) - buffer.byte(0);
+        if bytes > 0 {
+            self.encoder.clear_buffer(&buffer.raw, buffer.byte(0), Some(bytes));
+        }
     }
 
     /// Copies `count` numbers from element `from` of one buffer to element `to` of another.

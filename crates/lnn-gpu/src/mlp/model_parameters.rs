@@ -3,7 +3,7 @@
 use lnn_autodiff::MlpShape;
 
 use super::{MlpParameters, ParameterLayout};
-use crate::device::{Buffer, Device, DeviceError};
+use crate::device::{Buffer, Device, DeviceError, PART_BYTES};
 
 /// The parameters of models that have the same networks: flat for the host those of one network after the other, on the
 /// device each network's padded and from a place on at which a binding may begin.
@@ -32,7 +32,7 @@ impl ModelParameters {
         let mut starts = Vec::new();
         let mut stride = 0_usize;
         for layout in &layouts {
-            let start = stride.next_multiple_of(Buffer::<f32>::PART);
+            let start = stride.next_multiple_of(PART_BYTES / size_of::<f32>());
             starts.push(start);
             stride = start + layout.padded_len();
         }

@@ -18,7 +18,7 @@ pub struct StepState {
     pub gradient_norm: f32,
     /// What clipping multiplies the gradient by.
     pub factor: f32,
-    /// 1 if the step was made, 0 if it was skipped.
+    /// 1 if the step was made, 0 if it was skipped, or not taken since its gradient lacked terms.
     pub apply: u32,
     /// Learning rate η.
     pub rate: f32,

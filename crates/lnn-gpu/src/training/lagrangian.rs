@@ -88,8 +88,9 @@ impl Lagrangian {
             outcomes,
             tiles,
         };
-        let passes =
-            if NarrowJet::supports(&model.shape) { planner.narrow(settings.batch)? } else { planner.tiled()? };
+        // An adapter that binds few arrays takes one network in tiles; several it refuses by that limit.
+        let narrow = NarrowJet::supports(&model.shape) && (settings.models > 1 || NarrowStep::fits(device.adapter()));
+        let passes = if narrow { planner.narrow(settings.batch)? } else { planner.tiled()? };
         let (inputs, coefficients) = passes.arrays();
         let potential = match model.potential.as_ref().zip(forces.as_ref()) {
             None => None,

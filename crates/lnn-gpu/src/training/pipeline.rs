@@ -26,8 +26,10 @@ pub struct Training {
     optimiser: Optimiser,
     /// As in [`Outcomes`].
     tally: Buffer<u32>,
-    /// Steps taken.
+    /// Steps taken, as far as the device was asked.
     steps: u64,
+    /// Whether it was asked after everything that was submitted: not after an error in the middle of a run.
+    synchronised: bool,
     /// Of what the next gradients are made. Tiled products make constant-rank terms in two more sweeps of the whole batch, and
     /// most trainings never have such.
     terms: Terms,
@@ -108,7 +110,7 @@ impl Training {
         let control = StepControl::new(device, step_settings(settings), buffers)?;
         let optimiser = Optimiser::new(device, settings.optimiser, &control, &gradient, &parameters)?;
         let (device, terms) = (device.clone(), network.usual_terms());
-        Ok(Self { device, parameters, source, network, control, optimiser, tally, steps: 0, terms })
+        Ok(Self { device, parameters, source, network, control, optimiser, tally, steps: 0, synchronised: true, terms })
     }
 
     /// One step: number `step` of its submission, and update number `update` if none before it was skipped.
@@ -136,8 +138,9 @@ impl Training {
     /// If there are more rates than steps of a submission, or none.
     pub fn run(&mut self, first: u64, rates: &[f64]) -> Result<Vec<Submitted>, DeviceError> {
         assert!(!rates.is_empty(), "at least one step");
-        let before = self.steps;
         let device = self.device.clone();
+        self.synchronise()?;
+        let before = self.steps;
         if !self.optimiser.is_prepared() {
             // Bases are made of the first gradient, which must lack nothing then.
             self.terms = Terms::All;
@@ -146,8 +149,7 @@ impl Training {
         self.source.set_streams(&device, first, rates.len())?;
         let mut failed = Vec::new();
         let states = loop {
-            let made = (self.steps - before) as usize;
-            failed.extend(self.submit(first, made, rates.len())?);
+            failed.extend(self.submit(first, (self.steps - before) as usize, rates.len())?);
             let states = self.control.download_states(&device)?;
             self.taken(&states);
             let made = (self.steps - before) as usize;
@@ -181,12 +183,24 @@ impl Training {
         // Modulo 2³², as the device counts.
         let taken = u64::from(states[0].steps.wrapping_sub(self.steps as u32));
         self.steps += taken;
+        self.synchronised = true;
         taken
+    }
+
+    /// Before something is submitted: asks the device for its steps if that is open, and leaves it open.
+    fn synchronise(&mut self) -> Result<(), DeviceError> {
+        if !self.synchronised {
+            let states = self.control.download_states(&self.device)?;
+            self.taken(&states);
+        }
+        self.synchronised = false;
+        Ok(())
     }
 
     /// The steps of a submission from number `made` to `count`; which of SOAP's bases could not be found.
     fn submit(&mut self, first: u64, made: usize, count: usize) -> Result<Vec<SoapError>, DeviceError> {
         let device = self.device.clone();
+        self.synchronised = false;
         let mut recorder = device.recorder("training steps");
         // Before the step that stopped there was nothing to count.
         recorder.clear(&self.tally);
@@ -272,7 +286,8 @@ impl Training {
         self.control.upload_states(&self.device, &steps)?;
         let optimisers = states.iter().map(|state| &state.optimiser);
         self.optimiser.upload(&self.device, &self.parameters, optimisers)?;
-        (self.steps, self.terms) = (u64::from(steps[0].steps), self.network.usual_terms());
+        (self.steps, self.synchronised) = (u64::from(steps[0].steps), true);
+        self.terms = self.network.usual_terms();
         Ok(())
     }
 }

@@ -56,12 +56,12 @@ fn training(device: &Device, models: usize, width: usize, optimiser: OptimiserSe
     training
 }
 
-/// States and targets of all steps. In each of `deficient`, row 3 of the last model is one that loses rank.
+/// States and targets of all steps. In each of `deficient`, row 5 of the last model is one that loses rank.
 fn batches(models: usize, deficient: &[usize]) -> (Vec<f32>, Vec<f32>) {
     let wave = |count: usize, speed: f32| (0..count).map(|i| (speed * i as f32).sin()).collect::<Vec<_>>();
     let mut states = wave(STEPS * models * ROWS * 4, 0.37);
     for step in deficient {
-        let row = (step * models + models - 1) * ROWS + 3;
+        let row = (step * models + models - 1) * ROWS + 5;
         states[4 * row + 1] = 300.0;
     }
     (states, wave(STEPS * models * ROWS * 2, 0.53))
@@ -106,8 +106,9 @@ fn adam() -> OptimiserSettings {
 fn where_a_submission_stops_for_them_changes_no_number() {
     let averages = AdamSettings { beta1: 0.9, beta2: 0.99, epsilon: 1e-8 };
     let soap = OptimiserSettings::Soap { settings: SoapSettings { averages, shampoo_beta: 0.95 }, refresh_every: 3 };
-    for (models, width, optimiser) in [(1, 12, adam()), (1, 12, soap), (1, 72, adam()), (3, 12, adam()), (3, 12, soap)]
-    {
+    // Of 256 models each has one workgroup, with a block of full rank before the other.
+    let cases = [(1, 12, adam()), (1, 12, soap), (1, 72, adam()), (3, 12, adam()), (3, 12, soap), (256, 12, adam())];
+    for (models, width, optimiser) in cases {
         for deficient in [vec![], vec![0], vec![4], vec![2, 3, 6], vec![STEPS - 1]] {
             let case = format!("{models} × {width}, {deficient:?}, {optimiser:?}");
             let batches = batches(models, &deficient);

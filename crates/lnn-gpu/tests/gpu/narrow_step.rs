@@ -3,7 +3,7 @@
 use lnn_autodiff::pseudoinverse::Tolerance;
 use lnn_gpu::kernels::NARROW_STEP;
 use lnn_gpu::loss::Loss;
-use lnn_gpu::mlp::{TileRole, Tiles};
+use lnn_gpu::mlp::{NarrowTile, TileRole, Tiles};
 use lnn_gpu::optimiser::AdamSettings;
 use lnn_gpu::step::Clipping;
 use lnn_gpu::training::{
@@ -125,6 +125,20 @@ fn every_block_gives_the_loss_and_the_gradient() {
                     assert_eq!((refused, step.rank_deficient), (None, lost), "d = {d}, {deficient}, {tiles:?}");
                 }
             }
+        }
+    }
+}
+
+/// So many models that each workgroup has several blocks of one of them.
+#[test]
+fn several_blocks_of_a_workgroup_add_up() {
+    for (deficient, samples, depth) in [(false, 4, 16), (true, 4, 16), (true, 2, 64), (true, 8, 32)] {
+        let problem = Problem::new(2, deficient);
+        let batch = Batch::new(&problem);
+        let tiles = Tiles { narrow_step: Some(NarrowTile { samples, depth }), ..Tiles::default() };
+        for step in &steps(&problem, &batch, None, 256, &tiles)[254..] {
+            let lost = if deficient { problem.rows as u64 } else { 0 };
+            assert_eq!((refused(&problem, &batch, step), step.rank_deficient), (None, lost), "{tiles:?}");
         }
     }
 }

@@ -33,7 +33,7 @@ struct LayerPlace {
     kept4: u32,
 }
 
-/// The networks of a plan: what both fused kernels have as their first three bindings.
+/// The networks of a plan: what each of the fused kernels has as its first three bindings.
 pub(super) struct Networks<'a> {
     plan: NarrowPlan<'a>,
     /// Record 0 without f itself, record 1 with it.

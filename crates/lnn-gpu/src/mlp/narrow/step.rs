@@ -3,7 +3,8 @@
 use super::networks::Networks;
 use super::sources::{self, Sources};
 use super::{NarrowPlan, split_sum};
-use crate::device::{Argument, BoundKernel, Buffer, Device, DeviceError, Recorder};
+use crate::device::{AdapterSummary, Argument, BoundKernel, Buffer, Device, DeviceError, Recorder};
+use crate::kernels::{BindingKind, KernelSource, NARROW_STEP};
 use crate::mlp::buffers::gradient_buffer;
 use crate::mlp::plan::Dispatch;
 use crate::mlp::{Tiles, hessian_pairs, stride};
@@ -40,6 +41,14 @@ pub(crate) struct StepArrays {
 }
 
 impl NarrowStep {
+    /// Whether an adapter binds so many arrays at once.
+    pub(crate) fn fits(adapter: &AdapterSummary) -> bool {
+        let arrays = |source: &KernelSource| {
+            source.bindings.iter().filter(|binding| binding.kind != BindingKind::Uniform).count()
+        };
+        NARROW_STEP.variants.iter().all(|source| arrays(source) <= adapter.storage_buffers as usize)
+    }
+
     /// The channel of the inputs that is a.
     pub(crate) const fn channel(tangents: usize) -> usize {
         tangents + 3
@@ -65,12 +74,13 @@ impl NarrowStep {
             coefficients: device.buffer("coefficients", 3 * 2 * models * rows * tangents)?,
         };
         let kept = device.buffer("kept", models * networks.kept_of_one)?;
-        let input_bar = array("input bar", 1, shape.inputs())?;
-        let second_derivatives = device.buffer("second derivatives", models * rows * hessian_pairs(tangents).len())?;
+        // With x̄ behind them.
+        let of_row = hessian_pairs(tangents).len() + stride(shape.inputs());
+        let derivatives = device.buffer("derivatives", models * rows * of_row)?;
         let partial = device.buffer("partial gradients", splits * parameters.len())?;
         let gradient = gradient_buffer(device, parameters.len(), gradient)?;
         let StepArrays { inputs, output_bar, coefficients } = &arrays;
-        let own = [inputs, output_bar, &kept, &input_bar, &second_derivatives, coefficients, &partial];
+        let own = [inputs, output_bar, &kept, &derivatives, coefficients, &partial];
         let arguments = [&own.map(Argument::from)[..], step.equation].concat();
         Ok(Self {
             kernel: networks.bind_with(device, source, step.overrides, &arguments)?,

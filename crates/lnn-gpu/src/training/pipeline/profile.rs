@@ -21,6 +21,7 @@ impl Training {
         let device = self.device.clone();
         self.source.set_streams(&device, step, 1)?;
         loop {
+            self.synchronise()?;
             self.control.set_rates(&device, 0, &[rate], self.terms)?;
             // Recorded once to be counted, and never submitted.
             let mut counted = device.recorder("count");

@@ -13,7 +13,7 @@ use crate::config::{from_ron, to_ron};
 use crate::store::{create_folder, write_atomically};
 
 /// Of the file; raised when its form or the meaning of a number in it changes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The tiles that a tuning has chosen on an adapter, for the shapes that it has seen.
 #[derive(Clone, Debug, Default, PartialEq)]
