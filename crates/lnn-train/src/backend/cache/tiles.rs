@@ -280,7 +280,7 @@ mod tests {
         assert_eq!(found.of(class(512)).map(|entry| entry.tiles), Some(wide()));
         assert_eq!(found.of(class(576)), None);
         let text = fs::read_to_string(&path).expect("written");
-        assert!(text.contains("format: 1") && text.contains("NVIDIA H100"), "{text}");
+        assert!(text.contains(&format!("format: {FORMAT}")) && text.contains("NVIDIA H100"), "{text}");
         // Tuned again, a class has its new tiles, and the others stay.
         let mut again = found;
         again.add(class(512), Tiles { reverse: None, ..wide() });
@@ -303,7 +303,7 @@ mod tests {
         for (damaged, words) in [
             (text[..text.len() / 2].to_owned(), "tuned tiles are left aside"),
             ("not RON at all".to_owned(), "tuned tiles are left aside"),
-            (text.replace("format: 1", "format: 2"), "format 2"),
+            (text.replace(&format!("format: {FORMAT}"), "format: 99"), "format 99"),
             (text.replace("forward:", "forwards:"), "forwards"),
             (text.replace("NVIDIA 550.54", "NVIDIA 540.1"), "NVIDIA 540.1"),
             (String::new(), "tuned tiles are left aside"),
