@@ -164,6 +164,7 @@ fn run_benches() -> Result<Vec<Part>, TaskError> {
     const RECIPE: &str = "benches/peers/recipe.json";
     const NETWORK: [&str; 10] =
         ["--hidden", "8", "--layers", "2", "--repeat", "1", "--threads", "2", "--recipe", RECIPE];
+    const ON_CARD: [&str; 8] = ["--hidden", "8", "--layers", "2", "--repeat", "1", "--recipe", RECIPE];
     eprintln!("--- build of the benches");
     let start = Instant::now();
     // The whole workspace again, so that cargo chooses the same features and builds nothing a second time.
@@ -184,7 +185,8 @@ fn run_benches() -> Result<Vec<Part>, TaskError> {
             "gpu" => vec![
                 vec!["--quick"],
                 vec!["--quick", "--tune"],
-                vec!["peer", "--hidden", "8", "--layers", "2", "--batch", "40", "--repeat", "1", "--recipe", RECIPE],
+                [&["peer", "step", "--batch", "40"], &ON_CARD[..]].concat(),
+                [&["peer", "rollout", "--batch", "40"], &ON_CARD[..]].concat(),
             ],
             // Criterion's own way to run everything once.
             _ => vec![vec!["--test"]],
